@@ -1,0 +1,174 @@
+"""Description of a skeleton: joints, bones, centre, symmetry and hierarchy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.graphs.adjacency import hop_distance
+
+Groups = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Joints of a skeleton and how they hang together.
+
+    Args:
+        name: Name that data sets and graphs refer to.
+        joint_names: Names of the V joints, in the order of the data.
+        edges: Bones as pairs (child, parent), 0-based. Where a joint has several
+            parents, the first one listed is its bone.
+        center: Joint at the root of the bones, 0-based.
+        pairs: Mirror images as pairs (left, right), 0-based.
+        hd_groups: Hierarchies of the HD-Graph: centre of mass (1-based, as in
+            the paper) to groups of joints (1-based) from the centre outwards.
+
+    Raises:
+        ValueError: A joint index lies outside the skeleton, an edge is repeated, a
+            joint is cut off from the others or its bones do not lead to the centre,
+            or a hierarchy does not hold every joint exactly once.
+    """
+
+    name: str
+    joint_names: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    center: int
+    pairs: tuple[tuple[int, int], ...] = ()
+    hd_groups: Mapping[int, Groups] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        _check_joints(self, 'center', (self.center,))
+        for edge in self.edges:
+            _check_joints(self, 'edge', edge)
+        for pair in self.pairs:
+            _check_joints(self, 'left-right pair', pair)
+        _check_edges(self)
+        _check_connected(self)
+        _check_rooted(self)
+        _check_groups(self)
+
+    @property
+    def num_joints(self) -> int:
+        """Number of joints, V."""
+        return len(self.joint_names)
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Parent of every joint (0-based); the centre is its own: the list of bones."""
+        first: dict[int, int] = {self.center: self.center}
+        for child, parent in self.edges:
+            first.setdefault(child, parent)
+        return tuple(first[joint] for joint in range(self.num_joints))
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> 'Layout':
+        """Read a layout from a configuration.
+
+        Args:
+            description: ``edges`` (or ``inward``, MMAction2's word) and ``center``,
+                and either ``joint_names`` or their number ``num_node``; optionally
+                ``name``, ``pairs`` and ``hd_groups``.
+
+        Raises:
+            ValueError: A key is missing or unknown, or the layout is not sound.
+        """
+        values = dict(description)
+        if 'inward' in values:
+            values.setdefault('edges', values.pop('inward'))
+        num_node = values.pop('num_node', None)
+        values.setdefault('name', 'custom')
+        if num_node is not None:
+            values.setdefault('joint_names', tuple(f'joint_{i + 1}' for i in range(num_node)))
+        _check_keys(values, description)
+        if num_node not in (None, len(values['joint_names'])):
+            count = len(values['joint_names'])
+            raise ValueError(f'num_node is {num_node}, but {count} joint_names are given')
+        groups = values.get('hd_groups') or {}
+        return cls(
+            name=values['name'],
+            joint_names=tuple(values['joint_names']),
+            edges=_tuples(values['edges']),
+            center=values['center'],
+            pairs=_tuples(values.get('pairs', ())),
+            hd_groups={int(center): _tuples(value) for center, value in groups.items()},
+        )
+
+
+def _tuples(rows: Sequence[Sequence[int]]) -> tuple[Any, ...]:
+    return tuple(tuple(row) for row in rows)
+
+
+def _check_keys(values: Mapping[str, Any], description: Mapping[str, Any]) -> None:
+    required = ('name', 'joint_names', 'edges', 'center')
+    known = (*required, 'pairs', 'hd_groups')
+    missing = [key for key in required if key not in values]
+    unknown = [key for key in values if key not in known]
+    if missing or unknown:
+        raise ValueError(
+            f'a layout needs edges (or inward), center and joint_names (or num_node); '
+            f'missing: {missing}, unknown: {unknown}, received: {sorted(description)}'
+        )
+
+
+def _check_joints(layout: Layout, what: str, joints: Sequence[int]) -> None:
+    for joint in joints:
+        if isinstance(joint, bool) or not isinstance(joint, int | np.integer):
+            raise ValueError(f'layout {layout.name!r}: {what} {joints} holds a non-integer joint')
+        if not 0 <= joint < layout.num_joints:
+            raise ValueError(
+                f'layout {layout.name!r}: joint {joint} of {what} {tuple(joints)} is outside '
+                f'0..{layout.num_joints - 1}'
+            )
+    if what != 'center' and len(joints) != 2:
+        raise ValueError(f'layout {layout.name!r}: {what} {tuple(joints)} is not a pair')
+
+
+def _check_edges(layout: Layout) -> None:
+    seen: set[frozenset[int]] = set()
+    for edge in layout.edges:
+        if frozenset(edge) in seen or edge[0] == edge[1]:
+            raise ValueError(f'layout {layout.name!r}: edge {edge} is repeated or a self-loop')
+        seen.add(frozenset(edge))
+
+
+def _check_connected(layout: Layout) -> None:
+    hops = hop_distance(layout.num_joints, layout.edges)[layout.center]
+    lost = np.flatnonzero(np.isinf(hops)).tolist()
+    if lost:
+        raise ValueError(
+            f'layout {layout.name!r} is disconnected: no edges lead from the centre '
+            f'{layout.center} to the joints {lost}'
+        )
+
+
+def _check_rooted(layout: Layout) -> None:
+    children = {child for child, _ in layout.edges}
+    orphans = sorted(set(range(layout.num_joints)) - children - {layout.center})
+    if orphans:
+        raise ValueError(
+            f"layout {layout.name!r}: joints {orphans} are nobody's child; write edges as "
+            f'(child, parent) pairs that lead to the centre {layout.center}'
+        )
+    for joint in range(layout.num_joints):
+        ancestor = joint
+        for _ in range(layout.num_joints):
+            ancestor = layout.parents[ancestor]
+        if ancestor != layout.center:
+            raise ValueError(
+                f'layout {layout.name!r}: the parents of joint {joint} do not lead to the '
+                f'centre {layout.center}'
+            )
+
+
+def _check_groups(layout: Layout) -> None:
+    everyone = list(range(1, layout.num_joints + 1))
+    for center, groups in layout.hd_groups.items():
+        members = sorted(joint for group in groups for joint in group)
+        if members != everyone or tuple(groups[0]) != (center,):
+            raise ValueError(
+                f'layout {layout.name!r}: the hierarchy around {center} must begin with that '
+                f'joint alone and hold each of the joints 1..{layout.num_joints} once, '
+                f'received {groups}'
+            )

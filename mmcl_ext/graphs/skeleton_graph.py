@@ -1,0 +1,67 @@
+"""The skeleton as it is: neighbours along the bones."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.graphs import adjacency
+from mmcl_ext.graphs.layout import Layout
+from mmcl_ext.graphs.layouts import resolve_layout
+from mmcl_ext.registry import GRAPHS
+
+_MODES = ('spatial', 'mmaction_spatial', 'stgcn_spatial', 'binary_adj')
+
+
+@GRAPHS.register_module()
+class SkeletonGraph:
+    """Adjacency of the anatomical skeleton, split into subsets.
+
+    Attributes:
+        A: float32 array (S, V, V), row-receives: ``y[u] = sum_v A[s, u, v] x[v]``.
+        layout: The skeleton.
+        num_joints: Number of joints, V.
+
+    Args:
+        layout: Name of a layout, a layout, or its description as a dict.
+        mode: The partition, see :mod:`mmcl_ext.graphs.adjacency`:
+            'spatial' (CTR-GCN's, S = 3), 'mmaction_spatial' (what MMAction2 calls
+            'spatial', S = 3), 'stgcn_spatial' (S = 1 + 2 * max_hop) or 'binary_adj' (S = 1).
+        max_hop: Reach of the 'stgcn_spatial' partition; the others span one hop.
+
+    Raises:
+        ValueError: Unknown layout or mode, an unsound layout, or an impossible ``max_hop``.
+    """
+
+    def __init__(
+        self,
+        layout: str | Layout | Mapping[str, Any],
+        mode: str = 'spatial',
+        max_hop: int = 1,
+    ) -> None:
+        if mode not in _MODES:
+            raise ValueError(f'unknown mode {mode!r} of a skeleton graph; known are {_MODES}')
+        if max_hop < 1 or (max_hop > 1 and mode != 'stgcn_spatial'):
+            raise ValueError(f'max_hop={max_hop} is not possible with mode {mode!r}')
+        self.layout = resolve_layout(layout)
+        self.mode = mode
+        self.max_hop = max_hop
+        self.A = self._partition().astype(np.float32)
+
+    def _partition(self) -> np.ndarray:
+        skeleton = (self.num_joints, self.layout.edges)
+        if self.mode == 'stgcn_spatial':
+            return adjacency.stgcn_spatial(*skeleton, self.layout.center, self.max_hop)
+        if self.mode == 'spatial':
+            return adjacency.spatial(*skeleton)
+        if self.mode == 'mmaction_spatial':
+            return adjacency.mmaction_spatial(*skeleton)
+        return adjacency.binary_adj(*skeleton)
+
+    @property
+    def num_joints(self) -> int:
+        """Number of joints, V."""
+        return self.layout.num_joints
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(layout={self.layout.name!r}, mode={self.mode!r})'
