@@ -1,20 +1,368 @@
-"""Repairs of known packaging faults of the OpenMMLab packages."""
+"""Repairs of known faults of the OpenMMLab packages.
 
-import importlib.metadata
+:func:`install` registers two import finders and returns at once; a repair runs when the
+faulty module is imported, or right away when it already is. Installed files stay as they
+are, and a repair leaves its module alone when the fault is absent:
+
+- mmaction2's wheel lacks ``mmaction.models.localizers.drn``
+  (https://github.com/open-mmlab/mmaction2/issues/2714): a placeholder takes its place.
+- mmaction2 imports ``importlib_metadata`` without declaring it (``mmaction/utils/dependency.py``):
+  the standard library's module answers.
+- mmaction2 imports VindLU beside any transformers >= 4.28, though VindLU also needs timm,
+  torchvision and names that transformers dropped (``mmaction/models/multimodal``): mmaction2
+  then registers its own placeholders instead.
+- mmaction2 uses names that numpy 2 removed (https://numpy.org/doc/stable/numpy_2_0_migration_guide.html):
+  its modules see a stand-in for numpy, numpy itself stays untouched.
+- MMEngine's checkpoint loader unpickles anything, or, in 0.10.7, refuses full checkpoints on
+  torch >= 2.6 (https://github.com/open-mmlab/mmengine/issues/1655): every checkpoint goes through
+  torch's weights-only unpickler with an allow-list that full MMEngine checkpoints fit in.
+- MMEngine resolves ``package::config`` for packages of its own list only, and 0.10.7 looks for
+  editable installs in ``site-packages``.
+
+Nothing but the standard library is imported here.
+"""
+
+import contextlib
+import functools
 import importlib.util
+import os
+import pickle
 import sys
-import types
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
+from types import FunctionType, ModuleType
+from typing import Any, Literal
+
+__all__ = ['install']
+
+_REPAIRS: dict[str, Callable[[ModuleType], None]] = {}
+"""What to do to a module, by its name, once it has been executed."""
+
+_SUBSTITUTES: dict[str, Callable[[ModuleType], None]] = {}
+"""What to put into a module that nothing else provides, by its name."""
 
 
 def install() -> None:
-    """Put the repairs in place (interim version: import-time faults of MMAction2 only)."""
-    if importlib.util.find_spec('importlib_metadata') is None:
-        sys.modules.setdefault('importlib_metadata', importlib.metadata)
-    name = 'mmaction.models.localizers.drn'
-    package, leaf = types.ModuleType(name), types.ModuleType(f'{name}.drn')
-    package.__path__ = []  # type: ignore[attr-defined]
-    leaf.DRN = type('DRN', (), {})  # type: ignore[attr-defined]
-    sys.modules.setdefault(name, package)
-    sys.modules.setdefault(f'{name}.drn', leaf)
-    vindlu = types.ModuleType('mmaction.models.multimodal.vindlu')
-    sys.modules.setdefault('mmaction.models.multimodal.vindlu', vindlu)
+    """Put the repairs in place; calling it again changes nothing."""
+    others = [finder for finder in sys.meta_path if type(finder).__module__ != __name__]
+    sys.meta_path[:] = [_RepairFinder(), *others, _SubstituteFinder()]
+    for name, repair in _REPAIRS.items():
+        if name in sys.modules:
+            repair(sys.modules[name])
+
+
+class _RepairFinder:
+    """Asks the other finders for a module and has the repair run after its execution."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in _REPAIRS:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _RepairingLoader(spec.loader, _REPAIRS[name])  # type: ignore[assignment]
+                return spec
+        return None
+
+
+class _RepairingLoader:
+    """Stands for another loader until the module has been executed."""
+
+    def __init__(self, loader: Any, repair: Callable[[ModuleType], None]) -> None:
+        self._loader = loader
+        self._repair = repair
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._repair(module)
+
+
+class _SubstituteFinder:
+    """Stands last, so that it is asked only for modules that nobody else has."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in _SUBSTITUTES:
+            return None
+        return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        _SUBSTITUTES[module.__name__](module)
+
+
+class _StandIn(ModuleType):
+    """A module as one other module sees it: some names replaced, the rest passed on."""
+
+    _real: ModuleType
+
+    def __init__(self, real: ModuleType, **replaced: Any) -> None:
+        super().__init__(real.__name__)
+        vars(self).update(replaced, _real=real)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+_Registered = Callable[[ModuleType], None]
+
+
+def _on(table: dict[str, _Registered], *names: str) -> Callable[[_Registered], _Registered]:
+    """Register a function for modules of these names."""
+
+    def register(function: _Registered) -> _Registered:
+        table.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+# Faults of mmaction2
+
+
+@_on(_SUBSTITUTES, 'importlib_metadata')
+def _fill_importlib_metadata(module: ModuleType) -> None:
+    from importlib import metadata
+
+    names = {name: value for name, value in vars(metadata).items() if not name.startswith('__')}
+    vars(module).update(names)
+
+
+@_on(_SUBSTITUTES, 'mmaction.models.localizers.drn')
+def _fill_drn_package(module: ModuleType) -> None:
+    """Leave the package empty: its submodule holds the class."""
+
+
+@_on(_SUBSTITUTES, 'mmaction.models.localizers.drn.drn')
+def _fill_drn(module: ModuleType) -> None:
+    from mmaction.registry import MODELS
+
+    class DRN:
+        """Tells why the model cannot be built."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            raise ImportError(
+                "mmaction2's wheel lacks DRN (its issue 2714): install mmaction2 from source"
+            )
+
+    MODELS.register_module(module=DRN)
+    vars(module).update(DRN=DRN)
+
+
+@_on(_REPAIRS, 'mmaction.utils.dependency')
+def _skip_vindlu(module: ModuleType) -> None:
+    vars(module).update(WITH_MULTIMODAL=module.WITH_MULTIMODAL and _vindlu_can_be_imported())
+
+
+def _vindlu_can_be_imported() -> bool:
+    """Look for what VindLU imports without importing it, which takes seconds."""
+    specs = [importlib.util.find_spec(name) for name in ('timm', 'torchvision', 'transformers')]
+    transformers = specs[-1]
+    if None in specs or transformers is None or transformers.origin is None:
+        return False
+    path = os.path.join(os.path.dirname(transformers.origin), 'modeling_utils.py')
+    with open(path, encoding='utf-8') as source:
+        return 'apply_chunking_to_forward' in source.read()
+
+
+@_on(
+    _REPAIRS,
+    'mmaction.datasets.transforms.pose_transforms',
+    'mmaction.evaluation.functional.accuracy',
+    'mmaction.evaluation.metrics.multimodal_metric',
+    'mmaction.utils.misc',
+)
+def _restore_numpy_names(module: ModuleType) -> None:
+    removed = {
+        'Inf': lambda np: np.inf,
+        'in1d': lambda np: lambda ar1, ar2, **options: np.isin(np.ravel(ar1), ar2, **options),
+        'trapz': lambda np: np.trapezoid,
+    }
+    numpy = module.np
+    missing = {name: make(numpy) for name, make in removed.items() if not hasattr(numpy, name)}
+    if missing:
+        vars(module).update(np=_StandIn(numpy, **missing))
+
+
+# Faults of MMEngine
+
+
+@_on(_REPAIRS, 'mmengine.config.utils')
+def _name_config_package(module: ModuleType) -> None:
+    module.MODULE2PACKAGE.setdefault('mmcl_ext', 'mmcl_ext')
+
+
+@_on(_REPAIRS, 'mmengine.config.config', 'mmengine.hub.hub')
+def _locate_editable_installs(module: ModuleType) -> None:
+    """Find a package by its import spec where MMEngine < 0.11 names a folder that is not there."""
+    from mmengine.version import version_info
+
+    locate = module.get_installed_path
+    if version_info[:2] >= (0, 11) or hasattr(locate, '__wrapped__'):
+        return
+
+    @functools.wraps(locate)
+    def get_installed_path(package: str) -> str:
+        path = locate(package)
+        spec = None if os.path.isdir(path) else importlib.util.find_spec(package)
+        return os.path.dirname(spec.origin) if spec is not None and spec.origin else path
+
+    vars(module).update(get_installed_path=get_installed_path)
+
+
+@_on(_REPAIRS, 'mmengine.runner.checkpoint')
+def _restrict_checkpoints(module: ModuleType) -> None:
+    """Replace ``torch.load`` and ``load_url`` in MMEngine's loader, hence in all its schemes."""
+    torch = module.torch
+    if not isinstance(torch, _StandIn):
+        stand_in = _StandIn(torch, load=functools.partial(_load_restricted, torch.load))
+        load_url = functools.partial(_load_restricted, module.load_url)
+        vars(module).update(torch=stand_in, load_url=load_url)
+
+
+# Reading checkpoints without running what they hold
+
+
+def _load_restricted(load: Callable[..., Any], source: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call ``torch.load`` or its kin on tensors, plain containers, numpy values and HistoryBuffers.
+
+    Raises:
+        pickle.UnpicklingError: If the file is damaged or holds anything else.
+    """
+    with _allow_list():
+        try:
+            loaded = load(source, *args, **{**kwargs, 'weights_only': True})
+        except pickle.UnpicklingError as error:
+            reason = str(error).rpartition('WeightsUnpickler error: ')[2].partition('\n')[0]
+            raise pickle.UnpicklingError(
+                f'{source} was not loaded: it is damaged, or it holds more than tensors, plain '
+                'containers, numpy values and HistoryBuffers, and unpickling that could run code. '
+                'Allow what you trust with torch.serialization.add_safe_globals. '
+                f'The unpickler says: {reason}'
+            ) from error
+    return _unwrap(loaded, set())
+
+
+@contextlib.contextmanager
+def _allow_list() -> Iterator[None]:
+    """Let torch's unpickler admit what a full MMEngine checkpoint holds, and restore its list."""
+    from torch import serialization
+
+    own = _admitted()
+    before = serialization.get_safe_globals()
+    serialization.clear_safe_globals()
+    serialization.add_safe_globals([item for item in before if _pickled_name(item) not in own])
+    serialization.add_safe_globals([(value, name) for name, value in own.items()])
+    try:
+        yield
+    finally:
+        serialization.clear_safe_globals()
+        serialization.add_safe_globals(before)
+
+
+def _pickled_name(entry: Any) -> str:
+    """Return the name under which an entry of torch's allow-list stands in a pickle."""
+    return entry[1] if isinstance(entry, tuple) else f'{entry.__module__}.{entry.__qualname__}'
+
+
+def _admitted() -> dict[str, Callable[..., Any]]:
+    """Map the names in a pickle to what the unpickler may call for them.
+
+    numpy's own functions are not among them: a pickled dtype can claim that plain numbers are
+    object pointers.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    admitted: dict[str, Callable[..., Any]] = {
+        'builtins.getattr': _history_buffer_method,
+        f'{HistoryBuffer.__module__}.HistoryBuffer': HistoryBuffer,
+        'numpy.dtype': _PickledDType,
+        'numpy.ndarray': _PickledArray,
+    }
+    for package in ('numpy._core', 'numpy.core'):  # numpy 2 and numpy 1
+        admitted[f'{package}.multiarray._reconstruct'] = _reconstruct_array
+        admitted[f'{package}.multiarray.scalar'] = _reconstruct_scalar
+    return admitted
+
+
+def _history_buffer_method(owner: Any, name: str) -> FunctionType:
+    """Serve as ``getattr`` for the statistics that a HistoryBuffer refers to, and nothing else."""
+    from mmengine.logging import HistoryBuffer
+
+    method = vars(HistoryBuffer).get(name)
+    if owner is HistoryBuffer and isinstance(method, FunctionType) and not name.startswith('_'):
+        return method
+    raise pickle.UnpicklingError(f'getattr({owner!r}, {name!r}) is not allowed')
+
+
+class _PickledDType:
+    """A numpy dtype on its way out of a pickle: numbers, booleans and strings only."""
+
+    def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
+        import numpy as np
+
+        self.value = np.dtype(code) if isinstance(code, str) else np.dtype(object)
+        if self.value.kind not in 'biufcSU':
+            raise pickle.UnpicklingError(f'numpy dtype {code!r} is not allowed')
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        """Take the byte order; the rest of the state describes dtypes that are not allowed."""
+        self.value = self.value.newbyteorder(state[1])
+
+
+class _PickledArray:
+    """A numpy array on its way out of a pickle; :func:`_unwrap` puts the array in its place."""
+
+    value: Any = None
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, is_fortran, data = state
+        self.value = _view(shape, dtype, data, 'F' if is_fortran else 'C').copy(order='K')
+
+
+def _view(shape: tuple[int, ...], dtype: Any, data: Any, order: Literal['C', 'F'] = 'C') -> Any:
+    import numpy as np
+
+    if type(dtype) is not _PickledDType or type(data) is not bytes:
+        raise pickle.UnpicklingError('only numpy values with a plain dtype and buffer are allowed')
+    return np.ndarray(shape, dtype.value, data, order=order)
+
+
+def _reconstruct_array(kind: type[_PickledArray], *_: Any) -> _PickledArray:
+    if kind is not _PickledArray:
+        raise pickle.UnpicklingError(f'array type {kind!r} is not allowed')
+    return _PickledArray()
+
+
+def _reconstruct_scalar(dtype: _PickledDType, data: bytes) -> Any:
+    return _view((), dtype, data)[()]
+
+
+def _unwrap(value: Any, seen: set[int]) -> Any:
+    """Put numpy's objects where the unpickler left ours, in place where that is possible."""
+    if isinstance(value, _PickledArray | _PickledDType):
+        return value.value
+    if type(value) is tuple:
+        return tuple(_unwrap(item, seen) for item in value)
+    if id(value) in seen:
+        return value
+    seen.add(id(value))
+    if isinstance(value, dict):
+        value.update({key: _unwrap(item, seen) for key, item in value.items()})
+    elif isinstance(value, list):
+        value[:] = [_unwrap(item, seen) for item in value]
+    if hasattr(value, '__dict__') and not callable(value):
+        _unwrap(vars(value), seen)
+    return value
