@@ -19,16 +19,16 @@ class Layout:
         name: Name that data sets and graphs refer to.
         joint_names: Names of the V joints, in the order of the data.
         edges: Bones as pairs (child, parent), 0-based. Where a joint has several
-            parents, the first one listed is its bone.
+            parents, the bone leads to the one listed first.
         center: Joint at the root of the bones, 0-based.
         pairs: Mirror images as pairs (left, right), 0-based.
         hd_groups: Hierarchies of the HD-Graph: centre of mass (1-based, as in
             the paper) to groups of joints (1-based) from the centre outwards.
 
     Raises:
-        ValueError: A joint index lies outside the skeleton, an edge is repeated, a
-            joint is cut off from the others or its bones do not lead to the centre,
-            or a hierarchy does not hold every joint exactly once.
+        ValueError: There are fewer than two joints, a joint index lies outside the
+            skeleton, an edge is repeated, a joint is cut off from the others, bones do
+            not lead to the centre, or a hierarchy does not hold every joint exactly once.
     """
 
     name: str
@@ -39,6 +39,10 @@ class Layout:
     hd_groups: Mapping[int, Groups] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        if self.num_joints < 2:
+            raise ValueError(
+                f'layout {self.name!r} has {self.num_joints} joints, needs two or more'
+            )
         _check_joints(self, 'center', (self.center,))
         for edge in self.edges:
             _check_joints(self, 'edge', edge)
@@ -75,8 +79,8 @@ class Layout:
             ValueError: A key is missing or unknown, or the layout is not sound.
         """
         values = dict(description)
-        if 'inward' in values:
-            values.setdefault('edges', values.pop('inward'))
+        if 'edges' not in values and 'inward' in values:
+            values['edges'] = values.pop('inward')
         num_node = values.pop('num_node', None)
         values.setdefault('name', 'custom')
         if num_node is not None:
@@ -151,15 +155,16 @@ def _check_rooted(layout: Layout) -> None:
             f"layout {layout.name!r}: joints {orphans} are nobody's child; write edges as "
             f'(child, parent) pairs that lead to the centre {layout.center}'
         )
-    for joint in range(layout.num_joints):
-        ancestor = joint
-        for _ in range(layout.num_joints):
-            ancestor = layout.parents[ancestor]
-        if ancestor != layout.center:
-            raise ValueError(
-                f'layout {layout.name!r}: the parents of joint {joint} do not lead to the '
-                f'centre {layout.center}'
-            )
+    parents = np.array(layout.parents)
+    ancestors = parents
+    for _ in range(layout.num_joints):
+        ancestors = parents[ancestors]
+    astray = np.flatnonzero(ancestors != layout.center).tolist()
+    if astray:
+        raise ValueError(
+            f'layout {layout.name!r}: the parents of joints {astray} run in a circle and do not '
+            f'lead to the centre {layout.center}'
+        )
 
 
 def _check_groups(layout: Layout) -> None:
