@@ -1,0 +1,16 @@
+"""Data sets: the annotation store, the data set classes and their transforms."""
+
+from mmcl_ext.datasets import transforms
+from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.repeat_dataset import RepeatDataset
+from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
+from mmcl_ext.datasets.store import SkeletonStore, write_store
+
+__all__ = [
+    'AnnotationPickle',
+    'RepeatDataset',
+    'SkeletonDataset',
+    'SkeletonStore',
+    'transforms',
+    'write_store',
+]

@@ -1,0 +1,218 @@
+"""Data set of skeleton sequences."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset, force_full_init
+
+from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.seeding import seeded
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.registry import DATASETS
+
+
+@DATASETS.register_module()
+class SkeletonDataset(BaseDataset):
+    """Skeleton sequences of one split of an annotation file.
+
+    An item enters the pipeline as a dict with ``keypoint`` (float32, (M, T, V, C)),
+    ``label``, ``sample_name``, ``total_frames`` (T), ``num_person`` (M), ``layout``,
+    ``sample_idx`` and, where the file has it, ``keypoint_score`` (M, T, V).
+
+    The pipeline runs with Python's, numpy's and torch's generators seeded by
+    (seed, epoch, index), see :meth:`set_epoch`, and restored afterwards: an item
+    does not depend on the number of workers nor on a resumed run's past.
+
+    Args:
+        ann_file: Store written by :func:`mmcl_ext.datasets.store.write_store`, or a
+            ``.pkl`` in the layout of MMAction2 and PYSKL.
+        split: Name of the split; None takes every sample of the file.
+        pipeline: Transforms.
+        data_root: Folder in front of a relative ``ann_file``.
+        test_mode: Ignore the epoch: each pass over the data draws the same.
+        layout: Name of a skeleton layout to use in place of the file's, with the
+            same number of joints.
+        metainfo: Additions to the meta information (classes, layout, split).
+        indices: Number of samples to keep from the front (negative: from the end),
+            or their positions within the split.
+        lazy_init: Open the file at first use, not at construction.
+        max_refetch: How often another sample replaces one that the pipeline gave up.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file cannot be read, has no such split, or the split is empty.
+    """
+
+    _source: SkeletonStore | AnnotationPickle
+
+    def __init__(
+        self,
+        ann_file: str,
+        split: str | None,
+        pipeline: Sequence[dict | Callable] = (),
+        *,
+        data_root: str = '',
+        test_mode: bool = False,
+        layout: str | None = None,
+        metainfo: Mapping[str, Any] | None = None,
+        indices: int | Sequence[int] | None = None,
+        lazy_init: bool = False,
+        max_refetch: int = 1000,
+    ) -> None:
+        self.split = split
+        self._layout = layout
+        self._positions = np.zeros(0, np.int64)
+        # In shared memory, so that persistent workers see a new epoch.
+        self._clock = torch.zeros(2, dtype=torch.int64).share_memory_()
+        super().__init__(
+            ann_file=str(ann_file),
+            metainfo=metainfo,
+            data_root=str(data_root),
+            data_prefix={},
+            indices=indices,
+            serialize_data=False,
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+            lazy_init=lazy_init,
+            max_refetch=max_refetch,
+        )
+
+    def full_init(self) -> None:
+        """Open the file and select the split."""
+        if self._fully_initialized:
+            return
+        self._source = self._open()
+        self._positions = self._select(self._source)
+        if self._indices is not None:
+            self._positions = self._subset(self._indices)
+        layout = get_layout(self._layout or self._source.layout)
+        self._layout = layout.name
+        for key, value in dict(classes=self._source.classes, layout=layout.name).items():
+            if value is not None:
+                self._metainfo.setdefault(key, value)
+        self._fully_initialized = True
+
+    def _open(self) -> SkeletonStore | AnnotationPickle:
+        if not Path(self.ann_file).is_file():
+            raise FileNotFoundError(
+                f'annotation file {self.ann_file} does not exist; docs/data.md tells how to make it'
+            )
+        if self.ann_file.endswith('.pkl'):
+            return AnnotationPickle(self.ann_file, self._layout)
+        store = SkeletonStore(self.ann_file)
+        if self._layout and get_layout(self._layout).num_joints != store.num_joints:
+            raise ValueError(
+                f'{self.ann_file} holds {store.num_joints} joints, which do not fit the '
+                f'layout {self._layout!r}'
+            )
+        return store
+
+    def _select(self, source: SkeletonStore | AnnotationPickle) -> np.ndarray:
+        """Return the positions of the split's samples within the file."""
+        if self.split is None:
+            return np.arange(len(source), dtype=np.int64)
+        if self.split not in source.splits:
+            raise ValueError(
+                f'{self.ann_file} has no split {self.split!r}; it has {sorted(source.splits)}'
+            )
+        positions = source.splits[self.split]
+        if len(positions) == 0:
+            raise ValueError(f'split {self.split!r} of {self.ann_file} is empty')
+        return positions
+
+    def _subset(self, indices: int | Sequence[int]) -> np.ndarray:
+        if isinstance(indices, int):
+            return self._positions[:indices] if indices >= 0 else self._positions[indices:]
+        return self._positions[np.asarray(indices, np.int64)]
+
+    @property
+    @force_full_init
+    def labels(self) -> np.ndarray:
+        """Class of each item: int64, shape (len(self),)."""
+        return self._source.labels[self._positions]
+
+    @property
+    @force_full_init
+    def sample_names(self) -> list[str]:
+        """Name of each item."""
+        names = self._source.names
+        return [names[i] for i in self._positions.tolist()]
+
+    @property
+    @force_full_init
+    def num_nonfinite(self) -> np.ndarray:
+        """NaN and infinite coordinates of each item: int64, shape (len(self),)."""
+        return self._source.num_nonfinite[self._positions]
+
+    @property
+    @force_full_init
+    def layout(self) -> str:
+        """Name of the skeleton layout."""
+        assert self._layout is not None
+        return self._layout
+
+    @force_full_init
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Read one item as it enters the pipeline."""
+        index = range(len(self))[idx]
+        position = int(self._positions[index])
+        source = self._source
+        keypoint = source.keypoint(position)
+        info = dict(
+            keypoint=keypoint,
+            label=int(source.labels[position]),
+            sample_name=source.names[position],
+            total_frames=keypoint.shape[1],
+            num_person=keypoint.shape[0],
+            layout=self._layout,
+            sample_idx=index,
+            modality='Pose',
+            start_index=0,
+        )
+        score = source.keypoint_score(position)
+        if score is not None:
+            info['keypoint_score'] = score
+        if isinstance(source, AnnotationPickle):
+            info = source.extra(position) | info
+        return info
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the class of one item, as ``ClassBalancedDataset`` asks for it."""
+        return [int(self.labels[idx])]
+
+    def set_epoch(self, epoch: int, seed: int) -> None:
+        """Set what the next items' random numbers are drawn from, in all workers at once."""
+        self._clock[0], self._clock[1] = epoch, seed
+
+    def prepare_data(self, idx: int, repetition: int = 0) -> Any:
+        """Run the pipeline on one item with generators of its own.
+
+        Args:
+            idx: The item.
+            repetition: Which of several visits within one epoch, see
+                :class:`mmcl_ext.datasets.repeat_dataset.RepeatDataset`.
+        """
+        epoch, seed = self._clock.tolist()
+        with seeded(seed, 0 if self.test_mode else epoch, idx % len(self), repetition):
+            return super().prepare_data(idx)
+
+    @force_full_init
+    def get_subset_(self, indices: int | Sequence[int]) -> None:
+        """Keep the given items only, see ``indices`` of the constructor."""
+        self._positions = self._subset(indices)
+
+    @force_full_init
+    def get_subset(self, indices: int | Sequence[int]) -> 'SkeletonDataset':
+        """Return a data set of the given items, with an epoch of its own."""
+        subset = self._copy_without_annotation({})
+        subset.get_subset_(indices)
+        subset._clock.share_memory_()
+        return subset

@@ -1,0 +1,240 @@
+"""Writing side of the annotation store."""
+
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mmcl_ext.datasets.store.container import encode_header, frame_header
+from mmcl_ext.datasets.store.skeleton_store import FORMAT, FORMAT_VERSION, SPLIT_PREFIX
+from mmcl_ext.graphs.layouts import get_layout
+
+_INT = np.dtype('<i8')
+_BYTE = np.dtype('u1')
+_LARGEST = 10**15  # rows or samples; reserves room for their digits in the header
+
+
+def write_store(
+    path: str | os.PathLike,
+    samples: Iterable[Mapping[str, Any]],
+    *,
+    layout: str,
+    classes: Sequence[str],
+    splits: Mapping[str, Sequence[str]],
+    dtype: str = 'float32',
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write skeletons to a file that :class:`SkeletonStore` reads.
+
+    The samples are taken one at a time and written at once, so they may come from
+    a generator and need not fit in memory. The file appears under its name when it
+    is whole: an error or an interruption leaves nothing, or the former file, there.
+
+    Args:
+        path: File to write; an existing one is replaced.
+        samples: Mappings with ``name`` (unique), ``label`` (class, from 0) and
+            ``keypoint`` (M, T, V, C); ``keypoint_score`` (M, T, V) in all or none.
+        layout: Name of the skeleton layout; fixes V.
+        classes: Names of the classes in the order of the labels.
+        splits: Names of the samples of each split, in the order wanted.
+        dtype: ``'float32'`` or ``'float16'``.
+        metadata: How the data were made; anything that JSON can hold.
+
+    Raises:
+        ValueError: A sample or a split is wrong; names the file, the sample and the field.
+    """
+    writer = _StoreWriter(Path(path), layout, classes, splits, dtype, metadata or {})
+    with _replacing(writer.path) as file, tempfile.TemporaryFile(dir=writer.path.parent) as scores:
+        writer.write(file, scores, samples)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a neighbour of ``path`` that takes its name when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.part')
+    try:
+        with temporary.open('xb') as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # makes the new name durable, too
+    finally:
+        os.close(folder)
+
+
+class _StoreWriter:
+    """Checks samples and collects the tables of one file."""
+
+    def __init__(
+        self,
+        path: Path,
+        layout: str,
+        classes: Sequence[str],
+        splits: Mapping[str, Sequence[str]],
+        dtype: str,
+        metadata: Mapping[str, Any],
+    ) -> None:
+        self.path = path
+        if dtype not in ('float32', 'float16'):
+            raise ValueError(f"dtype {dtype!r}: known are 'float32' and 'float16'")
+        self.dtype = np.dtype(dtype).newbyteorder('<')
+        self.num_joints = get_layout(layout).num_joints
+        self.num_channels: int | None = None
+        self.has_score: bool | None = None
+        self.num_classes = len(classes)
+        self.splits = {key: list(names) for key, names in splits.items()}
+        self.positions: dict[str, int] = {}
+        keys = ('label', 'num_person', 'num_frames', 'num_nonfinite', 'name_end')
+        self.tables = {key: array('q') for key in keys}
+        self.metadata = dict(
+            format=FORMAT,
+            format_version=FORMAT_VERSION,
+            layout=layout,
+            classes=json.dumps(list(classes)),
+            splits=json.dumps(list(self.splits)),
+            recipe=json.dumps(dict(metadata)),
+        )
+
+    def write(self, file: BinaryIO, scores: BinaryIO, samples: Iterable[Mapping[str, Any]]) -> None:
+        """Write header, coordinates and tables; ``scores`` is a spool for the confidences."""
+        room = -(-len(self._header(_LARGEST, _LARGEST, _LARGEST, 7)) // 8) * 8
+        file.write(frame_header(b'', room))
+        num_rows = 0
+        for sample in samples:
+            num_rows += self._write_sample(file, scores, sample)
+        if num_rows == 0:
+            raise ValueError(f'{self.path}: no samples to write')
+        scores.seek(0)
+        shutil.copyfileobj(scores, file)
+        text = ''.join(self.positions).encode()
+        padding = -file.tell() % 8
+        file.write(bytes(padding))
+        self._write_tables(file)
+        file.write(text)
+        file.seek(0)
+        header = self._header(num_rows, len(self.positions), len(text), padding)
+        file.write(frame_header(header, room))
+
+    def _header(self, num_rows: int, num_samples: int, num_text: int, padding: int) -> bytes:
+        """Return the header; the same function measures the room to keep for it."""
+        # Before the first sample nothing is known: assume the longer of the two headers.
+        channels = self.num_channels or _LARGEST
+        shapes = {'keypoint': (self.dtype, (num_rows, self.num_joints, channels))}
+        if self.has_score is not False:
+            shapes['keypoint_score'] = (self.dtype, (num_rows, self.num_joints))
+        shapes['padding'] = (_BYTE, (padding,))  # keeps the tables aligned for other readers
+        shapes |= dict.fromkeys(self.tables, (_INT, (num_samples,)))
+        shapes |= {SPLIT_PREFIX + key: (_INT, (len(names),)) for key, names in self.splits.items()}
+        shapes['name_text'] = (_BYTE, (num_text,))
+        return encode_header(shapes, self.metadata)
+
+    def _write_tables(self, file: BinaryIO) -> None:
+        for table in self.tables.values():
+            file.write(np.asarray(table, _INT).tobytes())
+        for key, names in self.splits.items():
+            file.write(self._split_positions(key, names).tobytes())
+
+    def _split_positions(self, key: str, names: list[str]) -> np.ndarray:
+        """Translate the names of a split into positions."""
+        for name in names:
+            if name not in self.positions:
+                raise ValueError(f'{self.path}: split {key!r} names the unknown sample {name!r}')
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f'{self.path}: split {key!r} names sample {twice!r} twice')
+        return np.array([self.positions[name] for name in names], _INT)
+
+    def _write_sample(self, file: BinaryIO, scores: BinaryIO, sample: Mapping[str, Any]) -> int:
+        """Check and write one sample; return its number of rows (persons times frames)."""
+        name = self._checked_name(sample)
+        keypoint = self._checked_keypoint(name, sample)
+        num_person, num_frames = keypoint.shape[:2]
+        row = dict(
+            label=self._checked_label(name, sample),
+            num_person=num_person,
+            num_frames=num_frames,
+            num_nonfinite=keypoint.size - int(np.isfinite(keypoint).sum()),
+            name_end=(self.tables['name_end'] or [0])[-1] + len(name.encode()),
+        )
+        self._write_score(scores, name, sample, keypoint.shape[:3])
+        file.write(keypoint.data)
+        self.positions[name] = len(self.positions)
+        for key, value in row.items():
+            self.tables[key].append(value)
+        return num_person * num_frames
+
+    def _fail(self, name: str, field: str, problem: str) -> ValueError:
+        return ValueError(f'{self.path}: sample {name!r}: field {field!r}: {problem}')
+
+    def _checked_name(self, sample: Mapping[str, Any]) -> str:
+        name = sample.get('name')
+        if not isinstance(name, str) or not name:
+            raise self._fail(
+                str(name), 'name', f'sample {len(self.positions)} needs a non-empty string'
+            )
+        if name in self.positions:
+            raise self._fail(name, 'name', f'taken already, by sample {self.positions[name]}')
+        return name
+
+    def _checked_label(self, name: str, sample: Mapping[str, Any]) -> int:
+        label = sample.get('label')
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            raise self._fail(name, 'label', f'expected an integer, got {label!r}')
+        if not 0 <= label < self.num_classes:
+            raise self._fail(name, 'label', f'{label} is outside the {self.num_classes} classes')
+        return int(label)
+
+    def _checked_keypoint(self, name: str, sample: Mapping[str, Any]) -> np.ndarray:
+        """Return the coordinates (M, T, V, C) in the type of the file."""
+        keypoint = np.asarray(sample.get('keypoint'))
+        if keypoint.ndim != 4 or keypoint.dtype.kind not in 'fiu':
+            problem = f'expected numbers (M, T, V, C), got {keypoint.dtype} of {keypoint.shape}'
+            raise self._fail(name, 'keypoint', problem)
+        wanted = (self.num_joints, self.num_channels or keypoint.shape[3])
+        if 0 in keypoint.shape:
+            raise self._fail(name, 'keypoint', f'empty, shape {keypoint.shape}')
+        if keypoint.shape[2:] != wanted:
+            problem = f'expected (V, C) = {wanted}, got {keypoint.shape[2:]}'
+            raise self._fail(name, 'keypoint', problem)
+        self.num_channels = keypoint.shape[3]
+        return self._cast(name, 'keypoint', keypoint)
+
+    def _cast(self, name: str, field: str, values: np.ndarray) -> np.ndarray:
+        """Change the type without turning a finite value into an infinite one."""
+        with np.errstate(over='ignore'):
+            stored = np.ascontiguousarray(values, self.dtype)
+        if np.isinf(stored).sum() > np.isinf(values).sum():
+            largest = np.abs(values[np.isfinite(values)]).max()
+            raise self._fail(name, field, f'{largest} is too large for {self.dtype.name}')
+        return stored
+
+    def _write_score(
+        self, scores: BinaryIO, name: str, sample: Mapping[str, Any], shape: tuple[int, ...]
+    ) -> None:
+        """Spool the confidences (M, T, V), which either all samples have or none."""
+        score = sample.get('keypoint_score')
+        if self.has_score is None:
+            self.has_score = score is not None
+        if self.has_score != (score is not None):
+            raise self._fail(name, 'keypoint_score', 'present in some samples, absent in others')
+        if score is None:
+            return
+        score = np.asarray(score)
+        if score.shape != shape or score.dtype.kind not in 'fiu':
+            problem = f'expected numbers of shape {shape}, got {score.dtype} of {score.shape}'
+            raise self._fail(name, 'keypoint_score', problem)
+        scores.write(self._cast(name, 'keypoint_score', score).data)
