@@ -1,0 +1,19 @@
+"""Plain building blocks; inside, features are (N, C, V, T)."""
+
+from mmcl_ext.models.layers.ctr_graph_conv import CTRGraphConv
+from mmcl_ext.models.layers.initialization import init_branches, init_fan_out, init_norm
+from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
+from mmcl_ext.models.layers.shortcut import build_shortcut
+from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
+from mmcl_ext.models.layers.temporal_conv import TemporalConv
+
+__all__ = [
+    'CTRGraphConv',
+    'MultiScaleTemporalConv',
+    'SkeletonBlock',
+    'TemporalConv',
+    'build_shortcut',
+    'init_branches',
+    'init_fan_out',
+    'init_norm',
+]

@@ -1,0 +1,117 @@
+"""What the skeleton backbones of this package have in common."""
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmcl_ext.models.backbones.skeleton_input import build_graph, check_skeleton
+
+
+class BlockShape(NamedTuple):
+    """Place of one residual block in a network."""
+
+    stage: int
+    in_channels: int
+    out_channels: int
+    stride: int
+
+
+class SkeletonBackbone(BaseModule, metaclass=ABCMeta):
+    """Normalised skeletons through a chain of blocks on (N*M, C, V, T).
+
+    A subclass builds one block per stage in :meth:`build_block`. The input is
+    normalised per person slot, joint and coordinate, as in the published networks.
+
+    Args:
+        graph_cfg: Configuration of a registered graph, or a built one.
+        in_channels: Coordinates per joint.
+        base_channels: Channels of the first stage.
+        num_person: Person slots M of the input.
+        num_stages: Number of blocks.
+        inflate_stages: Stages, counted from 1, that double the channels.
+        down_stages: Stages, counted from 1, that halve the frames.
+        init_cfg: MMEngine's initialisation, e.g. ``dict(type='Pretrained', ...)``.
+
+    Attributes:
+        graph: The skeleton graph.
+        out_channels: Channels C' of the output.
+    """
+
+    def __init__(
+        self,
+        graph_cfg: Any,
+        in_channels: int = 3,
+        base_channels: int = 64,
+        num_person: int = 2,
+        num_stages: int = 10,
+        inflate_stages: Collection[int] = (5, 8),
+        down_stages: Collection[int] = (5, 8),
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.graph = build_graph(graph_cfg)
+        self.in_channels = in_channels
+        self.base_channels = base_channels
+        self.num_person = num_person
+        self.num_stages = num_stages
+        self.inflate_stages = tuple(inflate_stages)
+        self.down_stages = tuple(down_stages)
+        shapes = list(self.block_shapes())
+        self.out_channels = shapes[-1].out_channels
+        self.data_bn = nn.BatchNorm1d(num_person * self.graph.num_joints * in_channels)
+        self.blocks = nn.ModuleList(self.build_block(shape) for shape in shapes)
+
+    def block_shapes(self) -> Iterator[BlockShape]:
+        """Yield the place of every block; ``stage`` counts from 1."""
+        width, channels = self.in_channels, self.base_channels
+        for stage in range(1, self.num_stages + 1):
+            channels *= 2 if stage in self.inflate_stages else 1
+            yield BlockShape(stage, width, channels, 2 if stage in self.down_stages else 1)
+            width = channels
+
+    @abstractmethod
+    def build_block(self, shape: BlockShape) -> nn.Module:
+        """Build a block that maps (N, C, V, T) to (N, C', V, T')."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Extract features.
+
+        Args:
+            x: Skeletons (N, M, T, V, C).
+
+        Returns:
+            Features (N, M, C', T', V), a view whose memory has T' innermost.
+
+        Raises:
+            ValueError: If persons, joints or channels differ from what was built.
+        """
+        check_skeleton(x, self.num_person, self.graph.num_joints, self.in_channels)
+        x = self.embed(x)
+        for block in self.blocks:
+            x = block(x)
+        return x.unflatten(0, (-1, self.num_person)).transpose(-1, -2)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C, V, T)."""
+        n, persons, frames, joints, channels = x.shape
+        x = x.permute(0, 1, 3, 4, 2).reshape(n, -1, frames)  # (N, M*V*C, T)
+        x = self.data_bn(x).view(n * persons, joints, channels, frames)
+        return x.transpose(1, 2).contiguous()
+
+    def subsets(self) -> Tensor:
+        """Return the adjacency (S, V, V), row-receives.
+
+        Raises:
+            ValueError: If the graph has hierarchy levels, (L, S, V, V).
+        """
+        adjacency = torch.as_tensor(self.graph.A, dtype=torch.float32)
+        if adjacency.ndim != 3:
+            raise ValueError(
+                f'{type(self).__name__} takes an adjacency (S, V, V), the graph has '
+                f"{tuple(adjacency.shape)}; choose flatten='union' or flatten='levels'"
+            )
+        return adjacency

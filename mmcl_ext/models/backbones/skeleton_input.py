@@ -1,0 +1,45 @@
+"""Checks and look-ups at the entrance of a skeleton backbone."""
+
+from typing import Any
+
+from torch import Tensor
+
+from mmcl_ext.registry import GRAPHS
+
+
+def build_graph(graph: Any) -> Any:
+    """Build a graph from its configuration; a built one passes through.
+
+    Raises:
+        TypeError: If it is neither a configuration nor has an adjacency ``A``.
+    """
+    if isinstance(graph, dict):
+        return GRAPHS.build(graph)
+    if not hasattr(graph, 'A'):
+        raise TypeError(f'graph_cfg must be a dict or a graph with an adjacency, got {graph!r}')
+    return graph
+
+
+def check_skeleton(x: Tensor, num_person: int | None, num_joints: int, channels: int) -> None:
+    """Compare an input with what a backbone was built for.
+
+    Args:
+        x: Skeletons (N, M, T, V, C).
+        num_person: Persons expected, or None where any number will do.
+        num_joints: Joints expected.
+        channels: Coordinates expected.
+
+    Raises:
+        ValueError: If the shapes differ, naming both.
+    """
+    expected = (num_person, num_joints, channels)
+    if x.ndim == 5:
+        persons, _, joints, coordinates = x.shape[1:]
+        given = (persons if num_person is not None else None, joints, coordinates)
+        if given == expected:
+            return
+    axes = ('M' if num_person is None else str(num_person), 'T', str(num_joints), str(channels))
+    raise ValueError(
+        f'the backbone was built for skeletons (N, {", ".join(axes)}), '
+        f'that is (N, M, T, V, C), and received {tuple(x.shape)}'
+    )

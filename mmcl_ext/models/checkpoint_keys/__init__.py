@@ -1,0 +1,11 @@
+"""Published checkpoints to ours and back, without loss.
+
+Every function takes a bare state dictionary (no ``state_dict`` level, no
+``module.`` prefix) and returns a new one. Ours has the keys of a
+:class:`~mmcl_ext.models.recognizers.SkeletonRecognizer`: ``backbone.*`` and
+``cls_head.*``.
+"""
+
+from mmcl_ext.models.checkpoint_keys.ctrgcn import from_ctrgcn, to_ctrgcn
+
+__all__ = ['from_ctrgcn', 'to_ctrgcn']

@@ -1,0 +1,86 @@
+"""Channel-wise topology refinement graph convolution."""
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmcl_ext.models.layers.initialization import init_fan_out, init_norm
+from mmcl_ext.models.layers.shortcut import build_shortcut
+
+
+class CTRGraphConv(nn.Module):
+    """Graph convolution with one learned topology per output channel and sample.
+
+    Source: CTR-GC, Chen et al., "Channel-wise Topology Refinement Graph Convolution",
+    ICCV 2021, Eq. 3-6. For subset k, with a and b two projections of the input's
+    temporal mean to R channels and z a projection of the input to C' channels::
+
+        D[r, u, v] = tanh(a[r, u] - b[r, v])
+        M[c, u, v] = alpha * (W D + w)[c, u, v] + A[u, v]
+        y[c, t, u] = sum over k and v of M[c, u, v] * z[c, t, v]
+
+    and the result is ReLU(BN(y) + shortcut(x)). The formulas are evaluated in a
+    cheaper order with the same result: the temporal mean is taken before the
+    projections a and b; the projections of all subsets are one convolution each;
+    alpha scales W and w; the sums over subsets and joints are one batched product of
+    (V, S*V) by (S*V, T), for which time is kept as the last axis.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        A: Initial topology (S, V, V); row u receives from column v. Trained.
+
+    Attributes:
+        relation: Merged projections a, b; output index (2, S, R).
+        value: Merged projection z; output index (C', S).
+        refine: W and w of all subsets; output index (S, C').
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, A: Tensor) -> None:
+        super().__init__()
+        subsets = A.shape[0]
+        relation_channels = 8 if in_channels <= 16 else in_channels // 8
+        self.out_channels = out_channels
+        self.A = nn.Parameter(A.clone())
+        self.alpha = nn.Parameter(torch.zeros(1))
+        self.relation = nn.Conv1d(in_channels, 2 * subsets * relation_channels, 1)
+        self.value = nn.Conv2d(in_channels, out_channels * subsets, 1)
+        self.refine = nn.Conv2d(
+            subsets * relation_channels, subsets * out_channels, 1, groups=subsets
+        )
+        self.bn = nn.BatchNorm2d(out_channels)
+        self.down = build_shortcut(in_channels, out_channels)
+        init_fan_out(self.relation, parts=2 * subsets)
+        init_fan_out(self.value, parts=subsets)
+        init_fan_out(self.refine, parts=subsets)
+        init_norm(self.bn, 1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, V, T) to (N, C', V, T)."""
+        n, _, joints, frames = x.shape
+        topology = self.topology(x).view(n * self.out_channels, joints, -1)
+        value = self.value(x).view(n * self.out_channels, -1, frames)  # (N*C', S*V, T)
+        y = torch.bmm(topology, value).view(n, self.out_channels, joints, frames)
+        return F.relu(self.bn(y) + self.down(x), inplace=True)
+
+    def topology(self, x: Tensor) -> Tensor:
+        """Infer the topologies of every sample.
+
+        Args:
+            x: Features (N, C, V, T).
+
+        Returns:
+            Topologies (N, C', V, S, V), contiguous; the first V receives.
+        """
+        subsets, joints, _ = self.A.shape
+        a, b = self.relation(x.mean(-1)).chunk(2, dim=1)  # (N, S*R, V) each
+        distance = torch.tanh(a.unsqueeze(-1) - b.unsqueeze(-2))  # (N, S*R, V, V)
+        refined = F.conv2d(distance, self.alpha * self.refine.weight, groups=subsets)
+        refined = refined.view(-1, subsets, self.out_channels, joints, joints)
+        refined = refined.permute(0, 2, 3, 1, 4)  # (N, C', V, S, V)
+        bias = (self.alpha * cast(Tensor, self.refine.bias)).view(subsets, self.out_channels, 1)
+        # (S, C', 1) and (S, V, V) meet in (C', V, S, V)
+        shared = bias.permute(1, 2, 0).unsqueeze(-1) + self.A.transpose(0, 1)
+        return refined.contiguous().add_(shared)

@@ -1,0 +1,51 @@
+"""Residual block of a graph and a temporal convolution."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmcl_ext.models.layers.temporal_conv import TemporalConv
+
+
+class SkeletonBlock(nn.Module):
+    """ReLU(temporal(graph(x)) + residual(x)).
+
+    The residual path is the identity where shape allows it, else a strided 1x1
+    convolution with normalisation.
+
+    Args:
+        gcn: Graph convolution, (N, C, V, T) to (N, C', V, T).
+        tcn: Temporal convolution, (N, C', V, T) to (N, C', V, T').
+        in_channels: C.
+        out_channels: C'.
+        stride: Temporal stride of ``tcn``.
+        residual: Whether there is a residual path at all.
+    """
+
+    def __init__(
+        self,
+        gcn: nn.Module,
+        tcn: nn.Module,
+        in_channels: int,
+        out_channels: int,
+        *,
+        stride: int = 1,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        self.gcn = gcn
+        self.tcn = tcn
+        self.residual: nn.Module | None = None
+        if residual:
+            same = in_channels == out_channels and stride == 1
+            self.residual = (
+                nn.Identity()
+                if same
+                else TemporalConv(in_channels, out_channels, kernel_size=1, stride=stride)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, V, T) to (N, C', V, T')."""
+        y = self.tcn(self.gcn(x))
+        if self.residual is not None:
+            y = y + self.residual(x)
+        return F.relu(y)

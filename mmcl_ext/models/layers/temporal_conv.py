@@ -1,0 +1,36 @@
+"""Temporal convolution followed by batch normalisation."""
+
+from torch import Tensor, nn
+
+from mmcl_ext.models.layers.initialization import init_fan_out
+
+
+class TemporalConv(nn.Module):
+    """Convolution over time and batch normalisation, without activation.
+
+    With ``kernel_size=1`` it is the shortcut of a block that changes its width.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: Odd number of frames.
+        stride: Temporal stride; T' = ceil(T / stride).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int = 5, stride: int = 1
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_channels,
+            out_channels,
+            (1, kernel_size),
+            stride=(1, stride),
+            padding=(0, kernel_size // 2),
+        )
+        self.bn = nn.BatchNorm2d(out_channels)
+        init_fan_out(self.conv)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, V, T) to (N, C', V, T')."""
+        return self.bn(self.conv(x))
