@@ -1,0 +1,34 @@
+"""Multi-modality co-learning: images and texts help the training of a skeleton network.
+
+Nothing below this level imports it; configurations bring it in with
+``custom_imports = dict(imports=['mmcl_ext.mmcl'], allow_failed_imports=False)``.
+"""
+
+from mmcl_ext.mmcl.co_learning import CoLearning
+from mmcl_ext.mmcl.encoders import ImageEncoder, InceptionV3
+from mmcl_ext.mmcl.feature_file import FeatureFile, write_feature_file
+from mmcl_ext.mmcl.hooks import CoLearningDataCheckHook, StripCheckpointHook
+from mmcl_ext.mmcl.losses import ContrastiveLoss, MMCLLoss
+from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
+from mmcl_ext.mmcl.mmcl_recognizer import MMCLRecognizer
+from mmcl_ext.mmcl.modules import FAM, FRM
+from mmcl_ext.mmcl.transforms import LoadCompositeImage, LoadImageFeature, LoadTextFeature
+
+__all__ = [
+    'FAM',
+    'FRM',
+    'CoLearning',
+    'CoLearningDataCheckHook',
+    'ContrastiveLoss',
+    'FeatureFile',
+    'ImageEncoder',
+    'InceptionV3',
+    'LoadCompositeImage',
+    'LoadImageFeature',
+    'LoadTextFeature',
+    'MMCLDataPreprocessor',
+    'MMCLLoss',
+    'MMCLRecognizer',
+    'StripCheckpointHook',
+    'write_feature_file',
+]

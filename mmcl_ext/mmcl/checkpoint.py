@@ -1,0 +1,78 @@
+"""Skeleton-only checkpoints."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader
+
+TRAIN_ONLY = ('co_learning.',)
+"""Prefixes of the state-dict keys that only a training needs."""
+
+
+def strip_checkpoint(
+    source: str | os.PathLike, target: str | os.PathLike, prefixes: Sequence[str] = TRAIN_ONLY
+) -> int:
+    """Write the deployable part of a training checkpoint.
+
+    The result holds ``meta`` and ``state_dict``, loads with ``weights_only=True``
+    and with ``strict=True`` into the skeleton-only model. Optimizer, schedulers
+    and log history are left out. The file is written under a temporary name and
+    moved into place.
+
+    Args:
+        source: Checkpoint of a training.
+        target: File to write.
+        prefixes: Prefixes of the keys to leave out.
+
+    Returns:
+        Number of keys left out.
+
+    Raises:
+        ValueError: Nothing would remain.
+    """
+    checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu')
+    state = checkpoint.get('state_dict', checkpoint)
+    kept = {key: value for key, value in state.items() if not key.startswith(tuple(prefixes))}
+    if not kept:
+        raise ValueError(f'{source} has no keys besides those that start with {tuple(prefixes)}')
+    meta = plain(checkpoint.get('meta', {}))
+    _save_atomically({'meta': meta, 'state_dict': kept}, Path(target))
+    return len(state) - len(kept)
+
+
+def plain(value: Any) -> Any:
+    """Turn nested values into what ``torch.load(weights_only=True)`` admits.
+
+    Mappings become dicts, numpy scalars become numbers, arrays become lists;
+    anything unknown becomes its text.
+    """
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(plain, value)) if type(value) is tuple else list(map(plain, value))
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    known = (torch.Tensor, str, bool, int, float, bytes, type(None))
+    return value if isinstance(value, known) else str(value)
+
+
+def _save_atomically(checkpoint: dict[str, Any], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f'.{target.name}.')
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp keeps the file to its owner
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,164 @@
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmcl_ext.mmcl.losses import MMCLLoss
+from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class CoLearning(BaseModule):
+    """The branch that lives around a skeleton model during its training.
+
+    Holds the image encoder, the alignment (FAM) and refinement (FRM) modules and
+    the loss. Widths that the parts leave open are filled in from their
+    neighbours; a width that is given and differs is an error. FAM or FRM may be
+    left out, but not both.
+
+    Args:
+        embed_channels: Width C' of the pooled skeleton feature.
+        num_classes: Number of classes K.
+        image_encoder: Encoder of the images, or its configuration. None when the
+            pipeline loads cached image features.
+        fam: Configuration of the alignment module; None leaves alignment out.
+        frm: Configuration of the refinement module; None leaves refinement out.
+        loss: Configuration of :class:`MMCLLoss`; None for its defaults.
+        init_cfg: Initialisation of MMEngine.
+
+    Raises:
+        ValueError: Neither FAM nor FRM; an image encoder without FAM, whose
+            parameters would never get a gradient; or widths that disagree.
+    """
+
+    def __init__(
+        self,
+        embed_channels: int,
+        num_classes: int,
+        image_encoder: nn.Module | dict[str, Any] | None = None,
+        fam: nn.Module | dict[str, Any] | None = None,
+        frm: nn.Module | dict[str, Any] | None = None,
+        loss: nn.Module | dict[str, Any] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        _check_parts(image_encoder, fam, frm)
+        self.image_encoder = None if image_encoder is None else _build(image_encoder)
+        fam_widths = {'out_channels': (embed_channels, 'the skeleton feature')}
+        if self.image_encoder is not None:
+            fam_widths['in_channels'] = (self.image_encoder.out_channels, 'the image encoder')
+        self.fam = None if fam is None else _build(fam, fam_widths)
+        frm_widths = {'num_classes': (num_classes, 'the classification head')}
+        self.frm = None if frm is None else _build(frm, frm_widths)
+        self.criterion = MMCLLoss() if loss is None else _build(loss)
+
+    @property
+    def required_inputs(self) -> tuple[str, ...]:
+        """Keys of ``inputs`` that a training step needs besides the skeleton."""
+        parts = {'image': self.fam, 'text': self.frm}
+        return tuple(key for key, part in parts.items() if part is not None)
+
+    def loss(
+        self, embedding: Tensor, logits: Tensor, inputs: Mapping[str, Tensor], labels: Tensor
+    ) -> dict[str, Tensor]:
+        """Compute the terms that the branch adds to the classification loss.
+
+        Args:
+            embedding: Pooled skeleton features, shape (N, C').
+            logits: Scores of the classifier, shape (N, K).
+            inputs: ``image`` of shape (N, 3, H, W), normalised, or cached features
+                (N, F); ``text`` of shape (N, D). Only what is needed is read.
+            labels: Class indices of shape (N,), or probabilities of shape (N, K).
+
+        Returns:
+            Losses, weighted, and monitors; only names with ``loss`` are summed.
+
+        Raises:
+            ValueError: An input is missing, or has another number of samples.
+        """
+        self._check_inputs(inputs, len(embedding))
+        terms: dict[str, Tensor] = {}
+        if self.fam is not None:
+            projected = self.fam(self._encode(inputs['image']))
+            terms |= self.criterion.alignment(embedding, projected)
+        if self.frm is not None:
+            refined, weights = self.frm(logits, inputs['text'])
+            terms |= self.criterion.refinement(refined, weights, labels)
+        return terms
+
+    def refine(self, logits: Tensor, text: Tensor) -> Tensor:
+        """Refine logits by text outside of training.
+
+        Args:
+            logits: Shape (N, K).
+            text: Text features, shape (N, D).
+
+        Returns:
+            Refined logits, shape (N, K).
+
+        Raises:
+            ValueError: The branch has no refinement module.
+        """
+        if self.frm is None:
+            raise ValueError('this model was built without a refinement module (frm=None)')
+        refined: Tensor = self.frm(logits, text)[0]
+        return refined
+
+    def _encode(self, image: Tensor) -> Tensor:
+        feature: Tensor = image if self.image_encoder is None else self.image_encoder(image)
+        return feature
+
+    def _check_inputs(self, inputs: Mapping[str, Tensor], num_samples: int) -> None:
+        for key in self.required_inputs:
+            if key not in inputs:
+                raise ValueError(
+                    f'co-learning needs {key!r} among the inputs, got {sorted(inputs)}: does the '
+                    "training pipeline load it, and is it in PackActionInputs' collect_keys?"
+                )
+            if len(inputs[key]) != num_samples:
+                raise ValueError(
+                    f'{len(inputs[key])} samples of {key!r} for {num_samples} skeletons; '
+                    'co-learning takes one clip per sample'
+                )
+        if 'image' in self.required_inputs:
+            self._check_image(inputs['image'])
+
+    def _check_image(self, image: Tensor) -> None:
+        expected = 2 if self.image_encoder is None else 4
+        if image.ndim != expected:
+            raise ValueError(
+                f'image input has shape {tuple(image.shape)}, expected '
+                + ('(N, F) since image_encoder is None' if expected == 2 else '(N, 3, H, W)')
+            )
+
+
+def _check_parts(image_encoder: Any, fam: Any, frm: Any) -> None:
+    if fam is None and frm is None:
+        raise ValueError('co-learning needs fam, frm or both; got None for each')
+    if image_encoder is not None and fam is None:
+        raise ValueError('image_encoder without fam would never get a gradient; set both or none')
+
+
+def _build(
+    part: nn.Module | dict[str, Any], widths: Mapping[str, tuple[int, str]] | None = None
+) -> Any:
+    """Build a part, with the widths that its neighbours have.
+
+    Args:
+        part: Module or configuration.
+        widths: For an argument, the value and whose it is.
+
+    Raises:
+        ValueError: The part has another width than its neighbour.
+    """
+    widths = widths or {}
+    defaults = {name: value for name, (value, _) in widths.items()}
+    module = MODELS.build({**defaults, **part}) if isinstance(part, dict) else part
+    for name, (value, neighbour) in widths.items():
+        own = getattr(module, name, value)
+        if own != value:
+            raise ValueError(
+                f'{type(module).__name__} has {name}={own}, but {neighbour} has {value}'
+            )
+    return module

@@ -1,0 +1,53 @@
+from typing import Self
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+
+class BaseImageEncoder(BaseModule):
+    """Base of the image encoders: an image in, one vector out.
+
+    A frozen encoder has no gradient, stays in eval mode whatever ``train()`` is
+    called with, and runs without recording a graph.
+
+    Subclasses implement :meth:`encode` and set :attr:`out_channels`.
+
+    Args:
+        frozen: Whether the encoder is left as it is.
+        init_cfg: Initialisation of MMEngine.
+    """
+
+    out_channels: int
+    """Width F of the image feature."""
+
+    def __init__(self, frozen: bool = False, init_cfg: dict | list[dict] | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.frozen = frozen
+
+    def freeze_if_asked(self) -> None:
+        """Take the gradients away; to be called at the end of a constructor."""
+        if self.frozen:
+            self.requires_grad_(False)
+            self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch the mode, unless frozen."""
+        super().train(mode and not self.frozen)
+        return self
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Encode a batch.
+
+        Args:
+            image: ImageNet-normalised RGB images, shape (N, 3, H, W).
+
+        Returns:
+            Image features, shape (N, F).
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            return self.encode(image)
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Compute the features: shape (N, 3, H, W) to (N, F)."""
+        raise NotImplementedError

@@ -1,0 +1,303 @@
+import os
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmcl_ext.mmcl.encoders.base import BaseImageEncoder
+from mmcl_ext.mmcl.encoders.weights import read_weights, weights_file
+from mmcl_ext.registry import MODELS
+
+_SMALLEST = 75
+"""Height and width below which a feature map would vanish."""
+
+
+@MODELS.register_module()
+class InceptionV3(BaseImageEncoder):
+    """Inception-v3 without the auxiliary classifier.
+
+    Szegedy et al., "Rethinking the Inception Architecture for Computer Vision",
+    CVPR 2016. Parameters are named as in torchvision, so that its public weights
+    load; the auxiliary classifier's entries are left out. 23,834,568 parameters
+    with 1000 outputs, 21,785,568 without the last layer.
+
+    Args:
+        num_classes: Width of the last linear layer, whose outputs are the feature
+            (the reference implementation of co-learning takes the 1000 ImageNet
+            logits). None leaves the layer out: the feature is the pooled map of
+            2048 channels.
+        transform_input: Whether images normalised by the ImageNet mean and
+            standard deviation are brought to the range -1 to 1 that the public
+            weights were trained with.
+        dropout: Probability of the dropout before the last layer.
+        pretrained: ``'default'`` for the public ImageNet weights, the path of a
+            local file, or None for random weights. Loaded by :meth:`init_weights`.
+        frozen: Whether the encoder is left as it is.
+        init_cfg: Initialisation of MMEngine, used instead of the default one when
+            given.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = 1000,
+        transform_input: bool = True,
+        dropout: float = 0.5,
+        pretrained: str | os.PathLike | None = None,
+        frozen: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(frozen=frozen, init_cfg=init_cfg)
+        self.transform_input = transform_input
+        self.pretrained = pretrained
+        self.Conv2d_1a_3x3 = _Conv(3, 32, 3, stride=2)
+        self.Conv2d_2a_3x3 = _Conv(32, 32, 3)
+        self.Conv2d_2b_3x3 = _Conv(32, 64, 3, padding=1)
+        self.maxpool1 = nn.MaxPool2d(3, stride=2)
+        self.Conv2d_3b_1x1 = _Conv(64, 80, 1)
+        self.Conv2d_4a_3x3 = _Conv(80, 192, 3)
+        self.maxpool2 = nn.MaxPool2d(3, stride=2)
+        self.Mixed_5b = _InceptionA(192, 32)
+        self.Mixed_5c = _InceptionA(256, 64)
+        self.Mixed_5d = _InceptionA(288, 64)
+        self.Mixed_6a = _InceptionB(288)
+        self.Mixed_6b = _InceptionC(768, 128)
+        self.Mixed_6c = _InceptionC(768, 160)
+        self.Mixed_6d = _InceptionC(768, 160)
+        self.Mixed_6e = _InceptionC(768, 192)
+        self.Mixed_7a = _InceptionD(768)
+        self.Mixed_7b = _InceptionE(1280)
+        self.Mixed_7c = _InceptionE(2048)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = None if num_classes is None else nn.Linear(2048, num_classes)
+        self.out_channels = 2048 if num_classes is None else num_classes
+        self.freeze_if_asked()
+
+    def init_weights(self) -> None:
+        """Load the pretrained weights, or draw random ones."""
+        if self.pretrained is not None:
+            self._load(read_weights(weights_file(self.pretrained, 'inception_v3')))
+        elif self.init_cfg:
+            super().init_weights()
+        else:
+            self._draw()
+        self._is_init = True
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Compute the logits, or the pooled map: shape (N, 3, H, W) to (N, F).
+
+        Raises:
+            ValueError: The image is smaller than 75 x 75.
+        """
+        if min(image.shape[-2:]) < _SMALLEST:
+            raise ValueError(
+                f'images have shape {tuple(image.shape)}, Inception-v3 needs at least '
+                f'{_SMALLEST} x {_SMALLEST}'
+            )
+        x = self._rescale(image) if self.transform_input else image
+        x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
+        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(self.maxpool1(x)))
+        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(self.maxpool2(x))))
+        x = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))
+        x = self.Mixed_6e(self.Mixed_6d(x))
+        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
+        pooled: Tensor = x.mean(dim=(2, 3))  # (N, 2048)
+        if self.fc is None:
+            return pooled
+        logits: Tensor = self.fc(self.dropout(pooled))
+        return logits
+
+    @staticmethod
+    def _rescale(image: Tensor) -> Tensor:
+        """Undo the ImageNet normalisation and map 0..1 to -1..1."""
+        std = image.new_tensor([0.229, 0.224, 0.225])[:, None, None]
+        mean = image.new_tensor([0.485, 0.456, 0.406])[:, None, None]
+        return image * (std / 0.5) + (mean - 0.5) / 0.5
+
+    def _load(self, state: dict[str, Tensor]) -> None:
+        """Load torchvision's state dict, without what this module does not have.
+
+        Raises:
+            ValueError: The weights do not fit; names the first differences.
+        """
+        unused = ('AuxLogits.',) if self.fc is not None else ('AuxLogits.', 'fc.')
+        state = {key: value for key, value in state.items() if not key.startswith(unused)}
+        own = {key: value.shape for key, value in self.state_dict().items()}
+        # Old files lack the batch counters, which matter to no default of BatchNorm.
+        wrong = sorted(
+            key
+            for key in own.keys() | state.keys()
+            if not key.endswith('num_batches_tracked')
+            and (key not in own or key not in state or own[key] != state[key].shape)
+        )
+        if wrong:
+            raise ValueError(
+                f'{self.pretrained} does not fit InceptionV3 with num_classes={self.out_channels}: '
+                f'{len(wrong)} entries differ, first {wrong[:3]}'
+            )
+        self.load_state_dict(state, strict=False)
+
+    def _draw(self) -> None:
+        """Draw weights of standard deviation 0.1, as torchvision does.
+
+        torchvision cuts them at 20 standard deviations, beyond anything that a
+        float32 normal draw returns, so the cut is left out.
+        """
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.normal_(module.weight, std=0.1)
+
+
+class _Conv(nn.Module):
+    """Convolution without bias, batch norm and ReLU."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int = 1,
+        padding: int | tuple[int, int] = 0,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+def _chain(x: Tensor, layers: Sequence[nn.Module]) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+class _InceptionA(nn.Module):
+    """Branches of 1x1, 5x5, two 3x3, and pooling; keeps the map's size."""
+
+    def __init__(self, in_channels: int, pool_features: int) -> None:
+        super().__init__()
+        self.branch1x1 = _Conv(in_channels, 64, 1)
+        self.branch5x5_1 = _Conv(in_channels, 48, 1)
+        self.branch5x5_2 = _Conv(48, 64, 5, padding=2)
+        self.branch3x3dbl_1 = _Conv(in_channels, 64, 1)
+        self.branch3x3dbl_2 = _Conv(64, 96, 3, padding=1)
+        self.branch3x3dbl_3 = _Conv(96, 96, 3, padding=1)
+        self.branch_pool = _Conv(in_channels, pool_features, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branches = (
+            self.branch1x1(x),
+            _chain(x, (self.branch5x5_1, self.branch5x5_2)),
+            _chain(x, (self.branch3x3dbl_1, self.branch3x3dbl_2, self.branch3x3dbl_3)),
+            self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
+        )
+        return torch.cat(branches, dim=1)
+
+
+class _InceptionB(nn.Module):
+    """Halves the map: branches of 3x3, two 3x3, and pooling."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.branch3x3 = _Conv(in_channels, 384, 3, stride=2)
+        self.branch3x3dbl_1 = _Conv(in_channels, 64, 1)
+        self.branch3x3dbl_2 = _Conv(64, 96, 3, padding=1)
+        self.branch3x3dbl_3 = _Conv(96, 96, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branches = (
+            self.branch3x3(x),
+            _chain(x, (self.branch3x3dbl_1, self.branch3x3dbl_2, self.branch3x3dbl_3)),
+            F.max_pool2d(x, 3, stride=2),
+        )
+        return torch.cat(branches, dim=1)
+
+
+class _InceptionC(nn.Module):
+    """Branches with 7x7 convolutions split into 1x7 and 7x1."""
+
+    def __init__(self, in_channels: int, width: int) -> None:
+        super().__init__()
+        row: dict = {'kernel_size': (1, 7), 'padding': (0, 3)}
+        column: dict = {'kernel_size': (7, 1), 'padding': (3, 0)}
+        self.branch1x1 = _Conv(in_channels, 192, 1)
+        self.branch7x7_1 = _Conv(in_channels, width, 1)
+        self.branch7x7_2 = _Conv(width, width, **row)
+        self.branch7x7_3 = _Conv(width, 192, **column)
+        self.branch7x7dbl_1 = _Conv(in_channels, width, 1)
+        self.branch7x7dbl_2 = _Conv(width, width, **column)
+        self.branch7x7dbl_3 = _Conv(width, width, **row)
+        self.branch7x7dbl_4 = _Conv(width, width, **column)
+        self.branch7x7dbl_5 = _Conv(width, 192, **row)
+        self.branch_pool = _Conv(in_channels, 192, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        double = (
+            self.branch7x7dbl_1,
+            self.branch7x7dbl_2,
+            self.branch7x7dbl_3,
+            self.branch7x7dbl_4,
+            self.branch7x7dbl_5,
+        )
+        branches = (
+            self.branch1x1(x),
+            _chain(x, (self.branch7x7_1, self.branch7x7_2, self.branch7x7_3)),
+            _chain(x, double),
+            self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
+        )
+        return torch.cat(branches, dim=1)
+
+
+class _InceptionD(nn.Module):
+    """Halves the map: branches of 3x3, 7x7 with 3x3, and pooling."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.branch3x3_1 = _Conv(in_channels, 192, 1)
+        self.branch3x3_2 = _Conv(192, 320, 3, stride=2)
+        self.branch7x7x3_1 = _Conv(in_channels, 192, 1)
+        self.branch7x7x3_2 = _Conv(192, 192, (1, 7), padding=(0, 3))
+        self.branch7x7x3_3 = _Conv(192, 192, (7, 1), padding=(3, 0))
+        self.branch7x7x3_4 = _Conv(192, 192, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        long = (self.branch7x7x3_1, self.branch7x7x3_2, self.branch7x7x3_3, self.branch7x7x3_4)
+        branches = (
+            _chain(x, (self.branch3x3_1, self.branch3x3_2)),
+            _chain(x, long),
+            F.max_pool2d(x, 3, stride=2),
+        )
+        return torch.cat(branches, dim=1)
+
+
+class _InceptionE(nn.Module):
+    """Branches whose last 3x3 is split into 1x3 and 3x1 side by side."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        row: dict = {'kernel_size': (1, 3), 'padding': (0, 1)}
+        column: dict = {'kernel_size': (3, 1), 'padding': (1, 0)}
+        self.branch1x1 = _Conv(in_channels, 320, 1)
+        self.branch3x3_1 = _Conv(in_channels, 384, 1)
+        self.branch3x3_2a = _Conv(384, 384, **row)
+        self.branch3x3_2b = _Conv(384, 384, **column)
+        self.branch3x3dbl_1 = _Conv(in_channels, 448, 1)
+        self.branch3x3dbl_2 = _Conv(448, 384, 3, padding=1)
+        self.branch3x3dbl_3a = _Conv(384, 384, **row)
+        self.branch3x3dbl_3b = _Conv(384, 384, **column)
+        self.branch_pool = _Conv(in_channels, 192, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        single = self.branch3x3_1(x)
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        branches = (
+            self.branch1x1(x),
+            self.branch3x3_2a(single),
+            self.branch3x3_2b(single),
+            self.branch3x3dbl_3a(double),
+            self.branch3x3dbl_3b(double),
+            self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
+        )
+        return torch.cat(branches, dim=1)

@@ -1,0 +1,101 @@
+"""Pretrained weights of image encoders: a public address or a local file."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from mmengine import dist
+from torch import Tensor
+from torch.hub import download_url_to_file, get_dir
+
+URLS: Mapping[str, str] = {
+    'inception_v3': 'https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth',
+    'resnet18': 'https://download.pytorch.org/models/resnet18-f37072fd.pth',
+    'resnet34': 'https://download.pytorch.org/models/resnet34-b627a593.pth',
+    'resnet50': 'https://download.pytorch.org/models/resnet50-0676ba61.pth',
+    'resnet101': 'https://download.pytorch.org/models/resnet101-63fe2227.pth',
+    'resnet152': 'https://download.pytorch.org/models/resnet152-394f9c45.pth',
+}
+"""ImageNet weights published with torchvision; the file names end in the hash."""
+
+
+def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:
+    """Find the file of pretrained weights, downloading it if need be.
+
+    A download lands in PyTorch's hub folder (``TORCH_HOME``), once, and is checked
+    against the hash in its name.
+
+    Args:
+        pretrained: ``'default'`` for the public ImageNet weights, a URL, or the
+            path of a local file.
+        architecture: Key of :data:`URLS`.
+
+    Returns:
+        Path of the local file.
+
+    Raises:
+        FileNotFoundError: The local file does not exist.
+        RuntimeError: The download failed; tells how to go on without network.
+        ValueError: No public weights are known for this architecture.
+    """
+    if pretrained == 'default':
+        if architecture not in URLS:
+            raise ValueError(
+                f'no public weights are known for {architecture!r}, only for {tuple(URLS)}'
+            )
+        return _download(URLS[architecture])
+    if urlparse(str(pretrained)).scheme in ('http', 'https'):
+        return _download(str(pretrained))
+    path = Path(pretrained)
+    if not path.is_file():
+        raise FileNotFoundError(f'pretrained weights of the image encoder not found: {path}')
+    return path
+
+
+def read_weights(path: str | os.PathLike) -> dict[str, Tensor]:
+    """Read a state dict without unpickling anything but tensors and containers.
+
+    Args:
+        path: ``.pth`` or ``.safetensors`` file holding a state dict, or a dict with
+            one under ``state_dict``.
+
+    Returns:
+        Parameter name to tensor, on the CPU.
+    """
+    if Path(path).suffix == '.safetensors':
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    loaded: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
+    state: dict[str, Tensor] = loaded.get('state_dict', loaded)
+    return state
+
+
+def _download(url: str) -> Path:
+    """Download in rank 0 first, so that the others find the file."""
+    if dist.get_rank() == 0:
+        _fetch(url)
+    dist.barrier()
+    return _fetch(url)
+
+
+def _fetch(url: str) -> Path:
+    name = Path(urlparse(url).path).name
+    target = Path(get_dir(), 'checkpoints', name)
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = re.search(r'-([0-9a-f]{8,})\.', name)
+    try:
+        download_url_to_file(url, str(target), hash_prefix=digest[1] if digest else None)
+    except (OSError, RuntimeError) as error:
+        raise RuntimeError(
+            f'cannot download {url} ({error}). Without network, either set pretrained to a local '
+            f'copy of {name} (or put it into {target.parent}), or set pretrained=None to start '
+            'from random weights.'
+        ) from error
+    return target

@@ -1,0 +1,4 @@
+from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import CoLearningDataCheckHook
+from mmcl_ext.mmcl.hooks.strip_checkpoint_hook import StripCheckpointHook
+
+__all__ = ['CoLearningDataCheckHook', 'StripCheckpointHook']

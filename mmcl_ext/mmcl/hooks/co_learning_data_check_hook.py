@@ -1,0 +1,133 @@
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
+from mmcl_ext.mmcl.co_learning import CoLearning
+from mmcl_ext.mmcl.transforms import SideDataTransform
+from mmcl_ext.mmcl.transforms.feature_transform import FeatureTransform
+from mmcl_ext.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CoLearningDataCheckHook(Hook):
+    """Stop before the first step where images or text features are missing.
+
+    Looks at the transforms of the built training pipeline. Every training sample
+    has to have what the pipeline loads beside the skeleton, the widths of feature
+    files have to fit the branch, and the pipeline has to deliver what the branch
+    needs. All findings go into one ValueError. The main process checks, the others
+    stop with it.
+
+    Args:
+        num_shown: How many of the missing samples are listed.
+    """
+
+    def __init__(self, num_shown: int = 10) -> None:
+        self.num_shown = num_shown
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the training data.
+
+        Raises:
+            ValueError: Something is missing or does not fit.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        message: list[str | None] = [None]
+        if is_main_process():
+            datasets = iterate_datasets(runner.train_dataloader.dataset)
+            leaves = [dataset for dataset in datasets if hasattr(dataset, 'pipeline')]
+            problems = [problem for leaf in leaves for problem in self.check(leaf, model)]
+            message = ['\n'.join(dict.fromkeys(problems)) or None]
+        broadcast_object_list(message)
+        if message[0]:
+            raise ValueError(f'co-learning data are not ready:\n{message[0]}')
+
+    def check(self, dataset: Any, model: nn.Module) -> list[str]:
+        """List the problems of one data set (not a wrapper).
+
+        Args:
+            dataset: Data set with a ``pipeline``.
+            model: Recognizer with a ``co_learning`` branch, or a skeleton-only one.
+
+        Returns:
+            One text for each problem.
+        """
+        branch = getattr(model, 'co_learning', None)
+        loaders = list(iterate_side_data(getattr(dataset, 'pipeline', None)))
+        names = sample_names(dataset) if loaders else []
+        problems = [self._check_samples(loader, names) for loader in loaders]
+        if branch is not None:
+            # A file that cannot be opened has been reported already.
+            complete = [loader for loader, p in zip(loaders, problems, strict=True) if not p]
+            problems += [check_width(loader, branch) for loader in complete]
+            if not any(problems):
+                problems += check_inputs(dataset, loaders, branch)
+        return [problem for problem in problems if problem]
+
+    def _check_samples(self, loader: SideDataTransform, names: Sequence[str]) -> str | None:
+        missing = loader.missing(names)
+        if not missing:
+            return None
+        shown = ', '.join(missing[: self.num_shown])
+        more = ', ...' if len(missing) > self.num_shown else ''
+        hint = '; is this the file or folder of another data set?' * (len(missing) == len(names))
+        return (
+            f"{loader.source}: field '{loader.key}' is missing for {len(missing)} of {len(names)} "
+            f'training samples: {shown}{more}{hint}'
+        )
+
+
+def check_width(loader: SideDataTransform, branch: CoLearning) -> str | None:
+    """Compare the width of a feature file with what the branch was built for."""
+    if not isinstance(loader, FeatureTransform):
+        return None
+    widths = {
+        'text': ('FRM', getattr(branch.frm, 'text_channels', None)),
+        'image': ('FAM', getattr(branch.fam, 'in_channels', None)),
+    }
+    part, width = widths.get(loader.key, ('', None))
+    if width is None or width == loader.features.width:
+        return None
+    return (
+        f"{loader.source}: field '{loader.key}' has {loader.features.width} values per sample, "
+        f'but {part} was built for {width}'
+    )
+
+
+def check_inputs(
+    dataset: Any, loaders: Sequence[SideDataTransform], branch: CoLearning
+) -> list[str]:
+    """Run the pipeline once and look for the inputs that the branch needs."""
+    inputs = dataset[0]['inputs']
+    return [
+        f"the training pipeline delivers no field '{key}' (it delivers {sorted(inputs)}), which "
+        "the co-learning branch needs: add its Load... transform and its key to PackActionInputs' "
+        'collect_keys'
+        for key in branch.required_inputs
+        if key not in inputs
+    ]
+
+
+def iterate_side_data(pipeline: Any) -> Iterator[SideDataTransform]:
+    """Yield the side-data transforms of a pipeline, through nested transforms."""
+    if isinstance(pipeline, SideDataTransform):
+        yield pipeline
+    elif isinstance(pipeline, (list, tuple)):
+        for transform in pipeline:
+            yield from iterate_side_data(transform)
+    elif hasattr(pipeline, 'transforms'):
+        yield from iterate_side_data(pipeline.transforms)
+
+
+def sample_names(dataset: Any) -> list[str]:
+    """Names of a data set's samples, without reading the samples where it can tell them."""
+    names = getattr(dataset, 'sample_names', None)
+    if names is not None:
+        return list(names)
+    return [dataset.get_data_info(i)['sample_name'] for i in range(len(dataset))]

@@ -1,0 +1,155 @@
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmcl_ext import dist
+from mmcl_ext.registry import MODELS
+
+Negatives = Literal['paper', 'grace']
+
+
+def contrastive_terms(
+    skeleton: Tensor,
+    image: Tensor,
+    all_skeleton: Tensor,
+    all_image: Tensor,
+    start: int = 0,
+    *,
+    negatives: Negatives = 'grace',
+    temperature: float = 0.4,
+) -> Tensor:
+    r"""Symmetric contrastive loss of every anchor pair.
+
+    With :math:`E(a, b) = \exp(\cos(a, b) / \tau)` and the positive pair
+    :math:`(g_i, c_i)`, anchor i contributes
+
+    .. math::
+        -\log \frac{E(g_i, c_i)}
+        {\sum_k E(g_i, c_k) + \sum_{k \ne i} E(g_k, c_i)}
+
+    for ``'paper'`` (Eq. 4-6, taken as a quantity to minimise), and half the sum of
+
+    .. math::
+        -\log \frac{E(g_i, c_i)}
+        {\sum_k E(g_i, c_k) + \sum_{k \ne i} E(g_i, g_k)}
+
+    and the same with the two views exchanged for ``'grace'``.
+
+    Args:
+        skeleton: Skeleton features of the anchors, shape (N, C).
+        image: Image features of the anchors, shape (N, C).
+        all_skeleton: Skeleton features that serve as negatives, shape (Q, C).
+            Rows ``start`` to ``start + N`` are the anchors.
+        all_image: Image features that serve as negatives, shape (Q, C).
+        start: Row of the first anchor among the Q candidates.
+        negatives: Which pairs count as negatives.
+        temperature: Divisor of the cosine similarities.
+
+    Returns:
+        Loss of each anchor, shape (N,). Zero where Q is 1: there is no negative.
+    """
+    skeleton, image, all_skeleton, all_image = (
+        F.normalize(x, dim=1) for x in (skeleton, image, all_skeleton, all_image)
+    )
+    anchors = torch.arange(start, start + len(skeleton), device=skeleton.device)  # (N,)
+    own = F.one_hot(anchors, len(all_skeleton)).bool()  # (N, Q)
+    rows = skeleton @ all_image.T / temperature  # (N, Q)
+    columns = image @ all_skeleton.T / temperature  # (N, Q)
+    positive = rows[own]  # (N,)
+    if negatives == 'paper':
+        return _log_sum_exp(rows, columns, own) - positive
+    within_skeleton = skeleton @ all_skeleton.T / temperature  # (N, Q)
+    within_image = image @ all_image.T / temperature  # (N, Q)
+    total = _log_sum_exp(rows, within_skeleton, own) + _log_sum_exp(columns, within_image, own)
+    return total / 2 - positive
+
+
+def _log_sum_exp(with_positive: Tensor, without_own: Tensor, own: Tensor) -> Tensor:
+    """Log-sum-exp over two (N, Q) blocks, leaving the own pair out of the second."""
+    blocks = (with_positive, without_own.masked_fill(own, float('-inf')))
+    return torch.logsumexp(torch.cat(blocks, dim=1), dim=1)
+
+
+@MODELS.register_module()
+class ContrastiveLoss(nn.Module):
+    """Symmetric contrastive loss between skeleton and image features.
+
+    See :func:`contrastive_terms` for the formulas. The computation runs in
+    float32 (float64 inputs stay as they are), also under autocast.
+
+    A batch of one sample has no negatives: its loss and gradient are zero, not
+    an error, so that a last incomplete batch does not stop a training.
+
+    Args:
+        negatives: ``'paper'`` for the cross-modal pairs of row and column of
+            Eq. 6, ``'grace'`` for the negatives within and across the views that
+            the reference implementation uses; the latter equals NT-Xent.
+        temperature: Divisor of the cosine similarities, above 0.
+        gather: Whether the samples of all processes are negatives. The mean of
+            the losses over the processes, and the gradient after DDP's
+            averaging, then equal those of one process on the whole batch, even
+            where processes hold different numbers of samples.
+
+    Raises:
+        ValueError: Unknown ``negatives``, or a temperature that is not positive.
+    """
+
+    def __init__(
+        self, negatives: Negatives = 'grace', temperature: float = 0.4, gather: bool = False
+    ) -> None:
+        super().__init__()
+        if negatives not in get_args(Negatives):
+            raise ValueError(f'negatives is {negatives!r}, known are {get_args(Negatives)}')
+        if not temperature > 0:
+            raise ValueError(f'temperature is {temperature}, it has to be above 0')
+        self.negatives = negatives
+        self.temperature = temperature
+        self.gather = gather
+
+    def forward(self, skeleton: Tensor, image: Tensor) -> Tensor:
+        """Compute the mean loss of a batch of pairs.
+
+        Args:
+            skeleton: Skeleton features, shape (N, C).
+            image: Image features of the same samples, shape (N, C).
+
+        Returns:
+            Scalar, not weighted.
+
+        Raises:
+            ValueError: The two shapes differ.
+        """
+        if skeleton.shape != image.shape or skeleton.ndim != 2:
+            raise ValueError(
+                f'skeleton {tuple(skeleton.shape)} and image {tuple(image.shape)} features '
+                'should share one shape (N, C)'
+            )
+        with torch.autocast(skeleton.device.type, enabled=False):
+            return self._loss(_at_least_float32(skeleton), _at_least_float32(image))
+
+    def _loss(self, skeleton: Tensor, image: Tensor) -> Tensor:
+        sizes = dist.gather_sizes(len(skeleton), skeleton.device) if self.gather else (len(image),)
+        gathered = (skeleton, image)
+        if len(sizes) > 1:
+            gathered = (dist.all_gather(skeleton, sizes), dist.all_gather(image, sizes))
+        start = sum(sizes[: dist.rank()]) if len(sizes) > 1 else 0
+        terms = contrastive_terms(
+            skeleton,
+            image,
+            *gathered,
+            start,
+            negatives=self.negatives,
+            temperature=self.temperature,
+        )
+        # The share of this process, so that the mean over processes is the global mean.
+        return terms.sum() * (len(sizes) / sum(sizes))
+
+    def extra_repr(self) -> str:
+        """Name the choices in ``repr``."""
+        return f'negatives={self.negatives!r}, temperature={self.temperature}, gather={self.gather}'
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()

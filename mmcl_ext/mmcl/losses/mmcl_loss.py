@@ -1,0 +1,92 @@
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmcl_ext.mmcl.losses.contrastive_loss import ContrastiveLoss
+from mmcl_ext.registry import MODELS
+
+
+def retrieval_accuracy(skeleton: Tensor, image: Tensor) -> Tensor:
+    """Share of skeletons whose nearest image in the batch is their own.
+
+    Args:
+        skeleton: Features of shape (N, C).
+        image: Features of shape (N, C).
+
+    Returns:
+        Scalar between 0 and 1; chance is 1 / N.
+    """
+    similarity = F.normalize(skeleton.detach().float()) @ F.normalize(image.detach().float()).T
+    nearest = similarity.argmax(dim=1)  # (N,)
+    return (nearest == torch.arange(len(nearest), device=nearest.device)).float().mean()
+
+
+@MODELS.register_module()
+class MMCLLoss(nn.Module):
+    """The two training terms that co-learning adds to the classification loss.
+
+    ``L = L_cls + lambda_1 L_C + lambda_2 L_R`` (Eq. 10 of arXiv 2407.15706);
+    ``L_cls`` is the head's. A weight of 0 keeps the term and its monitors in the
+    log without a contribution to the gradient.
+
+    Args:
+        alignment_weight: lambda_1, of the contrastive loss ``L_C`` (Eq. 4).
+        refinement_weight: lambda_2, of the cross entropy ``L_R`` of the refined
+            logits (Eq. 9).
+        contrastive: The loss ``L_C`` or its configuration; None for the default
+            :class:`ContrastiveLoss`.
+
+    Raises:
+        ValueError: A weight is negative.
+    """
+
+    def __init__(
+        self,
+        alignment_weight: float = 0.1,
+        refinement_weight: float = 0.2,
+        contrastive: nn.Module | dict | None = None,
+    ) -> None:
+        super().__init__()
+        if alignment_weight < 0 or refinement_weight < 0:
+            raise ValueError(
+                f'alignment_weight {alignment_weight} and refinement_weight {refinement_weight} '
+                'should not be negative'
+            )
+        self.alignment_weight = alignment_weight
+        self.refinement_weight = refinement_weight
+        if contrastive is None:
+            contrastive = ContrastiveLoss()
+        self.contrastive: nn.Module = (
+            MODELS.build(contrastive) if isinstance(contrastive, dict) else contrastive
+        )
+
+    def alignment(self, skeleton: Tensor, image: Tensor) -> dict[str, Tensor]:
+        """Pull the two features of each sample together.
+
+        Args:
+            skeleton: Pooled skeleton features, shape (N, C').
+            image: Projected image features, shape (N, C').
+
+        Returns:
+            ``loss_align``, weighted, and the monitor ``retrieval_acc``.
+        """
+        return {
+            'loss_align': self.alignment_weight * self.contrastive(skeleton, image),
+            'retrieval_acc': retrieval_accuracy(skeleton, image),
+        }
+
+    def refinement(self, refined: Tensor, weights: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Classify by the refined logits.
+
+        Args:
+            refined: Refined logits, shape (N, K).
+            weights: Entry weights of the refinement, shape (N, n).
+            labels: Class indices of shape (N,), or probabilities of shape (N, K).
+
+        Returns:
+            ``loss_refine``, weighted, and the batch mean of each entry's weight
+            as ``frm_weight_0``, ``frm_weight_1``, ...
+        """
+        loss = F.cross_entropy(refined.float(), labels)
+        monitors = {f'frm_weight_{i}': w for i, w in enumerate(weights.detach().mean(dim=0))}
+        return {'loss_refine': self.refinement_weight * loss, **monitors}

@@ -1,0 +1,147 @@
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from mmcl_ext.mmcl.checkpoint import TRAIN_ONLY
+from mmcl_ext.mmcl.co_learning import CoLearning
+from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer
+from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class MMCLRecognizer(SkeletonRecognizer):
+    """Skeleton recognizer that learns with images and texts beside it.
+
+    Multi-modality co-learning, Liu et al., ACM MM 2024, arXiv 2407.15706. Only the
+    ``'loss'`` mode reads images and texts; ``'predict'`` and ``'tensor'`` are those
+    of :class:`SkeletonRecognizer`. Everything that only the training needs lies in
+    ``co_learning``.
+
+    Args:
+        backbone: Skeleton backbone.
+        cls_head: Classification head with ``embed`` and ``loss_by_embedding``.
+        co_learning: Configuration of :class:`CoLearning`; its widths are filled in
+            from the head.
+        data_preprocessor: None for ``dict(type='MMCLDataPreprocessor')``.
+        **kwargs: Further arguments of :class:`SkeletonRecognizer`.
+
+    Raises:
+        ValueError: The head lacks the methods that co-learning calls, or a width of
+            the branch differs from the head's.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module | dict[str, Any],
+        cls_head: nn.Module | dict[str, Any],
+        co_learning: Mapping[str, Any],
+        data_preprocessor: nn.Module | dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if data_preprocessor is None:
+            data_preprocessor = {'type': 'MMCLDataPreprocessor'}
+        super().__init__(backbone, cls_head, data_preprocessor=data_preprocessor, **kwargs)
+        self.co_learning = _build_branch(co_learning, self.cls_head)
+
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
+    ) -> dict[str, Tensor]:
+        """Compute the classification loss and the terms of the branch (Eq. 10).
+
+        Args:
+            inputs: ``keypoint`` of shape (N, 1, M, T, V, C); ``image`` and ``text``
+                as :meth:`CoLearning.loss` takes them.
+            data_samples: N samples with labels.
+
+        Returns:
+            Losses and monitors.
+
+        Raises:
+            ValueError: There are no samples with labels.
+        """
+        if data_samples is None:
+            raise ValueError("mode 'loss' needs data_samples with labels, got None")
+        feats = self.extract_feat(inputs['keypoint'])
+        head: Any = self.cls_head
+        embedding = head.embed(feats)  # (N, C')
+        logits, losses = head.loss_by_embedding(embedding, data_samples)
+        labels = stack_labels(data_samples).to(logits.device)
+        return losses | self.co_learning.loss(embedding, logits, inputs, labels)
+
+    def refine(self, logits: Tensor, text: Tensor) -> Tensor:
+        """Refine logits by text features, where text is at hand at test time.
+
+        Args:
+            logits: Shape (N, K).
+            text: Shape (N, D).
+
+        Returns:
+            Refined logits, shape (N, K).
+
+        Raises:
+            ValueError: The branch has no refinement module.
+        """
+        return self.co_learning.refine(logits, text)
+
+    @classmethod
+    def deploy_cfg(cls, model_cfg: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn the configuration of a training into that of the deployable model.
+
+        Args:
+            model_cfg: Configuration of this class; left as it is.
+
+        Returns:
+            Configuration of :class:`SkeletonRecognizer` that loads full and stripped
+            checkpoints alike.
+        """
+        cfg = copy.deepcopy(dict(model_cfg))
+        cfg.pop('co_learning', None)
+        cfg['type'] = _scoped('SkeletonRecognizer', cfg.get('type'))
+        preprocessor = dict(cfg.get('data_preprocessor') or {'type': 'MMCLDataPreprocessor'})
+        if str(preprocessor['type']).endswith('MMCLDataPreprocessor'):
+            preprocessor = {
+                key: value for key, value in preprocessor.items() if key not in ('mean', 'std')
+            }
+            preprocessor['type'] = _scoped('SkeletonDataPreprocessor', preprocessor['type'])
+        cfg['data_preprocessor'] = preprocessor
+        cfg['ignore_keys'] = (*cfg.get('ignore_keys', ()), *TRAIN_ONLY)
+        return cfg
+
+
+def stack_labels(data_samples: Sequence[BaseDataElement]) -> Tensor:
+    """Stack the labels of a batch.
+
+    Args:
+        data_samples: N samples whose ``gt_label`` has shape (1,), or (K,) for
+            probabilities.
+
+    Returns:
+        Shape (N,), or (N, K).
+    """
+    labels = torch.stack([sample.gt_label for sample in data_samples])
+    return labels.squeeze(1) if not labels.is_floating_point() and labels.ndim == 2 else labels
+
+
+def _build_branch(co_learning: Mapping[str, Any], head: nn.Module) -> CoLearning:
+    """Build the branch for a head."""
+    lacking = [name for name in ('embed', 'loss_by_embedding') if not hasattr(head, name)]
+    if lacking:
+        raise ValueError(
+            f'{type(head).__name__} lacks {lacking}, which co-learning calls; use GCNHead'
+        )
+    widths = {'embed_channels': head.in_channels, 'num_classes': head.num_classes}
+    given = dict(co_learning)
+    for name, width in widths.items():
+        if given.setdefault(name, width) != width:
+            raise ValueError(f'co_learning has {name}={given[name]}, but the head has {width}')
+    return MODELS.build(given)
+
+
+def _scoped(name: str, old_type: Any) -> str:
+    """Name another class of the same scope: ``mmcl_ext.Old`` gives ``mmcl_ext.name``."""
+    scope = old_type.rpartition('.')[0] if isinstance(old_type, str) else ''
+    return f'{scope}.{name}' if scope else name

@@ -1,0 +1,105 @@
+import os
+from typing import Literal
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmcl_ext.mmcl.modules.widths import feature_width
+from mmcl_ext.registry import MODELS
+
+
+def refine(logits: Tensor, weights: Tensor, matrices: Tensor) -> Tensor:
+    r"""Weighted sum of linear maps of the logits, :math:`\sum_i f_i \, (M_i S)` (Eq. 8).
+
+    Args:
+        logits: Scores S, shape (N, K).
+        weights: Weights f of the entries, shape (N, n).
+        matrices: The maps M, shape (n, K, K), or (n, K) for diagonal ones.
+
+    Returns:
+        Refined scores, shape (N, K).
+    """
+    if matrices.ndim == 2:
+        return torch.einsum('ni,ik,nk->nk', weights, matrices, logits)
+    return torch.einsum('ni,ikj,nj->nk', weights, matrices, logits)
+
+
+@MODELS.register_module()
+class FRM(BaseModule):
+    """Feature refinement module (Eq. 7-8 of arXiv 2407.15706).
+
+    The text feature of a sample, through a two-layer perceptron and a softmax,
+    weighs ``num_entries`` learnable maps of its logits. All maps start as the
+    identity, so at first the refined logits are the logits. The weights are
+    computed in float32 also under autocast: raw token ids would leave the range
+    of float16.
+
+    Args:
+        text_channels: Width D of the text feature, or a feature file that tells it.
+        num_classes: Number of classes K. The recognizer fills it in from the head.
+        hidden_channels: Width of the perceptron's hidden layer.
+        num_entries: Number of maps n.
+        matrix: ``'diagonal'`` for maps that scale each logit (the reference
+            implementation), ``'full'`` for K-by-K matrices (the paper's text).
+        init_cfg: Initialisation of MMEngine; None for PyTorch's.
+
+    Raises:
+        FileNotFoundError: ``text_channels`` names a file that is not there.
+        ValueError: Unknown ``matrix`` or a width that is not positive.
+    """
+
+    def __init__(
+        self,
+        text_channels: int | str | os.PathLike,
+        num_classes: int,
+        hidden_channels: int = 64,
+        num_entries: int = 2,
+        matrix: Literal['diagonal', 'full'] = 'diagonal',
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if matrix not in ('diagonal', 'full'):
+            raise ValueError(f"matrix is {matrix!r}, known are 'diagonal' and 'full'")
+        self.text_channels = feature_width(text_channels, 'text_channels')
+        self.num_classes = feature_width(num_classes, 'num_classes')
+        self.gate = nn.Sequential(
+            nn.Linear(self.text_channels, hidden_channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_channels, num_entries),
+        )
+        one = torch.ones(num_classes) if matrix == 'diagonal' else torch.eye(num_classes)
+        self.matrices = nn.Parameter(one.repeat(num_entries, *(1,) * one.ndim))
+
+    def entry_weights(self, text: Tensor) -> Tensor:
+        """Weigh the maps by the text (Eq. 7).
+
+        Args:
+            text: Text features, shape (N, D).
+
+        Returns:
+            Float32 weights of shape (N, n); each row sums to 1.
+        """
+        with torch.autocast(text.device.type, enabled=False):
+            return torch.softmax(self.gate(text.to(self.matrices.dtype)), dim=1)
+
+    def forward(self, logits: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+        """Refine the logits by the text.
+
+        Args:
+            logits: Scores of the classifier, shape (N, K).
+            text: Text features, shape (N, D).
+
+        Returns:
+            Refined logits of shape (N, K), and the weights of shape (N, n).
+
+        Raises:
+            ValueError: The text features have another width, or another N.
+        """
+        if text.shape != (len(logits), self.text_channels):
+            raise ValueError(
+                f'text features have shape {tuple(text.shape)}, expected '
+                f'{(len(logits), self.text_channels)}'
+            )
+        weights = self.entry_weights(text)
+        return refine(logits.to(weights.dtype), weights, self.matrices), weights

@@ -1,0 +1,29 @@
+"""Widths that a module takes from its neighbours."""
+
+import os
+
+from mmcl_ext.mmcl.feature_file import FeatureFile
+
+
+def feature_width(value: int | str | os.PathLike, name: str) -> int:
+    """Turn a width, or the path of a feature file, into a width.
+
+    Args:
+        value: Number of channels, or a file whose header tells it.
+        name: Argument that the value was given for.
+
+    Returns:
+        Number of channels.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        TypeError: The value is neither a number nor a path.
+        ValueError: The number is not positive.
+    """
+    if isinstance(value, (str, os.PathLike)):
+        return FeatureFile(value).width
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f'{name} is {value!r}, expected a number or a feature file')
+    if value < 1:
+        raise ValueError(f'{name} is {value}, expected a positive number')
+    return value

@@ -1,0 +1,35 @@
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+
+class SideDataTransform(BaseTransform):
+    """Base of the transforms that bring in what lies beside the skeleton.
+
+    They find their data by ``results['sample_name']`` and write one key, so a
+    check before the training can ask each of them for the samples it lacks.
+    """
+
+    key: str
+    """Key of ``results`` that is written: ``'image'`` or ``'text'``."""
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """Where the data come from, for messages."""
+
+    @abstractmethod
+    def load(self, sample_name: str) -> np.ndarray:
+        """Read the data of a sample."""
+
+    @abstractmethod
+    def missing(self, sample_names: Iterable[str]) -> list[str]:
+        """Tell which samples have no data, without reading the data."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the sample's data to the results."""
+        results[self.key] = self.load(results['sample_name'])
+        return results

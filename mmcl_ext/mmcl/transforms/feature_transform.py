@@ -1,0 +1,58 @@
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+from mmcl_ext.mmcl.feature_file import FeatureFile
+from mmcl_ext.mmcl.transforms.base import SideDataTransform
+
+
+class FeatureTransform(SideDataTransform):
+    """Base of the transforms that read a feature file.
+
+    The file is opened on first use, once per process.
+
+    Args:
+        file: Feature file (see :mod:`mmcl_ext.mmcl.feature_file`).
+    """
+
+    def __init__(self, file: str | os.PathLike) -> None:
+        self.file = os.fspath(file)
+        self._features: FeatureFile | None = None
+
+    @property
+    def source(self) -> str:
+        """Path of the feature file."""
+        return self.file
+
+    @property
+    def features(self) -> FeatureFile:
+        """The opened file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is not a feature file.
+        """
+        if self._features is None:
+            self._features = FeatureFile(self.file)
+        return self._features
+
+    def load(self, sample_name: str) -> np.ndarray:
+        """Read the feature of a sample.
+
+        Returns:
+            Float32 array of shape (D,).
+
+        Raises:
+            KeyError: The file has no such sample; names file and sample.
+        """
+        return self.features.read(sample_name).reshape(-1)
+
+    def missing(self, sample_names: Iterable[str]) -> list[str]:
+        """Tell which samples the file does not have."""
+        if not os.path.isfile(self.file):
+            return list(sample_names)
+        return [name for name in sample_names if name not in self.features]
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(file={self.file!r})'

@@ -1,0 +1,109 @@
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.fileio import BaseStorageBackend, get_file_backend, join_path
+
+from mmcl_ext.mmcl.transforms.base import SideDataTransform
+from mmcl_ext.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadCompositeImage(SideDataTransform):
+    """Load the composite image of a sample.
+
+    Reads ``results['sample_name']``; writes ``results['image']``, uint8 RGB of
+    shape (3, H, W).
+
+    Args:
+        img_dir: Folder with one image per sample, ``<sample_name><suffix>``. With
+            the LMDB backend a prefix of the keys, usually empty.
+        size: Height and width of the result. The aspect ratio is not kept.
+        suffix: End of the file names.
+        backend_args: Storage backend of MMEngine, such as
+            ``dict(backend='lmdb', db_path='images.lmdb')``; None for files.
+    """
+
+    key = 'image'
+
+    def __init__(
+        self,
+        img_dir: str | os.PathLike,
+        size: tuple[int, int] = (299, 299),
+        suffix: str = '.jpg',
+        backend_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.img_dir = os.fspath(img_dir)
+        self.size = (int(size[0]), int(size[1]))
+        self.suffix = suffix
+        self.backend_args = None if backend_args is None else dict(backend_args)
+        self._backend: BaseStorageBackend | None = None
+        self._process = 0
+
+    @property
+    def source(self) -> str:
+        """Folder, or database, of the images."""
+        database = (self.backend_args or {}).get('db_path')
+        return f'{database}:{self.img_dir}' if database else self.img_dir
+
+    def load(self, sample_name: str) -> np.ndarray:
+        """Read, decode and resize an image.
+
+        Returns:
+            Uint8 RGB array of shape (3, H, W).
+
+        Raises:
+            FileNotFoundError: There is no image of this sample.
+            ValueError: The file is no image.
+        """
+        path = self._path(sample_name)
+        data = self._read(path)
+        if data is None:
+            raise FileNotFoundError(f'image of sample {sample_name!r} not found: {path}')
+        buffer = np.frombuffer(data, np.uint8)
+        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if len(buffer) else None
+        if image is None:
+            raise ValueError(f'image of sample {sample_name!r} cannot be decoded: {path}')
+        height, width = self.size
+        if image.shape[:2] != self.size:
+            shrinks = height * width < image.shape[0] * image.shape[1]
+            way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            image = cv2.resize(image, (width, height), interpolation=way)
+        return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))  # (H, W, 3) to (3, H, W)
+
+    def missing(self, sample_names: Iterable[str]) -> list[str]:
+        """Tell which samples have no image."""
+        if self.backend_args is None:
+            found = set(os.listdir(self.img_dir)) if os.path.isdir(self.img_dir) else set()
+            return [name for name in sample_names if f'{name}{self.suffix}' not in found]
+        exists = getattr(self.backend, 'exists', lambda path: self._read(path) is not None)
+        return [name for name in sample_names if not exists(self._path(name))]
+
+    @property
+    def backend(self) -> BaseStorageBackend:
+        """Storage backend, one per process: an LMDB handle must not cross a fork."""
+        if self._backend is None or self._process != os.getpid():
+            self._backend = get_file_backend(self.img_dir, backend_args=self.backend_args)
+            self._process = os.getpid()
+        return self._backend
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_backend': None}
+
+    def _path(self, sample_name: str) -> str:
+        name = f'{sample_name}{self.suffix}'
+        if not self.img_dir:
+            return name
+        return join_path(self.img_dir, name, backend_args=None)
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            data: bytes | None = self.backend.get(path)
+        except FileNotFoundError:
+            return None
+        return data
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(source={self.source!r}, size={self.size})'
