@@ -1,7 +1,6 @@
 # Two GPUs, as in the paper: tools/dist_train.sh <this file> 2
 _base_ = [
     '../skeleton/ctrgcn_hdgraph_ntu120.py',
-    '../_base_/mmcl/co_learning.py',
     '../_base_/mmcl/ntu120.py',
 ]
 

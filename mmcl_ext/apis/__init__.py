@@ -1,0 +1,34 @@
+"""What the command lines do, as functions."""
+
+from mmcl_ext.apis.config import (
+    add_dump,
+    apply_stream,
+    drop_validation,
+    last_checkpoint,
+    load_config,
+    override,
+    set_amp,
+    set_randomness,
+    set_resume,
+    set_work_dir,
+    use_deployed_model,
+)
+from mmcl_ext.apis.test import test_model
+from mmcl_ext.apis.train import build_runner, train_model
+
+__all__ = [
+    'add_dump',
+    'apply_stream',
+    'build_runner',
+    'drop_validation',
+    'last_checkpoint',
+    'load_config',
+    'override',
+    'set_amp',
+    'set_randomness',
+    'set_resume',
+    'set_work_dir',
+    'test_model',
+    'train_model',
+    'use_deployed_model',
+]

@@ -1,14 +1,11 @@
-# The co-learning branch of MMCL (Liu et al., ACM MM 2024, Eq. 3-10). It is in no base of the
-# skeleton-only configurations: a child takes these variables through `_base_.`.
+# The co-learning branch of MMCL (Liu et al., ACM MM 2024, Eq. 3-10), as variables: `model` is
+# defined by the skeleton-only twin, and two bases must not define the same name. A data set's
+# file beside this one adds where its images and texts lie.
 custom_imports = dict(imports=['mmcl_ext.mmcl'], allow_failed_imports=False)
 
-inception_url = 'https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth'
 co_learning = dict(
     type='CoLearning',
-    image_encoder=dict(
-        type='InceptionV3',
-        init_cfg=dict(type='Pretrained', checkpoint=inception_url),
-    ),
+    image_encoder=dict(type='InceptionV3', pretrained='default'),
     fam=dict(type='FAM'),
     frm=dict(type='FRM'),
     loss=dict(
@@ -19,7 +16,7 @@ co_learning = dict(
             type='ContrastiveLoss',
             negatives='grace',
             temperature=0.4,
-            gather=False,  # the paper: negatives of one GPU
+            gather=False,  # as in the paper: negatives of one GPU
         ),
     ),
 )

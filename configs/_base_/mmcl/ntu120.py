@@ -1,5 +1,10 @@
-# Where the images and texts of NTU RGB+D 120 lie; one composite image per sample name.
+# One composite image and one text feature per sample name of NTU RGB+D 120.
+_base_ = './co_learning.py'
+
+image_dir = 'data/ntu120/composites'
+text_file = 'data/ntu120/text_features.safetensors'
+co_learning = dict(frm=dict(text_channels=text_file))  # the file tells the width
 load_co_learning = [
-    dict(type='LoadCompositeImage', data_root='data/ntu120/composites'),
-    dict(type='LoadTextFeature', feature_file='data/ntu120/text_features.safetensors'),
+    dict(type='LoadCompositeImage', img_dir=image_dir),
+    dict(type='LoadTextFeature', file=text_file),
 ]

@@ -1,0 +1,7 @@
+"""Hooks that know nothing of images and texts."""
+
+from mmcl_ext.engine.hooks.augmentation_seed_hook import AugmentationSeedHook
+from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
+from mmcl_ext.engine.hooks.random_state_hook import RandomStateHook
+
+__all__ = ['AugmentationSeedHook', 'DataCheckHook', 'RandomStateHook']

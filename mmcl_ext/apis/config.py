@@ -1,0 +1,183 @@
+"""Load a configuration and apply the options of the command lines to it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import find_latest_checkpoint
+
+from mmcl_ext.registry import MODELS
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+    """Read a configuration, merge options into it and make its ``stream`` hold.
+
+    Args:
+        filename: Configuration file.
+        options: Dotted keys and values of ``--cfg-options``.
+
+    Raises:
+        ValueError: ``stream`` is set but no transform computes streams.
+    """
+    return override(Config.fromfile(filename), options)
+
+
+def override(cfg: Config, options: Mapping[str, Any] | None) -> Config:
+    """Merge ``--cfg-options`` into a configuration, changed in place and returned."""
+    if options:
+        cfg.merge_from_dict(dict(options))
+    apply_stream(cfg)
+    return cfg
+
+
+def apply_stream(cfg: Config) -> None:
+    """Hand the top-level variable ``stream`` to every ``SkeletonStream`` transform.
+
+    A pipeline that was written with the variable keeps its old value when a
+    child configuration or ``--cfg-options`` changes it.
+
+    Args:
+        cfg: Configuration, changed in place; left alone without ``stream``.
+
+    Raises:
+        ValueError: No loader has a ``SkeletonStream`` transform.
+    """
+    if cfg.get('stream') is None:
+        return
+    loaders = [cfg.get(name) or {} for name in _LOADERS]
+    transforms = [t for loader in loaders for t in _iterate_dicts(loader)]
+    streams = [t for t in transforms if str(t.get('type')).endswith('SkeletonStream')]
+    if not streams:
+        raise ValueError(f'stream is {cfg.stream!r} but no pipeline has a SkeletonStream transform')
+    for transform in streams:
+        transform['stream'] = cfg.stream
+
+
+def _iterate_dicts(node: Any) -> Iterator[dict]:
+    """Yield every dict in a nested configuration."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            yield from _iterate_dicts(child)
+
+
+def set_work_dir(cfg: Config, work_dir: str | None, filename: str | Path) -> None:
+    """Choose the work folder: the argument, else the file's, else its name's."""
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', Path(filename).stem)
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Prepare to go on from a checkpoint.
+
+    Args:
+        cfg: Configuration with ``work_dir`` set, changed in place.
+        resume: Path of a checkpoint, 'auto' for the last one in the work
+            folder (start afresh where there is none), or None for nothing.
+
+    Raises:
+        FileNotFoundError: The named checkpoint does not exist.
+    """
+    if resume is None:
+        return
+    path = last_checkpoint(cfg.work_dir) if resume == 'auto' else resume
+    if path is None:
+        print(f'no checkpoint in {cfg.work_dir}: training starts from the beginning')
+    elif '://' not in path and not Path(path).is_file():
+        raise FileNotFoundError(f'--resume: there is no checkpoint {path!r}')
+    cfg.resume, cfg.load_from = path is not None, path
+
+
+def last_checkpoint(work_dir: str | Path) -> str | None:
+    """Find the checkpoint to resume from.
+
+    MMEngine's ``last_checkpoint`` file names it. A process killed at the wrong
+    moment leaves that file empty or pointing at a checkpoint already removed;
+    then the newest checkpoint of an epoch or iteration in the folder is taken.
+
+    Args:
+        work_dir: Work folder of the run.
+    """
+    named = find_latest_checkpoint(str(work_dir)) if Path(work_dir).is_dir() else None
+    if named and ('://' in named or Path(named).is_file()):
+        return named
+    paths = [p for kind in ('epoch', 'iter') for p in Path(work_dir).glob(f'{kind}_*.pth')]
+    return str(max(paths, key=lambda p: p.stat().st_mtime)) if paths else None
+
+
+def set_randomness(
+    cfg: Config, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False
+) -> None:
+    """Overwrite those settings of ``randomness`` that the command line names."""
+    randomness = dict(cfg.get('randomness') or {})
+    randomness.setdefault('seed', None)
+    if seed is not None:
+        randomness['seed'] = seed
+    if diff_rank_seed:
+        randomness['diff_rank_seed'] = True
+    if deterministic:
+        randomness['deterministic'] = True
+    cfg.randomness = randomness
+
+
+def set_amp(cfg: Config) -> None:
+    """Train with mixed precision.
+
+    Raises:
+        ValueError: The optimizer wrapper is neither the plain nor the AMP one.
+    """
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ValueError(f'--amp does not go with optim_wrapper.type={kind!r}')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def drop_validation(cfg: Config) -> None:
+    """Train without validation."""
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+
+
+def use_deployed_model(cfg: Config) -> None:
+    """Replace the model by what is left of it after training.
+
+    The model class says what that is through ``deploy_cfg``; a class without it,
+    such as MMAction2's, is tested as it is. Image encoders are neither built
+    nor are their files opened.
+
+    Args:
+        cfg: Configuration, changed in place.
+    """
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmcl_ext')):
+        model_class = MODELS.get(cfg.model.type)
+    if model_class is None:
+        raise ValueError(f'model.type {cfg.model.type!r} is not registered')
+    if hasattr(model_class, 'deploy_cfg'):
+        cfg.model = model_class.deploy_cfg(cfg.model.to_dict())
+
+
+def add_dump(cfg: Config, path: str) -> None:
+    """Write the predictions of a test to a pickle, as MMAction2's ``--dump`` does.
+
+    Args:
+        cfg: Configuration, changed in place.
+        path: Pickle to write: a list of dicts, one per sample, each with
+            ``pred_score`` (K,), ``pred_label``, ``gt_label`` and ``sample_name``.
+
+    Raises:
+        ValueError: The path does not end in .pkl or .pickle.
+    """
+    if not path.endswith(('.pkl', '.pickle')):
+        raise ValueError(f'--dump needs a path that ends in .pkl or .pickle, got {path!r}')
+    evaluators = cfg.test_evaluator
+    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=path)]

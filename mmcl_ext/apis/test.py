@@ -1,0 +1,26 @@
+"""Test a model as a configuration says."""
+
+from mmengine.config import Config
+
+from mmcl_ext.apis.config import use_deployed_model
+from mmcl_ext.apis.train import build_runner
+from mmcl_ext.engine.launch import prepare_launch
+
+
+def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
+    """Test a checkpoint from the skeleton alone.
+
+    Args:
+        cfg: Full configuration of a training, with ``work_dir`` and ``launcher``.
+        checkpoint: Checkpoint of the training, whole or stripped.
+
+    Returns:
+        The metrics of ``test_evaluator``.
+    """
+    prepare_launch(cfg)
+    use_deployed_model(cfg)
+    cfg.load_from, cfg.resume = checkpoint, False
+    return build_runner(cfg).test()
+
+
+test_model.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's

@@ -1,0 +1,49 @@
+"""Train a model as a configuration says."""
+
+import sys
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mmcl_ext.apis.config import last_checkpoint
+from mmcl_ext.engine.launch import prepare_launch
+from mmcl_ext.registry import RUNNERS
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner of a configuration, ``runner_type`` if it names one."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def train_model(cfg: Config) -> nn.Module:
+    """Train, and say where to go on if interrupted.
+
+    Args:
+        cfg: Full configuration with ``work_dir`` and ``launcher``.
+
+    Returns:
+        The trained model, without a data-parallel wrapper.
+    """
+    prepare_launch(cfg)
+    try:
+        model = build_runner(cfg).train()
+    except KeyboardInterrupt:
+        if is_main_process():
+            print(f'\n{describe_interruption(cfg.work_dir)}', file=sys.stderr)
+        raise
+    return model.module if is_model_wrapper(model) else model
+
+
+def describe_interruption(work_dir: str) -> str:
+    """Say what an interrupted training has left and how to go on.
+
+    Args:
+        work_dir: Work folder of the run.
+    """
+    checkpoint = last_checkpoint(work_dir)
+    if checkpoint is None:
+        return f'Interrupted before the first checkpoint in {work_dir}.'
+    return f'Interrupted. The same command with --resume goes on from {checkpoint}.'

@@ -1,0 +1,60 @@
+"""Seed the augmentation of training samples by (seed, epoch, sample)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from mmcl_ext.registry import HOOKS
+
+
+def iterate_datasets(dataset: Any) -> Iterator[Any]:
+    """Yield a dataset and, depth first, all datasets that its wrappers hold."""
+    yield dataset
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    for child in inner:
+        if child is not None:
+            yield from iterate_datasets(child)
+
+
+@HOOKS.register_module()
+class AugmentationSeedHook(Hook):
+    """Tell the training datasets the epoch before each pass over the data.
+
+    Datasets with ``set_epoch(epoch, seed)`` draw each sample's augmentation
+    from (seed, epoch, sample), so that it depends neither on the number of
+    loader workers nor on a restart. With an iteration-based loop an epoch is
+    one pass of the sampler; a sampler without end has a single one.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Follow the sampler's passes where the loop knows no epochs."""
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            self._follow_sampler(runner)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Announce the epoch, before the loader's workers ask for samples."""
+        self._announce(runner, runner.epoch)
+
+    def _announce(self, runner: Runner, epoch: int) -> None:
+        for dataset in iterate_datasets(runner.train_dataloader.dataset):
+            if hasattr(dataset, 'set_epoch'):
+                dataset.set_epoch(epoch, runner.seed)
+
+    def _follow_sampler(self, runner: Runner) -> None:
+        """Make the sampler pass its epoch on: it is set between two passes."""
+        sampler = runner.train_dataloader.sampler
+        if not hasattr(sampler, 'set_epoch'):
+            runner.logger.warning(
+                f'{type(sampler).__name__} never ends a pass over the data: every sample '
+                'will be augmented in the same way each time. Use DefaultSampler.'
+            )
+            return
+        set_sampler_epoch = sampler.set_epoch
+
+        def set_epoch(epoch: int) -> None:
+            set_sampler_epoch(epoch)
+            self._announce(runner, epoch)
+
+        sampler.set_epoch = set_epoch

@@ -1,0 +1,240 @@
+"""Start and end a training or test process, with or without CUDA.
+
+MMEngine's launchers select a CUDA device even for the gloo backend. Without an
+accelerator the process group is therefore created here, before the Runner,
+which then leaves it alone.
+"""
+
+import datetime
+import gc
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import torch.distributed
+from mmengine.config import Config
+from mmengine.device import get_device
+
+_SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
+_PEER_LOST = ('Connection closed by peer', 'Connection reset by peer', 'Connection refused')
+
+
+def prepare_launch(cfg: Config) -> None:
+    """Make ``cfg`` run on this machine; create the process group where MMEngine cannot.
+
+    Nothing changes where an accelerator is present.
+
+    Args:
+        cfg: Full configuration with ``launcher`` set; ``model_wrapper_cfg`` is
+            filled in for a distributed run on CPU.
+
+    Raises:
+        ValueError: The configuration asks for what a CPU cannot do, or the
+            launcher's environment variables are missing.
+    """
+    if get_device() != 'cpu':
+        return
+    distributed = cfg.get('launcher', 'none') != 'none'
+    check_cpu_support(cfg, distributed)
+    if distributed:
+        dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
+        init_gloo(cfg.launcher, dist_cfg.get('timeout'))
+        cfg.model_wrapper_cfg = _cpu_wrapper(cfg)
+
+
+def check_cpu_support(cfg: Config, distributed: bool) -> None:
+    """Refuse mixed precision and synchronised batch norm, which need a GPU.
+
+    Raises:
+        ValueError: With the setting that has to go.
+    """
+    if cfg.get('optim_wrapper') and cfg.optim_wrapper.get('type') == 'AmpOptimWrapper':
+        raise ValueError(
+            'mixed precision (--amp, AmpOptimWrapper) needs a GPU and there is none: leave out '
+            "--amp or set optim_wrapper.type='OptimWrapper'"
+        )
+    sync_bn = cfg.get('sync_bn') or next(_find_types(cfg.get('model', {}), _SYNC_BN), None)
+    if distributed and sync_bn:
+        raise ValueError(
+            f'synchronised batch norm ({sync_bn!r}) needs a GPU and there is none: set '
+            'sync_bn=None and plain BN layers, or run one process'
+        )
+
+
+def init_gloo(launcher: str, timeout: float | None = None) -> None:
+    """Create the gloo process group of ``launcher``'s processes.
+
+    Args:
+        launcher: 'pytorch', 'slurm' or 'mpi'.
+        timeout: Seconds a collective may wait; PyTorch's default if None.
+
+    Raises:
+        ValueError: Unknown launcher, or its environment variables are missing.
+    """
+    if torch.distributed.is_initialized():
+        return
+    os.environ.update(rank_environment(launcher, os.environ))
+    limit = None if timeout is None else datetime.timedelta(seconds=timeout)
+    torch.distributed.init_process_group('gloo', timeout=limit)
+
+
+def rank_environment(launcher: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Translate a launcher's environment variables into PyTorch's.
+
+    Args:
+        launcher: 'pytorch', 'slurm' or 'mpi'.
+        environ: Variables the launcher has set.
+
+    Returns:
+        RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT.
+
+    Raises:
+        ValueError: Unknown launcher, or a variable is missing.
+    """
+    names = _RANK_VARIABLES.get(launcher)
+    if names is None:
+        raise ValueError(f'launcher {launcher!r} is not one of {sorted(_RANK_VARIABLES)}')
+    missing = [name for name in names if name not in environ]
+    if missing:
+        raise ValueError(f'launcher {launcher!r} needs {missing} in the environment')
+    rank, world_size, local_rank = (environ[name] for name in names)
+    return dict(
+        RANK=rank,
+        WORLD_SIZE=world_size,
+        LOCAL_RANK=local_rank,
+        MASTER_ADDR=environ.get('MASTER_ADDR') or _first_host(environ.get('SLURM_NODELIST')),
+        MASTER_PORT=environ.get('MASTER_PORT', '29500'),
+    )
+
+
+_RANK_VARIABLES: dict[str, tuple[str, str, str]] = {
+    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+}
+
+
+def _first_host(node_list: str | None) -> str:
+    """Resolve the first host of a Slurm node list; this host without one."""
+    if not node_list:
+        return '127.0.0.1'
+    command = ['scontrol', 'show', 'hostname', node_list]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
+
+
+def _cpu_wrapper(cfg: Config) -> dict[str, Any]:
+    """Configure the data-parallel wrapper for CPU: no device ids."""
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
+    return wrapper | dict(cfg.get('model_wrapper_cfg') or {}) | dict(device_ids=None)
+
+
+def _find_types(node: Any, types: Sequence[str]) -> Iterator[str]:
+    """Yield the ``type`` values among ``types`` anywhere in a nested config."""
+    if isinstance(node, Mapping):
+        if node.get('type') in types:
+            yield node['type']
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            yield from _find_types(child, types)
+
+
+def run_and_exit(main: Callable[[], object]) -> NoReturn:
+    """Run a command to its end and leave with an exit status that tells how it went.
+
+    Status 0 on success, 1 on an error, 130 on Ctrl-C or SIGTERM. After a
+    distributed run on gloo the process leaves by ``os._exit``: PyTorch sometimes
+    aborts while the interpreter tears the process group down.
+
+    Args:
+        main: The command. It should leave no reference to a model wrapper behind.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _Interrupter())
+    status = 1
+    try:
+        main()
+        status = 0
+    except KeyboardInterrupt:
+        status = 130
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except Exception as error:
+        _report(error)
+    _leave(status)
+
+
+class _Interrupter:
+    """Turn SIGINT and SIGTERM, which schedulers and torchrun send, into an interrupt.
+
+    A terminal and torchrun both signal a process. What follows the first signal
+    within a few seconds is ignored, so that the process can still say where to
+    resume.
+    """
+
+    last = -math.inf
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt unless one was raised just before."""
+        now = time.monotonic()
+        if now - _Interrupter.last > 5:
+            _Interrupter.last = now
+            raise KeyboardInterrupt
+
+
+def _report(error: Exception) -> None:
+    """Print what went wrong, and leave it for torchrun's summary.
+
+    An error that this package raises itself is a message to the user and is
+    printed alone; any other is printed with its traceback.
+    """
+    rank = os.environ.get('RANK')
+    where = '' if rank is None else f'rank {rank}: '
+    if any(text in str(error) for text in _PEER_LOST):
+        print(f'{where}stopped: another process has ended', file=sys.stderr)
+        return
+    if not _is_own(error):
+        traceback.print_exception(error)
+    print(f'{where}{type(error).__name__}: {error}', file=sys.stderr)
+    if 'TORCHELASTIC_ERROR_FILE' in os.environ:
+        from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+        get_error_handler().record_exception(error)
+
+
+def _is_own(error: BaseException) -> bool:
+    """Tell whether a ``raise`` in this package is the origin of an error."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    name = frame.tb_frame.f_globals.get('__name__', '') if frame else ''
+    return isinstance(error, (ValueError, OSError)) and name.split('.')[0] == 'mmcl_ext'
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process group, flush, and end the process."""
+    gc.collect()  # wrappers of the model go before the group they use
+    gloo = torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo'
+    if torch.distributed.is_initialized() and status == 0:
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if gloo:
+        os._exit(status)
+    sys.exit(status)

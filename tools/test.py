@@ -1,0 +1,53 @@
+"""Test a recognizer from the skeleton alone."""
+
+import argparse
+import os
+
+from mmengine.config import Config, DictAction
+
+from mmcl_ext import apis
+from mmcl_ext.engine.launch import run_and_exit
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='configuration file of the training')
+    parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
+    parser.add_argument('--work-dir', help='folder of the log and the metrics')
+    parser.add_argument('--dump', help='pickle to write the predictions to')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings to override, key=value; lists as key="[a,b]"; stream=bone for a stream',
+    )
+    parser.add_argument('--show-dir', help='folder to write pictures of the predictions to')
+    parser.add_argument('--show', action='store_true', help='show the pictures in a window')
+    parser.add_argument('--interval', type=int, default=1, help='draw one sample in this many')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds to show a window for')
+    launchers = ['none', 'pytorch', 'slurm', 'mpi']
+    parser.add_argument('--launcher', choices=launchers, default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def build_config(args: argparse.Namespace) -> Config:
+    cfg = apis.load_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    apis.set_work_dir(cfg, args.work_dir, args.config)
+    if args.show or args.show_dir:
+        apis.show_predictions(cfg, args.show, args.show_dir, args.interval, args.wait_time)
+    if args.dump:
+        apis.add_dump(cfg, args.dump)
+    return apis.override(cfg, args.cfg_options)
+
+
+def main() -> None:
+    args = parse_args()
+    apis.test_model(build_config(args), args.checkpoint)
+
+
+if __name__ == '__main__':
+    run_and_exit(main)

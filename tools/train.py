@@ -1,0 +1,66 @@
+"""Train a recognizer."""
+
+import argparse
+import os
+
+from mmengine.config import Config, DictAction
+
+from mmcl_ext import apis
+from mmcl_ext.engine.launch import run_and_exit
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='configuration file')
+    parser.add_argument('--work-dir', help='folder of logs and checkpoints')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='go on from this checkpoint, or from the last one in the work folder',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision (needs a GPU)')
+    parser.add_argument('--no-validate', action='store_true', help='train without validation')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate with the samples a step, relative to the base batch size',
+    )
+    parser.add_argument('--seed', type=int, help='random seed, in place of the configuration one')
+    parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on each rank')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings to override, key=value; lists as key="[a,b]"; stream=bone for a stream',
+    )
+    launchers = ['none', 'pytorch', 'slurm', 'mpi']
+    parser.add_argument('--launcher', choices=launchers, default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def build_config(args: argparse.Namespace) -> Config:
+    cfg = apis.load_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    apis.set_work_dir(cfg, args.work_dir, args.config)
+    apis.set_randomness(cfg, args.seed, args.diff_rank_seed, args.deterministic)
+    apis.set_resume(cfg, args.resume)
+    if args.no_validate:
+        apis.drop_validation(cfg)
+    if args.amp:
+        apis.set_amp(cfg)
+    if args.auto_scale_lr:
+        cfg.auto_scale_lr.enable = True
+    return apis.override(cfg, args.cfg_options)
+
+
+def main() -> None:
+    apis.train_model(build_config(parse_args()))
+
+
+if __name__ == '__main__':
+    run_and_exit(main)
