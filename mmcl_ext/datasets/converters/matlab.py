@@ -1,0 +1,35 @@
+"""Arrays out of MATLAB files, with errors that name file and field."""
+
+import io
+
+import numpy as np
+from scipy.io import loadmat
+
+from mmcl_ext.datasets.converters.members import Member
+
+
+def read_matlab_field(member: Member, field: str) -> np.ndarray:
+    """Read one variable of a MATLAB file (version 5).
+
+    Args:
+        member: The file.
+        field: Name of the variable.
+
+    Returns:
+        The numeric array in the type it is stored in.
+
+    Raises:
+        ValueError: If the file is no MATLAB file, is damaged, lacks the variable, or the
+            variable holds no numbers. The message names the file and the field.
+    """
+    data = member.read()
+    try:
+        variables = loadmat(io.BytesIO(data), variable_names=[field])
+    except Exception as error:  # scipy lets zlib, struct, type and index errors through
+        raise ValueError(f'{member}: field {field}: not readable: {error}') from error
+    if field not in variables:
+        raise ValueError(f'{member}: field {field} is missing')
+    array = variables[field]
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in 'fiu':
+        raise ValueError(f'{member}: field {field}: expected numbers, got {type(array).__name__}')
+    return array

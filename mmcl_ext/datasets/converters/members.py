@@ -1,0 +1,94 @@
+"""Files of a raw data set, in an unpacked folder or still inside its ZIP archives."""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in a folder or inside a ZIP archive.
+
+    Attributes:
+        path: The file itself, or the archive that holds it.
+        inner: Name inside the archive, None for a file of its own.
+    """
+
+    path: Path
+    inner: str | None = None
+
+    @property
+    def name(self) -> str:
+        """File name without folders."""
+        return self.path.name if self.inner is None else PurePosixPath(self.inner).name
+
+    def read(self) -> bytes:
+        """Read the whole file.
+
+        Raises:
+            OSError: If it cannot be read.
+            ValueError: If the archive is damaged at this file.
+        """
+        if self.inner is None:
+            return self.path.read_bytes()
+        try:
+            return _open_archive(self.path, os.getpid()).read(self.inner)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise ValueError(f'{self}: cannot unpack: {error}') from error
+
+    def __str__(self) -> str:
+        return str(self.path) if self.inner is None else f'{self.path}:{self.inner}'
+
+
+def find_members(root: str | os.PathLike, folder: str, suffix: str) -> dict[str, Member]:
+    """List the files of one modality of a data set.
+
+    ``ROOT/FOLDER/*`` is taken when that folder exists, otherwise ``ROOT/FOLDER.zip`` and
+    ``ROOT/FOLDER-*.zip`` (archives that come in several parts).
+
+    Args:
+        root: Folder of the data set.
+        folder: Name of the modality, such as ``'Skeleton'``.
+        suffix: Ending of the wanted files, such as ``'.mat'``.
+
+    Returns:
+        Members by file name, sorted.
+
+    Raises:
+        FileNotFoundError: If there is neither folder nor archive.
+        ValueError: If an archive is damaged or two archives hold the same file.
+    """
+    root = Path(root)
+    if (root / folder).is_dir():
+        found = [Member(path) for path in (root / folder).rglob(f'*{suffix}')]
+    else:
+        archives = [root / f'{folder}.zip', *sorted(root.glob(f'{folder}-*.zip'))]
+        archives = [path for path in archives if path.is_file()]
+        if not archives:
+            raise FileNotFoundError(f'neither {root / folder} nor {root / folder}.zip exists')
+        found = [member for path in archives for member in _members_of(path, suffix)]
+    members: dict[str, Member] = {}
+    for member in found:
+        # Archives packed on a Mac carry a `._name` beside every file.
+        if member.name.startswith('.'):
+            continue
+        if member.name in members:
+            raise ValueError(f'{member.name} comes twice: {members[member.name]} and {member}')
+        members[member.name] = member
+    return dict(sorted(members.items()))
+
+
+def _members_of(archive: Path, suffix: str) -> list[Member]:
+    try:
+        names = _open_archive(archive, os.getpid()).namelist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(f'{archive}: not a ZIP archive or cut short: {error}') from error
+    return [Member(archive, name) for name in names if name.endswith(suffix)]
+
+
+@lru_cache(maxsize=8)
+def _open_archive(path: Path, pid: int) -> zipfile.ZipFile:
+    # By process, because forked processes would share one file offset.
+    return zipfile.ZipFile(path)

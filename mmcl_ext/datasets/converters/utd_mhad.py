@@ -1,0 +1,185 @@
+"""UTD-MHAD (Chen et al., ICIP 2015): raw archives to an annotation store."""
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from mmengine.utils import ProgressBar
+
+from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.matlab import read_matlab_field
+from mmcl_ext.datasets.converters.members import Member, find_members
+from mmcl_ext.datasets.store import write_store
+
+UTD_MHAD_CLASSES = (
+    *('swipe_left', 'swipe_right', 'wave', 'clap', 'throw', 'arm_cross', 'basketball_shoot'),
+    *('draw_x', 'draw_circle_CW', 'draw_circle_CCW', 'draw_triangle', 'bowling', 'boxing'),
+    *('baseball_swing', 'tennis_swing', 'arm_curl', 'tennis_serve', 'push', 'knock', 'catch'),
+    *('pickup_throw', 'jog', 'walk', 'sit2stand', 'stand2sit', 'lunge', 'squat'),
+)
+"""Short names of the 27 classes in the order a1..a27."""
+
+# The authors took these corrupt recordings out of the archives.
+_REMOVED = ('a8_s1_t4', 'a23_s6_t4', 'a27_s8_t4')
+
+# Stored: head, shoulder centre, spine, hip centre, arms, legs. The Kinect SDK counts upwards.
+_TO_KINECT_V1 = (3, 2, 1, 0, *range(4, 20))
+
+
+def utd_mhad_names() -> tuple[str, ...]:
+    """Names of the 861 sequences, ``a1_s1_t1`` ... ``a27_s8_t3``, by action, subject, trial."""
+    names = (
+        f'a{action}_s{subject}_t{trial}'
+        for action in range(1, 28)
+        for subject in range(1, 9)
+        for trial in range(1, 5)
+    )
+    return tuple(name for name in names if name not in _REMOVED)
+
+
+def find_utd_mhad(source: str | os.PathLike, modality: str) -> dict[str, Member]:
+    """Find one modality of UTD-MHAD, unpacked or still packed.
+
+    Args:
+        source: Folder that holds ``Skeleton/`` or ``Skeleton.zip``, ``Depth/`` or
+            ``Depth.zip``, ``RGB/`` or ``RGB.zip`` or ``RGB-part*.zip``.
+        modality: ``'Skeleton'``, ``'Depth'`` or ``'RGB'``.
+
+    Returns:
+        File by sample name; only names of the data set, in its order.
+
+    Raises:
+        FileNotFoundError: If the modality is absent.
+        ValueError: If the modality is unknown or an archive is damaged.
+    """
+    members, _ = _sort_members(source, modality)
+    return members
+
+
+def read_utd_mhad_skeleton(member: Member) -> np.ndarray:
+    """Read one skeleton sequence.
+
+    Args:
+        member: A file ``*_skeleton.mat``.
+
+    Returns:
+        (M=1, T, V=20, C=3) float32 in metres, in the layout ``kinect_v1``: x to the
+        performer's right, y up, z away from the sensor, which is the origin.
+
+    Raises:
+        ValueError: If the file is malformed; the message names file and field.
+    """
+    joints = read_matlab_field(member, 'd_skel')
+    if joints.ndim != 3 or joints.shape[:2] != (20, 3) or not joints.shape[2]:
+        raise ValueError(f'{member}: field d_skel: expected shape (20, 3, T), got {joints.shape}')
+    if not np.isfinite(joints).all():
+        joint, axis, frame = (int(i[0]) for i in np.nonzero(~np.isfinite(joints)))
+        raise ValueError(
+            f'{member}: field d_skel: {joints[joint, axis, frame]} at joint {joint}, '
+            f'axis {axis}, frame {frame}'
+        )
+    # (V, C, T) -> (T, V, C)
+    keypoint = joints.transpose(2, 0, 1)[:, _TO_KINECT_V1]
+    return keypoint[None].astype(np.float32)
+
+
+def convert_utd_mhad(
+    source: str | os.PathLike, out: str | os.PathLike, progress: bool = True
+) -> ConversionReport:
+    """Convert the skeletons of UTD-MHAD to an annotation store.
+
+    Protocol of the data set's authors: odd subjects train (``xsub_train``, 431 sequences),
+    even subjects test (``xsub_test``, 430).
+
+    Args:
+        source: See :func:`find_utd_mhad`.
+        out: Store to write; it appears only when it is complete.
+        progress: Show a progress bar.
+
+    Returns:
+        Counts, among them the sequences that the source lacks.
+
+    Raises:
+        FileNotFoundError: If the source holds no skeletons.
+        ValueError: If a file is malformed; nothing is written then.
+    """
+    start = time.perf_counter()
+    members, ignored = _sort_members(source, 'Skeleton')
+    if not members:
+        raise FileNotFoundError(f'no file a*_s*_t*_skeleton.mat in {source}')
+    splits = _subject_splits(members)
+    missing = tuple(name for name in utd_mhad_names() if name not in members)
+    counter = _FrameCounter()
+    write_store(
+        out,
+        counter.count(_read_samples(members, progress)),
+        layout='kinect_v1',
+        classes=UTD_MHAD_CLASSES,
+        splits=splits,
+        metadata={'dataset': 'UTD-MHAD', 'unit': 'metre', 'missing': list(missing)},
+    )
+    return ConversionReport(
+        out=str(out),
+        num_samples=len(members),
+        num_frames=counter.frames,
+        splits={split: len(names) for split, names in splits.items()},
+        missing=missing,
+        ignored=ignored,
+        seconds=time.perf_counter() - start,
+    )
+
+
+class _FrameCounter:
+    def __init__(self) -> None:
+        self.frames = 0
+
+    def count(self, samples: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for sample in samples:
+            self.frames += sample['keypoint'].shape[1]
+            yield sample
+
+
+_FILES = {
+    'Skeleton': ('.mat', re.compile(r'(a\d+_s\d+_t\d+)_skeleton\.mat')),
+    'Depth': ('.mat', re.compile(r'(a\d+_s\d+_t\d+)_depth\.mat')),
+    'RGB': ('.avi', re.compile(r'(a\d+_s\d+_t\d+)_color\.avi')),
+}
+
+
+def _sort_members(
+    source: str | os.PathLike, modality: str
+) -> tuple[dict[str, Member], tuple[str, ...]]:
+    if modality not in _FILES:
+        raise ValueError(f'unknown modality {modality!r}, expected one of {list(_FILES)}')
+    suffix, pattern = _FILES[modality]
+    known, ignored = {}, []
+    expected = set(utd_mhad_names())
+    for file_name, member in find_members(source, modality, suffix).items():
+        match = pattern.fullmatch(file_name)
+        if match and match[1] in expected:
+            known[match[1]] = member
+        else:
+            ignored.append(file_name)
+    return {name: known[name] for name in utd_mhad_names() if name in known}, tuple(ignored)
+
+
+def _read_samples(members: dict[str, Member], progress: bool) -> Iterator[dict[str, Any]]:
+    bar = ProgressBar(len(members)) if progress else None
+    for name, member in members.items():
+        label = int(name.split('_')[0][1:]) - 1
+        yield {'name': name, 'label': label, 'keypoint': read_utd_mhad_skeleton(member)}
+        if bar is not None:
+            bar.update()
+    if bar is not None:
+        bar.file.write('\n')
+
+
+def _subject_splits(names: Iterable[str]) -> dict[str, list[str]]:
+    splits: dict[str, list[str]] = {'xsub_train': [], 'xsub_test': []}
+    for name in names:
+        subject = int(name.split('_')[1][1:])
+        splits['xsub_train' if subject % 2 else 'xsub_test'].append(name)
+    return splits
