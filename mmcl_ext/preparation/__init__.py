@@ -1,0 +1,1 @@
+"""Offline: videos and depth maps to person crops and composite images."""

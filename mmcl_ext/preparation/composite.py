@@ -127,17 +127,16 @@ def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -
         raise ValueError(f'cannot encode {image.dtype} {image.shape} as {path.name}') from error
     if not encoded:
         raise ValueError(f'cannot encode {image.dtype} {image.shape} as {path.name}')
-    _write_atomically(path, data.tobytes())
+    write_bytes(path, data.tobytes())
 
 
-def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    shrinks = image.shape[1] >= width and image.shape[0] >= height
-    # Area averaging is free of aliasing but turns into nearest neighbour when it enlarges.
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=interpolation)
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file through a temporary one in the same folder, which is then renamed.
 
-
-def _write_atomically(path: Path, data: bytes) -> None:
+    Raises:
+        OSError: If the file cannot be written; an older file of that name is left as it was.
+    """
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp')
     try:
@@ -150,6 +149,13 @@ def _write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    shrinks = image.shape[1] >= width and image.shape[0] >= height
+    # Area averaging is free of aliasing but turns into nearest neighbour when it enlarges.
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=interpolation)
 
 
 def _umask() -> int:

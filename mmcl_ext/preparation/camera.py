@@ -1,0 +1,41 @@
+"""Pinhole cameras of depth sensors whose skeletons come in camera space."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PinholeCamera:
+    """Camera that looks along +z with y up.
+
+    A point (x, y, z) falls on the pixel ``u = center[0] + s * focal * x / z`` and
+    ``v = center[1] - focal * y / z``, with s = -1 for a mirrored camera, 1 otherwise.
+
+    Attributes:
+        focal: Focal length in pixels.
+        center: Principal point (u, v) in pixels.
+        size: Width and height of the image in pixels.
+        mirrored: Whether +x lies on the left of the image.
+    """
+
+    focal: float
+    center: tuple[float, float]
+    size: tuple[int, int]
+    mirrored: bool = False
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Project points.
+
+        Args:
+            points: (..., 3) x, y, z in metres.
+
+        Returns:
+            (..., 2) u, v in pixels; NaN where z is not positive.
+        """
+        points = np.asarray(points, dtype=np.float64)
+        depth = np.where(points[..., 2] > 0, points[..., 2], np.nan)
+        sign = -1 if self.mirrored else 1
+        u = self.center[0] + sign * self.focal * points[..., 0] / depth
+        v = self.center[1] - self.focal * points[..., 1] / depth
+        return np.stack([u, v], axis=-1)

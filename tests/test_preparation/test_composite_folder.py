@@ -1,0 +1,155 @@
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from utd_raw import save_sample
+
+from mmcl_ext.datasets.converters import convert_utd_mhad
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.preparation import composite
+from mmcl_ext.preparation.composite_folder import CompositeFolder
+from mmcl_ext.preparation.contact_sheet import write_contact_sheets
+from mmcl_ext.preparation.depth import UTDDepthSource
+
+NAMES = ('a1_s1_t1', 'a1_s2_t1', 'a2_s1_t1', 'a2_s2_t1', 'a3_s1_t1')
+
+
+@pytest.fixture
+def raw(tmp_path):
+    for index, name in enumerate(NAMES):
+        save_sample(tmp_path / 'raw', name, frames=30 + index)
+    convert_utd_mhad(tmp_path / 'raw', tmp_path / 'utd.safetensors', progress=False)
+    return tmp_path / 'raw'
+
+
+@pytest.fixture
+def store(raw, tmp_path):
+    return SkeletonStore(tmp_path / 'utd.safetensors')
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def fill(path, raw, store, **options):
+    return CompositeFolder(path).fill(UTDDepthSource(raw), store, progress=False, **options)
+
+
+def test_every_sample_gets_its_composite(raw, store, tmp_path):
+    report = fill(tmp_path / 'out', raw, store)
+    assert (report.made, report.present, report.complete) == (5, 0, True)
+    assert sorted(contents(tmp_path / 'out')) == [*(f'{n}.jpg' for n in NAMES), 'recipe.json']
+    image = cv2.imread(str(tmp_path / 'out/a1_s1_t1.jpg'))
+    assert image.shape == (480, 480, 3)
+    for tile in range(5):  # the figure of 1.6 m fills most of each tile's height
+        bright = (image[:, 96 * tile : 96 * tile + 96] > 60).any((1, 2))
+        assert 0.7 < bright.mean() < 0.95
+
+
+def test_processes_do_not_change_the_images(raw, store, tmp_path):
+    fill(tmp_path / 'one', raw, store)
+    fill(tmp_path / 'two', raw, store, jobs=2)
+    assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
+
+
+def test_second_run_makes_only_what_is_absent(raw, store, tmp_path):
+    fill(tmp_path / 'out', raw, store)
+    before = contents(tmp_path / 'out')
+    (tmp_path / 'out/a2_s1_t1.jpg').unlink()
+    kept = (tmp_path / 'out/a1_s1_t1.jpg').stat().st_mtime_ns
+    report = fill(tmp_path / 'out', raw, store)
+    assert (report.made, report.present) == (1, 4)
+    assert (tmp_path / 'out/a1_s1_t1.jpg').stat().st_mtime_ns == kept
+    assert contents(tmp_path / 'out') == before
+
+
+def test_interrupted_run_leaves_whole_images_and_goes_on(raw, store, tmp_path, monkeypatch):
+    fill(tmp_path / 'whole', raw, store)
+    real, calls = os.fsync, []
+
+    def power_cut(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 4:  # the recipe and two images are through
+            raise KeyboardInterrupt
+        real(descriptor)
+
+    monkeypatch.setattr(composite.os, 'fsync', power_cut)
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path / 'out', raw, store)
+    monkeypatch.undo()
+    left = contents(tmp_path / 'out')
+    assert len(left) == 3
+    assert left.items() <= contents(tmp_path / 'whole').items()
+    assert fill(tmp_path / 'out', raw, store).present == 2
+    assert contents(tmp_path / 'out') == contents(tmp_path / 'whole')
+
+
+def test_recipes_do_not_mix(raw, store, tmp_path):
+    fill(tmp_path / 'out', raw, store)
+    assert json.loads((tmp_path / 'out/recipe.json').read_text())['composite']['margin'] == 0.1
+    with pytest.raises(ValueError, match=r"'margin': 0.1.*'margin': 0.3"):
+        CompositeFolder(tmp_path / 'out', margin=0.3).fill(
+            UTDDepthSource(raw), store, progress=False
+        )
+
+
+def test_absent_clip_is_counted(raw, store, tmp_path):
+    (raw / 'Depth/a1_s2_t1_depth.mat').unlink()
+    report = fill(tmp_path / 'out', raw, store)
+    assert report.missing == ('a1_s2_t1',)
+    assert not report.complete
+    assert '4 composites made, 0 were there, 1 without a clip' in str(report)
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_unreadable_clip_stops_or_is_counted(raw, store, tmp_path, jobs):
+    (raw / 'Depth/a1_s2_t1_depth.mat').write_bytes(b'half')
+    with pytest.raises(ValueError, match=r'a1_s2_t1_depth.mat: field d_depth'):
+        fill(tmp_path / 'out', raw, store, jobs=jobs)
+    report = fill(tmp_path / 'out', raw, store, jobs=jobs, on_error='skip')
+    assert list(report.failed) == ['a1_s2_t1']
+    assert report.made + report.present == 4
+    assert 'FAILED a1_s2_t1' in str(report)
+    with pytest.raises(ValueError, match="got 'ignore'"):
+        fill(tmp_path / 'out', raw, store, on_error='ignore')
+
+
+def test_contact_sheet_per_class(raw, store, tmp_path):
+    fill(tmp_path / 'out', raw, store)
+    (tmp_path / 'out/a1_s2_t1.jpg').unlink()
+    sheets = write_contact_sheets(
+        tmp_path / 'out', tmp_path / 'sheets', store.names, store.labels, store.classes
+    )
+    assert [path.name for path in sheets] == [
+        '000_swipe_left.jpg',
+        '001_swipe_right.jpg',
+        '002_wave.jpg',
+    ]
+    sheet = cv2.imread(str(sheets[0]))
+    assert sheet.shape == (176, 328, 3)
+    assert (sheet[:160, 164:324, 2] > 200).any()  # the absent one is a red cross
+    assert (sheet[:160, 164:324, 0] > 200).sum() < 50
+
+
+def test_command_lines(repo, raw, tmp_path):
+    def run(tool, *arguments):
+        command = [sys.executable, repo / 'tools/data' / tool, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    done = run('convert.py', 'utd-mhad', raw, tmp_path / 's.safetensors', '--quiet')
+    assert done.returncode == 0, done.stderr
+    assert 'splits: xsub_train 3, xsub_test 2' in done.stdout
+    arguments = ('utd-mhad', raw, tmp_path / 's.safetensors', tmp_path / 'out')
+    done = run('make_composites.py', *arguments, '--contact-sheets', tmp_path / 'sheets')
+    assert done.returncode == 0, done.stderr
+    assert '5 composites made' in done.stdout
+    assert len(list((tmp_path / 'sheets').iterdir())) == 3
+    done = run('make_composites.py', *arguments, '--depth-stride', '4')
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: ')
+    assert "'stride': 1" in done.stderr
+    assert len(np.unique(list(contents(tmp_path / 'out')))) == 6
