@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mmcl_ext.preparation.camera import PinholeCamera
-from mmcl_ext.preparation.synthetic.subject import Colour
+from mmcl_ext.preparation.synthetic.colour import Colour, scaled
 
 _SHIFT = 4  # sub-pixel bits of OpenCV's drawing functions
 _LIGHT = np.array([-0.4, 0.75, -0.55])  # direction to the light
@@ -61,7 +61,7 @@ class Canvas:
         """
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
         slope = abs(float(normal @ _LIGHT)) / (np.linalg.norm(normal) * np.linalg.norm(_LIGHT))
-        shaded = _scaled(colour, 0.65 + 0.45 * slope)
+        shaded = scaled(colour, 0.65 + 0.45 * float(slope))
         pixels = self.camera.project(corners)
         distance = float(corners[:, 2].mean()) if depth is None else depth
         self._jobs.append((distance, lambda: _fill(self.picture, pixels, shaded)))
@@ -76,7 +76,7 @@ class Canvas:
     def _paint_capsule(self, pixels: np.ndarray, sizes: np.ndarray, colour: Colour) -> None:
         for share, brightness in _LAYERS:
             shift = (1 - share) * 0.45 * sizes[:, None] * np.array([-0.5, -0.6])
-            _paint_stroke(self.picture, pixels + shift, sizes * share, _scaled(colour, brightness))
+            _paint_stroke(self.picture, pixels + shift, sizes * share, scaled(colour, brightness))
 
 
 def _paint_stroke(
@@ -100,8 +100,3 @@ def _paint_stroke(
 def _fill(picture: np.ndarray, pixels: np.ndarray, colour: Sequence[int]) -> None:
     fixed = (pixels * (1 << _SHIFT)).round().astype(np.int32)
     cv2.fillConvexPoly(picture, fixed, colour, cv2.LINE_AA, _SHIFT)
-
-
-def _scaled(colour: Colour, factor: float) -> tuple[int, int, int]:
-    blue, green, red = (min(int(factor * value), 255) for value in colour)
-    return blue, green, red

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmcl_ext.preparation.synthetic.subject import Colour
+from mmcl_ext.preparation.synthetic.colour import Colour
 
 ITEM_KINDS = ('cup', 'phone', 'book', 'ball', 'box')
 
@@ -88,7 +88,8 @@ def _tube(radius: float, height: float, colour: Colour) -> list[tuple[np.ndarray
     """A round mug with a bright rim and a handle."""
     angle = np.linspace(0, 2 * np.pi, 11)
     ring = np.stack([radius * np.cos(angle), 0.0 * angle, radius * np.sin(angle)], axis=1)
-    low, high = ring + (0, -height / 2, 0), ring * (1.12, 1.0, 1.12) + (0, height / 2, 0)
+    half = np.array([0.0, height / 2, 0.0])
+    low, high = ring - half, ring * (1.12, 1.0, 1.12) + half
     faces = [
         (np.stack([low[i], low[i + 1], high[i + 1], high[i]]), colour) for i in range(len(low) - 1)
     ]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mmcl_ext.preparation.camera import PinholeCamera
-from mmcl_ext.preparation.synthetic.subject import Colour
+from mmcl_ext.preparation.synthetic.colour import Colour, scaled
 
 _WALLS: tuple[Colour, ...] = (
     (200, 205, 205),
@@ -81,10 +81,10 @@ class Room:
             far = self._project(camera, x, 0.0)
             center = np.array(camera.center)
             near = center + (far - center) * 3.0
-            _line(picture, far, near, tuple(int(0.8 * c) for c in self.floor))
+            _line(picture, far, near, scaled(self.floor, 0.8))
         for (left, bottom, wide, tall), colour in self.furniture:
             self._paint_piece(picture, camera, (left, bottom, wide, tall), colour)
-        cv2.line(picture, (0, edge), (width, edge), tuple(int(0.7 * c) for c in self.wall), 2)
+        cv2.line(picture, (0, edge), (width, edge), scaled(self.wall, 0.7), 2)
         return picture
 
     def _paint_piece(
@@ -98,7 +98,7 @@ class Room:
         low = self._project(camera, left, bottom).round().astype(int).tolist()
         high = self._project(camera, left + wide, bottom + tall).round().astype(int).tolist()
         cv2.rectangle(picture, low, high, colour, cv2.FILLED)
-        cv2.rectangle(picture, low, high, tuple(int(0.6 * c) for c in colour), 2)
+        cv2.rectangle(picture, low, high, scaled(colour, 0.6), 2)
         if bottom == 0.0:  # a cupboard has shelves, a picture has none
             for row in np.linspace(low[1], high[1], 4)[1:-1].astype(int).tolist():
                 cv2.line(picture, (low[0], row), (high[0], row), (60, 65, 70), 1)
@@ -109,5 +109,5 @@ class Room:
 
 
 def _line(picture: np.ndarray, start: np.ndarray, end: np.ndarray, colour: Colour) -> None:
-    ends = [tuple(point.round().astype(int).tolist()) for point in (start, end)]
-    cv2.line(picture, *ends, colour, 1, cv2.LINE_AA)
+    first, last = (point.round().astype(int).tolist() for point in (start, end))
+    cv2.line(picture, first, last, colour, 1, cv2.LINE_AA)
