@@ -286,6 +286,7 @@ def _admitted() -> dict[str, Callable[..., Any]]:
     from mmengine.logging import HistoryBuffer
 
     admitted: dict[str, Callable[..., Any]] = {
+        'builtins.bytes': _no_bytes,
         'builtins.getattr': _history_buffer_method,
         f'{HistoryBuffer.__module__}.HistoryBuffer': HistoryBuffer,
         'numpy.dtype': _PickledDType,
@@ -295,6 +296,11 @@ def _admitted() -> dict[str, Callable[..., Any]]:
         admitted[f'{package}.multiarray._reconstruct'] = _reconstruct_array
         admitted[f'{package}.multiarray.scalar'] = _reconstruct_scalar
     return admitted
+
+
+def _no_bytes() -> bytes:
+    """Serve as ``bytes``, which stands in pickles of empty arrays, without any argument."""
+    return b''
 
 
 def _history_buffer_method(owner: Any, name: str) -> FunctionType:
