@@ -108,8 +108,8 @@ class AnnotationPickle:
         return int(label)
 
     def _guess_layout(self) -> str:
-        keypoint = self._annotations[0].get('keypoint')
-        num_joints = keypoint.shape[2] if getattr(keypoint, 'ndim', 0) == 4 else 0
+        shape: tuple[int, ...] = getattr(self._annotations[0].get('keypoint'), 'shape', ())
+        num_joints = shape[2] if len(shape) == 4 else 0
         if num_joints in _LAYOUT_OF_JOINTS:
             return _LAYOUT_OF_JOINTS[num_joints]
         raise self._fail(
@@ -126,8 +126,9 @@ class AnnotationPickle:
         if keypoint.shape[2] != get_layout(self.layout).num_joints:
             problem = f'{keypoint.shape[2]} joints do not fit the layout {self.layout!r}'
             raise self._fail(index, 'keypoint', problem)
-        if score is not None and score.shape != keypoint.shape[:3]:
-            problem = f'expected {keypoint.shape[:3]}, got {score.shape}'
+        shape = getattr(score, 'shape', None)
+        if score is not None and shape != keypoint.shape[:3]:
+            problem = f'expected {keypoint.shape[:3]}, got {shape}'
             raise self._fail(index, 'keypoint_score', problem)
         return keypoint.size - int(np.isfinite(keypoint).sum())
 

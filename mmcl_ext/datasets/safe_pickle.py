@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+_NDARRAY = object()  # a name that can be mentioned, not called
 _PLAIN_DTYPE = re.compile(r'[<>|=]?([biufcSU]\d+|\?)')
 
 
@@ -55,7 +56,8 @@ class _Array(np.ndarray):
         plain = _checked_dtype(dtype)
         if not isinstance(data, (bytes, bytearray)):
             raise pickle.UnpicklingError('refused an array of objects')
-        super().__setstate__((1, shape, plain, bool(is_fortran), bytes(data)))
+        state = (1, shape, plain, bool(is_fortran), bytes(data))
+        super().__setstate__(state)
 
 
 def _checked_dtype(dtype: Any) -> np.dtype:
@@ -64,9 +66,9 @@ def _checked_dtype(dtype: Any) -> np.dtype:
     return dtype.dtype
 
 
-def _reconstruct(subtype: type, shape: tuple, code: bytes) -> _Array:
+def _reconstruct(subtype: object, shape: tuple, code: bytes) -> _Array:
     """Stand-in for numpy's function of this name: an empty array to be filled."""
-    if subtype is not _Array:
+    if subtype is not _NDARRAY:
         raise pickle.UnpicklingError(f'refused an array of the class {subtype!r}')
     return _Array((0,), np.uint8)
 
@@ -94,17 +96,17 @@ _NUMPY: dict[str, Callable] = {
     'multiarray.scalar': _scalar,
     'numeric._frombuffer': _frombuffer,
 }
-_ADMITTED: dict[str, Callable] = {
+_ADMITTED: dict[str, object] = {
     **{f'numpy.core.{name}': function for name, function in _NUMPY.items()},
     **{f'numpy._core.{name}': function for name, function in _NUMPY.items()},
-    'numpy.ndarray': _Array,
+    'numpy.ndarray': _NDARRAY,
     'numpy.dtype': _DType,
     '_codecs.encode': _encode,
     'collections.OrderedDict': OrderedDict,
     **{
         f'{module}.{kind.__name__}': kind
         for module in ('builtins', '__builtin__')
-        for kind in (set, frozenset, bytearray, complex, list, dict, tuple)
+        for kind in (set, frozenset, bytes, bytearray, complex, list, dict, tuple)
     },
 }
 
@@ -112,7 +114,7 @@ _ADMITTED: dict[str, Callable] = {
 class _PlainUnpickler(pickle.Unpickler):
     """Resolves the admitted names to stand-ins and refuses all others."""
 
-    def find_class(self, module: str, name: str) -> Callable:
+    def find_class(self, module: str, name: str) -> object:
         try:
             return _ADMITTED[f'{module}.{name}']
         except KeyError:

@@ -48,6 +48,7 @@ class SkeletonDataset(BaseDataset):
     """
 
     _source: SkeletonStore | AnnotationPickle
+    _fully_initialized: bool = False
 
     def __init__(
         self,

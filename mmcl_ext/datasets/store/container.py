@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype] = {
     'F16': np.dtype('<f2'),
     'F32': np.dtype('<f4'),
     'I64': np.dtype('<i8'),
@@ -108,7 +108,7 @@ def read_rows(fd: int, entry: Entry, start: int, stop: int) -> np.ndarray:
         OSError: The file ends before the rows do.
     """
     array = np.empty((stop - start, *entry.shape[1:]), entry.dtype)
-    buffer = memoryview(array.reshape(-1).view(np.uint8))
+    buffer = memoryview(array.reshape(-1).view(np.uint8).data)
     row_bytes = entry.num_bytes // max(entry.shape[0], 1)
     position = entry.offset + start * row_bytes
     while buffer:

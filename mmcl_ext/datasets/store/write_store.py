@@ -133,7 +133,8 @@ class _StoreWriter:
         """Return the header; the same function measures the room to keep for it."""
         # Before the first sample nothing is known: assume the longer of the two headers.
         channels = self.num_channels or _LARGEST
-        shapes = {'keypoint': (self.dtype, (num_rows, self.num_joints, channels))}
+        shapes: dict[str, tuple[np.dtype, tuple[int, ...]]] = {}
+        shapes['keypoint'] = (self.dtype, (num_rows, self.num_joints, channels))
         if self.has_score is not False:
             shapes['keypoint_score'] = (self.dtype, (num_rows, self.num_joints))
         shapes['padding'] = (_BYTE, (padding,))  # keeps the tables aligned for other readers

@@ -2,14 +2,26 @@
 
 from mmcl_ext.datasets.transforms.center_skeleton import CenterSkeleton
 from mmcl_ext.datasets.transforms.format_skeleton import FormatSkeleton
+from mmcl_ext.datasets.transforms.normalize_range import NormalizeRange
+from mmcl_ext.datasets.transforms.pick_frames import PickFrames
+from mmcl_ext.datasets.transforms.random_joint_drop import RandomJointDrop
+from mmcl_ext.datasets.transforms.random_mirror import RandomMirror
 from mmcl_ext.datasets.transforms.random_rotation import RandomRotation
+from mmcl_ext.datasets.transforms.random_scale import RandomScale
+from mmcl_ext.datasets.transforms.random_view import RandomView
 from mmcl_ext.datasets.transforms.skeleton_stream import SkeletonStream
 from mmcl_ext.datasets.transforms.valid_crop_resize import ValidCropResize
 
 __all__ = [
     'CenterSkeleton',
     'FormatSkeleton',
+    'NormalizeRange',
+    'PickFrames',
+    'RandomJointDrop',
+    'RandomMirror',
     'RandomRotation',
+    'RandomScale',
+    'RandomView',
     'SkeletonStream',
     'ValidCropResize',
 ]

@@ -14,7 +14,7 @@ def real_frames(keypoint: np.ndarray) -> np.ndarray:
     Returns:
         bool, (M, T).
     """
-    return keypoint.any(axis=(2, 3))
+    return np.any(keypoint, axis=(2, 3))
 
 
 def rotation_matrix(angles: Sequence[float]) -> np.ndarray:

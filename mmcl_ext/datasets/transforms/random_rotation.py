@@ -34,7 +34,7 @@ class RandomRotation(BaseTransform):
         require_xyz(keypoint, type(self).__name__)
         angles = torch.empty(3).uniform_(-self.theta, self.theta).tolist()
         rotation = rotation_matrix(angles).astype(np.float32)
-        results['keypoint'] = keypoint @ rotation.T
+        results['keypoint'] = (keypoint.reshape(-1, 3) @ rotation.T).reshape(keypoint.shape)
         return results
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """The four streams of a skeleton sequence."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,13 @@ class SkeletonStream(BaseTransform):
         return f'{type(self).__name__}(stream={self.stream!r})'
 
 
+@cache
+def _parents(layout: str) -> np.ndarray:
+    return np.array(get_layout(layout).parents)
+
+
 def _bones(keypoint: np.ndarray, layout: str) -> np.ndarray:
-    parents = get_layout(layout).parents
+    parents = _parents(layout)
     if len(parents) != keypoint.shape[2]:
         raise ValueError(
             f'layout {layout!r} has {len(parents)} joints, the skeleton {keypoint.shape[2]}'
