@@ -386,3 +386,15 @@ def test_numbers_that_are_not_finite_are_counted(make_store: Callable, samples: 
     samples[1]['keypoint'][0, 0, 0, 0] = np.nan
     dataset = SkeletonDataset(str(make_store(samples=iter(samples))), 'train')
     assert dataset.num_nonfinite.tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize('wrapper', ['RepeatDataset', 'ConcatDataset', 'ClassBalancedDataset'])
+def test_wrappers_build_from_configs(store_path: Path, wrapper: str) -> None:
+    inner = dict(type='SkeletonDataset', ann_file=str(store_path), split='val')
+    config = dict(
+        RepeatDataset=dict(dataset=inner, times=2),
+        ConcatDataset=dict(datasets=[inner, inner]),
+        ClassBalancedDataset=dict(dataset=inner, oversample_thr=0.1),
+    )[wrapper]
+    dataset = DATASETS.build(dict(type=wrapper) | config)
+    assert dataset[len(dataset) - 1]['layout'] == 'nturgb+d-ctrgcn'
