@@ -44,6 +44,8 @@ class CoLearning(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         _check_parts(image_encoder, fam, frm)
+        self.embed_channels = embed_channels
+        self.num_classes = num_classes
         self.image_encoder = None if image_encoder is None else _build(image_encoder)
         fam_widths = {'out_channels': (embed_channels, 'the skeleton feature')}
         if self.image_encoder is not None:

@@ -24,8 +24,8 @@ class MMCLRecognizer(SkeletonRecognizer):
     Args:
         backbone: Skeleton backbone.
         cls_head: Classification head with ``embed`` and ``loss_by_embedding``.
-        co_learning: Configuration of :class:`CoLearning`; its widths are filled in
-            from the head.
+        co_learning: Configuration of :class:`CoLearning`, whose widths are filled in
+            from the head, or the branch itself.
         data_preprocessor: None for ``dict(type='MMCLDataPreprocessor')``.
         **kwargs: Further arguments of :class:`SkeletonRecognizer`.
 
@@ -38,7 +38,7 @@ class MMCLRecognizer(SkeletonRecognizer):
         self,
         backbone: nn.Module | dict[str, Any],
         cls_head: nn.Module | dict[str, Any],
-        co_learning: Mapping[str, Any],
+        co_learning: CoLearning | dict[str, Any],
         data_preprocessor: nn.Module | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -126,7 +126,7 @@ def stack_labels(data_samples: Sequence[BaseDataElement]) -> Tensor:
     return labels.squeeze(1) if not labels.is_floating_point() and labels.ndim == 2 else labels
 
 
-def _build_branch(co_learning: Mapping[str, Any], head: nn.Module) -> CoLearning:
+def _build_branch(branch: CoLearning | dict[str, Any], head: Any) -> CoLearning:
     """Build the branch for a head."""
     lacking = [name for name in ('embed', 'loss_by_embedding') if not hasattr(head, name)]
     if lacking:
@@ -134,11 +134,13 @@ def _build_branch(co_learning: Mapping[str, Any], head: nn.Module) -> CoLearning
             f'{type(head).__name__} lacks {lacking}, which co-learning calls; use GCNHead'
         )
     widths = {'embed_channels': head.in_channels, 'num_classes': head.num_classes}
-    given = dict(co_learning)
+    built = MODELS.build({**widths, **branch}) if isinstance(branch, dict) else branch
     for name, width in widths.items():
-        if given.setdefault(name, width) != width:
-            raise ValueError(f'co_learning has {name}={given[name]}, but the head has {width}')
-    return MODELS.build(given)
+        if getattr(built, name) != width:
+            raise ValueError(
+                f'co_learning has {name}={getattr(built, name)}, but the head has {width}'
+            )
+    return built
 
 
 def _scoped(name: str, old_type: Any) -> str:

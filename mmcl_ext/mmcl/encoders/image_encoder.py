@@ -93,12 +93,12 @@ def _without_classifier(model: Any) -> nn.Module:
 def _agreed_width(backbone: Any, given: int | None) -> int:
     """Width that the backbone declares (ResNet of MMAction2: ``feat_dim``) or that was given."""
     names = ('out_channels', 'feat_dim', 'num_features')
-    declared = next((getattr(backbone, n) for n in names if hasattr(backbone, n)), None)
-    if given is None and declared is None:
+    declared = [int(getattr(backbone, name)) for name in names if hasattr(backbone, name)]
+    widths = declared[:1] + ([] if given is None else [given])
+    if not widths:
         raise ValueError(f'{type(backbone).__name__} declares no width: give out_channels')
-    if given is not None and declared is not None and given != declared:
+    if widths[0] != widths[-1]:
         raise ValueError(
-            f'out_channels={given} differs from the {declared} of {type(backbone).__name__}'
+            f'out_channels={given} differs from the {declared[0]} of {type(backbone).__name__}'
         )
-    width: int = declared if given is None else given
-    return width
+    return widths[0]

@@ -39,8 +39,6 @@ class LoadCompositeImage(SideDataTransform):
         self.size = (int(size[0]), int(size[1]))
         self.suffix = suffix
         self.backend_args = None if backend_args is None else dict(backend_args)
-        self._backend: BaseStorageBackend | None = None
-        self._process = 0
 
     @property
     def source(self) -> str:
@@ -83,14 +81,12 @@ class LoadCompositeImage(SideDataTransform):
 
     @property
     def backend(self) -> BaseStorageBackend:
-        """Storage backend, one per process: an LMDB handle must not cross a fork."""
-        if self._backend is None or self._process != os.getpid():
-            self._backend = get_file_backend(self.img_dir, backend_args=self.backend_args)
-            self._process = os.getpid()
-        return self._backend
+        """Storage backend, shared within a process.
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, '_backend': None}
+        LMDB admits one handle per database and process. MMEngine opens it for
+        reading and without a lock table, so workers may inherit it.
+        """
+        return get_file_backend(self.img_dir, backend_args=self.backend_args, enable_singleton=True)
 
     def _path(self, sample_name: str) -> str:
         name = f'{sample_name}{self.suffix}'
