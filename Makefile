@@ -1,0 +1,112 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs in .venv first.
+#   PYTHON     interpreter the environments are made from (default: the first of 3.11, 3.12 found)
+#   PIP_FLAGS  extra options for pip install, e.g. --extra-index-url https://download.pytorch.org/whl/cpu
+#   PYTEST_FLAGS, JOBS  extra options and number of processes for pytest
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+PIP_FLAGS ?=
+PYTEST_FLAGS ?=
+JOBS ?= 2
+
+VENV := .venv
+VENV_DETECT := .venv-detect
+export OMP_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+CONSTRAINTS := -c requirements/constraints.txt
+REQUIREMENTS := $(wildcard requirements/*.txt) setup.py pyproject.toml
+PYTEST = -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow test-detect lint docs check-machine clean
+
+help:
+	@echo 'make demo         train with co-learning on generated data, test from the skeleton alone'
+	@echo 'make test         run the tests'
+	@echo 'make test-slow    run the tests that take minutes'
+	@echo 'make test-detect  run the tests that need mmcv with operators and mmdet, in $(VENV_DETECT)'
+	@echo 'make lint         ruff and mypy'
+	@echo 'make docs         build docs/_build/html'
+	@echo 'make clean        remove the environments and what was built'
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/python tools/demo.py
+
+test: $(VENV)/.installed
+	$(VENV)/bin/python $(PYTEST)
+
+test-slow: $(VENV)/.installed
+	$(VENV)/bin/python $(PYTEST) -m slow
+
+# Exit status 5 of pytest: no test carries the mark.
+test-detect: $(VENV_DETECT)/.installed
+	$(VENV_DETECT)/bin/python $(PYTEST) -m detect || test $$? -eq 5
+	$(VENV_DETECT)/bin/python $(PYTEST) tests/test_compat.py
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+docs: $(VENV)/.installed-docs
+	$(VENV)/bin/python -m sphinx -W -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) $(VENV_DETECT) build dist docs/_build mmcl_ext/.mim *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache
+
+# What the environments need of the machine; everything missing is named in one message.
+define CHECK_MACHINE
+import importlib.util, platform, sys
+missing = []
+if sys.version_info[:2] not in ((3, 11), (3, 12)):
+    missing.append('Python 3.11 or 3.12; %s is %s' % (sys.executable, platform.python_version()))
+for name in ('venv', 'ensurepip'):
+    if importlib.util.find_spec(name) is None:
+        missing.append('the %s module of this Python (Debian, Ubuntu: apt install python3-venv)' % name)
+if (platform.system(), platform.machine()) != ('Linux', 'x86_64'):
+    missing.append('x86-64 Linux; this is %s %s' % (platform.machine(), platform.system()))
+if missing:
+    sys.exit('Missing on this machine:\n- ' + '\n- '.join(missing)
+             + '\nAnother interpreter is chosen with: make PYTHON=/path/to/python3.11 ...')
+endef
+export CHECK_MACHINE
+
+check-machine:
+	@test -n "$(PYTHON)" && command -v "$(PYTHON)" > /dev/null || { \
+		echo 'Missing on this machine: Python 3.11 or 3.12 (name it with: make PYTHON=/path/to/python3.11 ...)'; \
+		exit 1; }
+	@"$(PYTHON)" -c "$$CHECK_MACHINE"
+
+# mmaction2 and mmcv ask for OpenCV builds that need the system's libGL; the headless build,
+# put last into the folder that all builds share, needs nothing.
+define USE_HEADLESS_OPENCV
+	$(1) -m pip uninstall -q -y opencv-python opencv-contrib-python \
+		opencv-python-headless opencv-contrib-python-headless
+	$(1) -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --no-deps opencv-contrib-python-headless
+endef
+
+$(VENV)/.installed: $(REQUIREMENTS) | check-machine
+	"$(PYTHON)" -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --upgrade pip setuptools wheel
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) $(CONSTRAINTS) \
+		-r requirements/runtime.txt -r requirements/lite.txt -r requirements/tests.txt
+	$(call USE_HEADLESS_OPENCV,$(VENV)/bin/python)
+	$(VENV)/bin/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) -r requirements/docs.txt
+	@touch $@
+
+# mmcv's operators are compiled against the torch that is there, so torch comes first; the wheel
+# of another build is taken when pip's find-links have one.
+$(VENV_DETECT)/.installed: $(REQUIREMENTS) | check-machine
+	"$(PYTHON)" -m venv $(VENV_DETECT)
+	$(VENV_DETECT)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --upgrade pip setuptools wheel
+	$(VENV_DETECT)/bin/python -m pip install $(PIP_FLAGS) $(CONSTRAINTS) \
+		-r requirements/runtime.txt -r requirements/tests.txt
+	MMCV_WITH_OPS=1 MAX_JOBS=$(JOBS) $(VENV_DETECT)/bin/python -m pip install $(PIP_FLAGS) \
+		$(CONSTRAINTS) --no-build-isolation -r requirements/detect.txt
+	$(call USE_HEADLESS_OPENCV,$(VENV_DETECT)/bin/python)
+	$(VENV_DETECT)/bin/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
