@@ -1,8 +1,8 @@
 """Models: backbones, heads, preprocessors and the skeleton-only recognizer."""
 
-from mmcl_ext.models.backbones import CTRGCN
+from mmcl_ext.models.backbones import AAGCN, CTRGCN, STGCN
 from mmcl_ext.models.heads import GCNHead
 from mmcl_ext.models.preprocessors import SkeletonDataPreprocessor
 from mmcl_ext.models.recognizers import SkeletonRecognizer
 
-__all__ = ['CTRGCN', 'GCNHead', 'SkeletonDataPreprocessor', 'SkeletonRecognizer']
+__all__ = ['AAGCN', 'CTRGCN', 'STGCN', 'GCNHead', 'SkeletonDataPreprocessor', 'SkeletonRecognizer']

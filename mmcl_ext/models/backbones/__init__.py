@@ -1,6 +1,8 @@
 """Skeleton backbones: (N, M, T, V, C) to (N, M, C', T', V)."""
 
+from mmcl_ext.models.backbones.aagcn import AAGCN
 from mmcl_ext.models.backbones.ctrgcn import CTRGCN
 from mmcl_ext.models.backbones.skeleton_backbone import SkeletonBackbone
+from mmcl_ext.models.backbones.stgcn import STGCN
 
-__all__ = ['CTRGCN', 'SkeletonBackbone']
+__all__ = ['AAGCN', 'CTRGCN', 'STGCN', 'SkeletonBackbone']

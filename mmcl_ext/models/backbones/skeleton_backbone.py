@@ -8,7 +8,11 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmcl_ext.models.backbones.skeleton_input import build_graph, check_skeleton
+from mmcl_ext.models.backbones.skeleton_input import (
+    adjacency_subsets,
+    build_graph,
+    check_skeleton,
+)
 
 
 class BlockShape(NamedTuple):
@@ -108,10 +112,4 @@ class SkeletonBackbone(BaseModule, metaclass=ABCMeta):
         Raises:
             ValueError: If the graph has hierarchy levels, (L, S, V, V).
         """
-        adjacency = torch.as_tensor(self.graph.A, dtype=torch.float32)
-        if adjacency.ndim != 3:
-            raise ValueError(
-                f'{type(self).__name__} takes an adjacency (S, V, V), the graph has '
-                f"{tuple(adjacency.shape)}; choose flatten='union' or flatten='levels'"
-            )
-        return adjacency
+        return torch.from_numpy(adjacency_subsets(self.graph, type(self).__name__))

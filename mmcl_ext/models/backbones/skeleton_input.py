@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from mmcl_ext.registry import GRAPHS
@@ -18,6 +19,25 @@ def build_graph(graph: Any) -> Any:
     if not hasattr(graph, 'A'):
         raise TypeError(f'graph_cfg must be a dict or a graph with an adjacency, got {graph!r}')
     return graph
+
+
+def adjacency_subsets(graph: Any, backbone: str) -> np.ndarray:
+    """Return the adjacency of a graph as float32 (S, V, V), row-receives.
+
+    Args:
+        graph: A built graph.
+        backbone: Who asks, for the message.
+
+    Raises:
+        ValueError: If the graph has hierarchy levels, (L, S, V, V).
+    """
+    adjacency = np.array(graph.A, dtype=np.float32)
+    if adjacency.ndim != 3:
+        raise ValueError(
+            f'{backbone} takes an adjacency (S, V, V), {graph!r} has {adjacency.shape}; '
+            "an HDGraph needs flatten='union' or flatten='levels'"
+        )
+    return adjacency
 
 
 def check_skeleton(x: Tensor, num_person: int | None, num_joints: int, channels: int) -> None:

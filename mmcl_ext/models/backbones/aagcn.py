@@ -1,0 +1,55 @@
+"""AAGCN and 2s-AGCN."""
+
+from typing import Any
+
+import mmaction.engine.model  # noqa: F401  registers the initialiser of the branches
+from mmaction.models.backbones.aagcn import AAGCN as MMActionAAGCN  # noqa: N811
+from mmengine.registry import DefaultScope
+from torch import Tensor
+
+from mmcl_ext.models.backbones.mmaction_graph import make_picklable, mmaction_graph_cfg
+from mmcl_ext.models.backbones.skeleton_input import build_graph, check_skeleton
+from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class AAGCN(MMActionAAGCN):
+    """MMAction2's AAGCN on any registered graph.
+
+    Source: Shi et al., IEEE TIP 2020, arXiv 1912.06971. 2s-AGCN (CVPR 2019, arXiv
+    1805.07694) is the same class with ``gcn_attention=False``. On the graphs of
+    MMAction2 it is MMAction2's network, bit for bit, with the same parameter names.
+
+    Shape: (N, M, T, V, C) to (N, M, C', T', V).
+
+    Args:
+        graph_cfg: Configuration of a registered graph, (S, V, V); any S.
+        kwargs: All other arguments of MMAction2's class.
+
+    Attributes:
+        graph: The skeleton graph.
+        out_channels: Channels C' of the output.
+    """
+
+    def __init__(self, graph_cfg: Any, **kwargs: Any) -> None:
+        graph = build_graph(graph_cfg)
+        super().__init__(mmaction_graph_cfg(graph, type(self).__name__), **kwargs)
+        self.graph = graph
+        self.out_channels: int = self.gcn[-1].gcn.out_c
+        make_picklable(self)
+
+    def init_weights(self) -> None:
+        """Initialise as MMAction2 does, whatever the default scope."""
+        # One of the initialisers is registered in MMAction2's scope only.
+        with DefaultScope.overwrite_default_scope('mmaction'):
+            super().init_weights()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Extract features.
+
+        Raises:
+            ValueError: If persons, joints or channels differ from what was built.
+        """
+        persons = self.num_person if self.data_bn_type == 'MVC' else None
+        check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
+        return super().forward(x)

@@ -1,0 +1,58 @@
+"""Lets MMAction2's graph networks take any registered graph."""
+
+import types
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmcl_ext.models.backbones.skeleton_input import adjacency_subsets
+
+
+class _Partition(dict):
+    """A layout of MMAction2 that brings its own adjacency.
+
+    MMAction2's graph takes its array from its attribute that ``mode`` names, called
+    without arguments. ``layout`` is one of its attributes: a layout that can be
+    called needs no change to that class.
+    """
+
+    def __init__(self, adjacency: np.ndarray) -> None:
+        super().__init__(num_node=adjacency.shape[-1], inward=[], center=0)
+        self.adjacency = adjacency
+
+    def __call__(self) -> np.ndarray:
+        return self.adjacency
+
+
+def mmaction_graph_cfg(graph: Any, backbone: str) -> dict[str, Any]:
+    """Describe a graph of ours to MMAction2.
+
+    Args:
+        graph: A built graph with an adjacency (S, V, V), row-receives. MMAction2 sums
+            over the first joint axis, so it gets the transpose.
+        backbone: Who asks, for the message of an error.
+
+    Raises:
+        ValueError: If the graph has hierarchy levels.
+    """
+    adjacency = adjacency_subsets(graph, backbone).transpose(0, 2, 1)
+    return dict(layout=_Partition(np.ascontiguousarray(adjacency)), mode='layout')
+
+
+class _Zero(nn.Module):
+    """The residual path of a block that has none."""
+
+    def forward(self, x: Tensor) -> int:
+        """Return the neutral element of addition."""
+        return 0
+
+
+def make_picklable(network: nn.Module) -> None:
+    """Replace the lambdas in a network of MMAction2 by modules without parameters."""
+    probe = torch.zeros(1)
+    for module in list(network.modules()):
+        for name, value in list(vars(module).items()):
+            if isinstance(value, types.LambdaType):
+                setattr(module, name, nn.Identity() if value(probe) is probe else _Zero())

@@ -1,0 +1,59 @@
+"""ST-GCN and ST-GCN++."""
+
+from typing import Any
+
+from mmaction.models.backbones.stgcn import STGCN as MMActionSTGCN  # noqa: N811
+from torch import Tensor
+
+from mmcl_ext.models.backbones.mmaction_graph import make_picklable, mmaction_graph_cfg
+from mmcl_ext.models.backbones.skeleton_input import build_graph, check_skeleton
+from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class STGCN(MMActionSTGCN):
+    """MMAction2's ST-GCN on any registered graph.
+
+    Source: Yan et al., AAAI 2018, arXiv 1801.07455. ST-GCN++ (Duan et al., ACM MM
+    2022, arXiv 2205.09443) is the same class with ``gcn_adaptive='init',
+    gcn_with_res=True, tcn_type='mstcn'``. On the graphs of MMAction2 it is MMAction2's
+    network, bit for bit, with the same parameter names.
+
+    Shape: (N, M, T, V, C) to (N, M, C', T', V).
+
+    Args:
+        graph_cfg: Configuration of a registered graph, (S, V, V); any S.
+        data_bn_type: ``'VC'`` or ``'MVC'``: the input is normalised per joint and
+            coordinate, or per person slot, too.
+        num_person: Person slots M; any number fits with ``'VC'``.
+        kwargs: All other arguments of MMAction2's class.
+
+    Attributes:
+        graph: The skeleton graph.
+        out_channels: Channels C' of the output.
+    """
+
+    def __init__(
+        self, graph_cfg: Any, data_bn_type: str = 'VC', num_person: int = 2, **kwargs: Any
+    ) -> None:
+        graph = build_graph(graph_cfg)
+        super().__init__(
+            mmaction_graph_cfg(graph, type(self).__name__),
+            data_bn_type=data_bn_type,
+            num_person=num_person,
+            **kwargs,
+        )
+        self.graph = graph
+        self.num_person = num_person
+        self.out_channels: int = self.gcn[-1].gcn.out_channels
+        make_picklable(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Extract features.
+
+        Raises:
+            ValueError: If persons, joints or channels differ from what was built.
+        """
+        persons = self.num_person if self.data_bn_type == 'MVC' else None
+        check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
+        return super().forward(x)

@@ -1,0 +1,127 @@
+"""What every registered skeleton backbone promises, on every layout."""
+
+import copy
+import pickle
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmcl_ext.graphs import layout_names
+from mmcl_ext.models import backbones
+from mmcl_ext.registry import GRAPHS, MODELS
+from test_models.helpers import wave
+
+SMALL = dict(base_channels=16, num_stages=4, inflate_stages=(3,), down_stages=(3,))
+SPATIAL = dict(type='SkeletonGraph', mode='spatial')
+UNION = dict(type='HDGraph', flatten='union')
+LEVELS = dict(type='HDGraph', flatten='levels')
+VARIANTS = {
+    'CTRGCN': [{}, dict(relu_after_concat=True)],
+    'STGCN': [
+        {},
+        dict(data_bn_type='MVC'),
+        dict(gcn_adaptive='init', gcn_with_res=True, tcn_type='mstcn'),
+    ],
+    'AAGCN': [{}, dict(gcn_attention=False)],
+}
+
+
+def names() -> list[str]:
+    """List the registered backbones of this package."""
+    found = [getattr(backbones, name) for name in backbones.__all__]
+    return sorted(c.__name__ for c in found if MODELS.get(c.__name__) is c)
+
+
+def cases() -> Iterator[tuple[str, dict, dict]]:
+    for name in names():
+        for variant in VARIANTS[name]:
+            for layout in layout_names():
+                yield name, variant, dict(SPATIAL, layout=layout)
+            yield name, variant, dict(UNION, layout='nturgb+d')
+            yield name, variant, dict(LEVELS, layout='kinect_v1', center=2)
+
+
+def build(name: str, variant: dict, graph: dict, **kwargs: object) -> nn.Module:
+    torch.manual_seed(0)
+    backbone = MODELS.build(dict(type=name, graph_cfg=graph, **SMALL, **variant, **kwargs))
+    backbone.init_weights()
+    return backbone
+
+
+def skeletons(backbone: nn.Module, samples: int = 3, frames: int = 11) -> Tensor:
+    joints = backbone.graph.num_joints
+    return wave(samples, 2, frames, joints, backbone.in_channels, dtype=torch.float32)
+
+
+def test_every_backbone_has_variants() -> None:
+    assert names() == sorted(VARIANTS)
+
+
+@pytest.mark.parametrize(('name', 'variant', 'graph'), list(cases()))
+def test_backbone(name: str, variant: dict, graph: dict) -> None:
+    backbone = build(name, variant, graph)
+    x = skeletons(backbone)
+    copied = copy.deepcopy(backbone)
+    output = backbone(x)
+    assert output.shape == (3, 2, backbone.out_channels, 6, GRAPHS.build(graph).num_joints)
+
+    optimizer = torch.optim.SGD(backbone.parameters(), lr=0.01)
+    (output * torch.linspace(-1, 1, output[0].numel()).view(output[0].shape)).mean().backward()
+    missing = [
+        key
+        for key, parameter in backbone.named_parameters()
+        if parameter.grad is None or not parameter.grad.isfinite().all()
+    ]
+    assert not missing
+    optimizer.step()
+    assert backbone(x).isfinite().all()
+
+    assert torch.equal(copied(x), output)  # the step has left the copy alone
+    backbone.eval()
+    restored = pickle.loads(pickle.dumps(backbone))
+    assert torch.equal(restored(x), backbone(x))
+
+
+@pytest.mark.parametrize(('name', 'variant'), [(n, v) for n in names() for v in VARIANTS[n]])
+def test_a_sample_does_not_depend_on_its_batch(name: str, variant: dict) -> None:
+    backbone = build(name, variant, dict(SPATIAL, layout='coco'))
+    backbone(skeletons(backbone))  # running statistics
+    backbone.double().eval()
+    x = skeletons(backbone).double()
+    with torch.no_grad():
+        together, alone = backbone(x), torch.cat([backbone(sample[None]) for sample in x])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-9 * float(alone.abs().max()))
+
+
+@pytest.mark.parametrize(('name', 'variant'), [(n, v) for n in names() for v in VARIANTS[n]])
+def test_wrong_input_names_both_sides(name: str, variant: dict) -> None:
+    backbone = build(name, variant, dict(SPATIAL, layout='coco'))
+    right = (1, 2, 8, 17, 3)
+    for wrong in ((1, 2, 8, 25, 3), (1, 2, 8, 17, 2), (2, 8, 17, 3)):
+        with pytest.raises(ValueError, match=r'17, 3\).*received') as caught:
+            backbone(torch.zeros(wrong))
+        assert str(wrong) in str(caught.value)
+    if isinstance(backbone, backbones.STGCN) and backbone.data_bn_type == 'VC':
+        assert backbone(torch.zeros(1, 5, *right[2:])).shape[1] == 5
+    else:
+        with pytest.raises(ValueError, match=r'\(N, 2, T, 17, 3\).*\(1, 5, 8, 17, 3\)'):
+            backbone(torch.zeros(1, 5, *right[2:]))
+
+
+@pytest.mark.parametrize('name', names())
+def test_unflattened_hierarchy_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="flatten='union'"):
+        build(name, {}, dict(type='HDGraph', layout='nturgb+d', flatten=None))
+
+
+def test_a_graph_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError, match='got 25'):
+        backbones.CTRGCN(25)
+
+
+@pytest.mark.parametrize('name', names())
+def test_a_built_graph_is_accepted(name: str) -> None:
+    graph = GRAPHS.build(dict(SPATIAL, layout='coco'))
+    assert build(name, {}, graph).graph is graph
