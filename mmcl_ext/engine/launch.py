@@ -195,10 +195,11 @@ class _Interrupter:
 
 
 def _report(error: Exception) -> None:
-    """Print what went wrong, and leave it for torchrun's summary.
+    """Print what went wrong, or leave it for the summary of torchrun.
 
     An error that this package raises itself is a message to the user and is
-    printed alone; any other is printed with its traceback.
+    printed alone, by torchrun's process where there is one; any other is printed
+    with its traceback.
     """
     rank = os.environ.get('RANK')
     where = '' if rank is None else f'rank {rank}: '
@@ -207,11 +208,12 @@ def _report(error: Exception) -> None:
         return
     if not _is_own(error):
         traceback.print_exception(error)
-    print(f'{where}{type(error).__name__}: {error}', file=sys.stderr)
     if 'TORCHELASTIC_ERROR_FILE' in os.environ:
         from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
         get_error_handler().record_exception(error)
+    elif _is_own(error):
+        print(f'{where}{type(error).__name__}: {error}', file=sys.stderr)
 
 
 def _is_own(error: BaseException) -> bool:

@@ -66,14 +66,25 @@ class ToyEvaluator:
         return Evaluator(Drawing())
 
 
-def toy_runner(work_dir, *, train_cfg, hooks, checkpoint, num_workers=0, validate=True, **kwargs):
+def toy_runner(
+    work_dir,
+    *,
+    train_cfg,
+    hooks,
+    checkpoint,
+    num_workers=0,
+    validate=True,
+    dataset=None,
+    sampler='DefaultSampler',
+    **kwargs,
+):
     """A Runner on CPU in a process of its own name."""
     loader = dict(
         batch_size=4,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
-        dataset=ToyDataset(),
-        sampler=dict(type='DefaultSampler', shuffle=True),
+        dataset=dataset or ToyDataset(),
+        sampler=dict(type=sampler, shuffle=True),
     )
     val = dict(loader, dataset=ToyDataset(), sampler=dict(type='DefaultSampler', shuffle=False))
     return Runner(

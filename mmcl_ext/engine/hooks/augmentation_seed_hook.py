@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
@@ -44,13 +45,12 @@ class AugmentationSeedHook(Hook):
 
     def _follow_sampler(self, runner: Runner) -> None:
         """Make the sampler pass its epoch on: it is set between two passes."""
-        sampler = runner.train_dataloader.sampler
-        if not hasattr(sampler, 'set_epoch'):
+        loop, sampler = runner.train_loop, runner.train_dataloader.sampler
+        if isinstance(sampler, InfiniteSampler):
             runner.logger.warning(
-                f'{type(sampler).__name__} never ends a pass over the data: every sample '
-                'will be augmented in the same way each time. Use DefaultSampler.'
+                'InfiniteSampler never ends a pass over the data: every sample will be '
+                'augmented in the same way each time. Use DefaultSampler.'
             )
-            return
         set_sampler_epoch = sampler.set_epoch
 
         def set_epoch(epoch: int) -> None:
@@ -58,3 +58,6 @@ class AugmentationSeedHook(Hook):
             self._announce(runner, epoch)
 
         sampler.set_epoch = set_epoch
+        # The loop's workers began to fetch when it was built, before any announcement.
+        self._announce(runner, runner.epoch)
+        loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)

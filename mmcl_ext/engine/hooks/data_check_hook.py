@@ -128,6 +128,8 @@ def check_shape(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
     """
     keypoint = dataset[0]['inputs']['keypoint']  # (num_clips, M, T, V, C)
     fields = dict(num_person=keypoint.shape[1], in_channels=keypoint.shape[4])
+    if getattr(backbone, 'data_bn_type', None) == 'VC':
+        del fields['num_person']  # such a network of MMAction2 takes any number
     for field, found in fields.items():
         expected = getattr(backbone, field, None)
         if expected is not None and expected != found:

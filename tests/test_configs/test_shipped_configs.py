@@ -1,0 +1,203 @@
+"""Every shipped configuration is built; what is asserted is what was built."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
+from tiny_data import write_tiny_data
+
+from mmcl_ext.apis import load_config
+from mmcl_ext.mmcl.checkpoint import strip_checkpoint
+from mmcl_ext.registry import DATASETS, MODELS, OPTIMIZERS, PARAM_SCHEDULERS
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+SKELETON = sorted(CONFIGS.glob('skeleton/*_ntu*.py'))
+MMCL = sorted(CONFIGS.glob('mmcl/*_ntu*.py'))
+RANDOM_ENCODER = {'model.co_learning.image_encoder.pretrained': None}
+CTRGCN_PARAMETERS = 1_431_252  # backbone, 25 joints, 2 persons; the head adds 257 per class
+STGCN_PARAMETERS = 3_083_412
+
+
+@pytest.fixture(scope='module')
+def data_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp('data_root')
+    write_tiny_data(root)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _inside(data_root, monkeypatch):
+    """Configurations name data/ relative to where the tools are run."""
+    monkeypatch.chdir(data_root)
+    init_default_scope('mmcl_ext')
+
+
+def name(path):
+    return f'{path.parent.name}/{path.stem}'
+
+
+def built_pipeline(loader):
+    return DATASETS.build(loader.dataset).pipeline.transforms
+
+
+def pipeline_names(loader):
+    return [type(transform).__name__ for transform in built_pipeline(loader)]
+
+
+def count(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+TEST_PIPELINE = [
+    'CenterSkeleton', 'ValidCropResize', 'SkeletonStream', 'FormatSkeleton', 'PackActionInputs'
+]  # fmt: skip
+TRAIN_PIPELINE = [*TEST_PIPELINE[:2], 'RandomRotation', *TEST_PIPELINE[2:]]
+
+
+@pytest.mark.parametrize('path', [*SKELETON, *MMCL], ids=name)
+def test_built_pipelines(path):
+    cfg = load_config(path)
+    extra = ['LoadCompositeImage', 'LoadTextFeature'] if path in MMCL else []
+    assert pipeline_names(cfg.train_dataloader) == [*extra, *TRAIN_PIPELINE]
+    assert pipeline_names(cfg.val_dataloader) == TEST_PIPELINE
+    assert pipeline_names(cfg.test_dataloader) == TEST_PIPELINE
+    train, test = built_pipeline(cfg.train_dataloader), built_pipeline(cfg.test_dataloader)
+    assert (train[len(extra) + 1].window, train[len(extra) + 1].p_interval) == (64, (0.5, 1.0))
+    assert (test[1].window, test[1].p_interval) == (64, (0.95,))
+    pads = {'ntu60': 'zero', 'ntu120': 'copy'}
+    assert train[-2].pad == test[-2].pad == pads[path.stem.rpartition('_')[2]]
+    keypoint = DATASETS.build(cfg.test_dataloader.dataset)[0]['inputs']['keypoint']
+    assert keypoint.shape == (1, 2, 64, 25, 3)
+
+
+@pytest.mark.parametrize('path', SKELETON, ids=name)
+def test_built_skeleton_model(path):
+    cfg = load_config(path)
+    model = MODELS.build(cfg.model)
+    classes = 120 if path.stem.endswith('120') else 60
+    backbone = CTRGCN_PARAMETERS if path.stem.startswith('ctrgcn') else STGCN_PARAMETERS
+    assert count(model) == backbone + 257 * classes
+    assert model.cls_head.num_classes == classes
+    expected = 'HDGraph' if 'hdgraph' in path.stem else 'SkeletonGraph'
+    assert type(model.backbone.graph).__name__ == expected
+
+
+@pytest.mark.parametrize('path', MMCL, ids=name)
+def test_a_co_learning_config_is_its_twin_plus_the_branch(path):
+    cfg = load_config(path, RANDOM_ENCODER)
+    twin = load_config(CONFIGS / 'skeleton' / path.name)
+    model, plain = MODELS.build(cfg.model), MODELS.build(twin.model)
+    kept = {k: v.shape for k, v in model.state_dict().items() if not k.startswith('co_learning.')}
+    assert kept == {k: v.shape for k, v in plain.state_dict().items()}
+    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'val_dataloader'):
+        assert cfg[key] == twin[key]
+    assert cfg.train_dataloader.batch_size == twin.train_dataloader.batch_size == 100
+
+
+def test_stgcn_twins_differ_in_one_line():
+    for folder in ('skeleton', 'mmcl'):
+        paths = [CONFIGS / folder / f'{b}_hdgraph_ntu120.py' for b in ('ctrgcn', 'stgcn')]
+        lines = [path.read_text().splitlines() for path in paths]
+        assert len(lines[0]) == len(lines[1])
+        assert sum(a != b for a, b in zip(*lines, strict=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ('config', 'epochs', 'steps'),
+    [('mmcl/ctrgcn_hdgraph_ntu120.py', 110, (90, 100)), ('skeleton/ctrgcn_ntu60.py', 65, (35, 55))],
+)
+def test_learning_rate_of_every_epoch(config, epochs, steps):
+    cfg = load_config(CONFIGS / config)
+    optimizer, schedulers = build_schedule(cfg)
+    assert cfg.train_cfg.max_epochs == epochs
+    for epoch in range(epochs):
+        expected = 0.1 * min((epoch + 1) / 5, 1) * 0.1 ** sum(epoch >= step for step in steps)
+        assert optimizer.param_groups[0]['lr'] == pytest.approx(expected, rel=1e-9), epoch
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+
+
+def build_schedule(cfg, parameters=None):
+    parameters = parameters or [torch.nn.Parameter(torch.zeros(1))]
+    optimizer = OPTIMIZERS.build(dict(cfg.optim_wrapper.optimizer, params=parameters))
+    group = optimizer.param_groups[0]
+    found = (type(optimizer).__name__, group['momentum'], group['weight_decay'], group['nesterov'])
+    assert found == ('SGD', 0.9, 4e-4, True)
+    schedulers = [
+        PARAM_SCHEDULERS.build(dict(scheduler, optimizer=optimizer))
+        for scheduler in cfg.param_scheduler
+    ]
+    return optimizer, schedulers
+
+
+def test_the_flagship_is_the_papers_recipe():
+    cfg = load_config(CONFIGS / 'mmcl/ctrgcn_hdgraph_ntu120.py')
+    assert cfg.train_dataloader.batch_size * 2 == cfg.auto_scale_lr.base_batch_size == 200
+    assert cfg.model.co_learning.image_encoder == dict(type='InceptionV3', pretrained='default')
+    model = MODELS.build(cfg.model)
+    graph, branch = model.backbone.graph, model.co_learning
+    assert (graph.center, graph.A.shape) == (1, (3, 25, 25))
+    assert (branch.criterion.alignment_weight, branch.criterion.refinement_weight) == (0.1, 0.2)
+    assert branch.criterion.contrastive.gather is False
+    assert branch.frm.text_channels == 5  # the width of the feature file, not a constant
+
+
+def flagship_batch(dataset, image_size=75):
+    """Two samples with random images of the smallest size that Inception-v3 takes."""
+    items = [dataset[index] for index in range(2)]
+    for item in items:
+        shape = (3, image_size, image_size)
+        item['inputs']['image'] = torch.randint(0, 256, shape, dtype=torch.uint8)
+    return pseudo_collate(items)
+
+
+def test_the_flagship_steps_once_and_its_strip_loads_into_the_twin(tmp_path):
+    cfg = load_config(CONFIGS / 'mmcl/ctrgcn_hdgraph_ntu120.py', RANDOM_ENCODER)
+    model = MODELS.build(cfg.model)
+    optim_wrapper = OptimWrapper(build_schedule(cfg, model.parameters())[0])
+    before = copy.deepcopy(model.state_dict())
+    batch = flagship_batch(DATASETS.build(cfg.train_dataloader.dataset))
+    logged = model.train_step(batch, optim_wrapper)
+    assert {'loss_cls', 'loss_align', 'loss_refine'} <= set(logged)
+    assert logged['loss'].isfinite()
+    after = dict(model.named_parameters())
+    assert [key for key in after if not after[key].isfinite().all()] == []
+    # weight decay moves all but zeros; a zero that stays is a parameter without a gradient
+    still = [key for key in after if torch.equal(after[key], before[key]) and after[key].any()]
+    assert still == []
+
+    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'whole.pth')
+    strip_checkpoint(tmp_path / 'whole.pth', tmp_path / 'stripped.pth')
+    plain = MODELS.build(load_config(CONFIGS / 'skeleton/ctrgcn_hdgraph_ntu120.py').model)
+    state = torch.load(tmp_path / 'stripped.pth', weights_only=True)['state_dict']
+    plain.load_state_dict(state, strict=True)
+    assert count(plain) == 1_462_092
+    inputs = dict(keypoint=torch.randn(1, 1, 2, 64, 25, 3))
+    with torch.no_grad():
+        assert torch.equal(plain.eval()(inputs), model.eval()(inputs))
+
+
+@pytest.mark.parametrize('path', [*SKELETON, *MMCL], ids=name)
+def test_one_variable_switches_the_stream_everywhere(path):
+    cfg = load_config(path, dict(stream='bone_motion'))
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        streams = [t.stream for t in built_pipeline(loader) if hasattr(t, 'stream')]
+        assert streams == ['bone_motion']
+
+
+def test_a_child_may_set_the_stream(tmp_path):
+    base = CONFIGS / 'skeleton/ctrgcn_ntu60.py'
+    child = tmp_path / 'child.py'
+    child.write_text(f"_base_ = '{base}'\nstream = 'bone'\n")
+    pipeline = built_pipeline(load_config(child).test_dataloader)
+    assert [t.stream for t in pipeline if hasattr(t, 'stream')] == ['bone']
+
+
+def test_children_are_short():
+    for path in [*SKELETON, *MMCL]:
+        assert len(path.read_text().splitlines()) <= 25, path

@@ -1,0 +1,104 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tiny_data import tiny_samples, write_tiny_store
+
+from mmcl_ext.datasets import SkeletonDataset
+from mmcl_ext.engine import DataCheckHook
+from mmcl_ext.graphs import SkeletonGraph
+
+
+def make_dataset(path, *, num_person=2, stream='joint', **kwargs):
+    if not path.exists():
+        write_tiny_store(path, **kwargs)
+    pipeline = [
+        dict(type='SkeletonStream', stream=stream),
+        dict(type='FormatSkeleton', num_person=num_person),
+        dict(type='PackActionInputs', collect_keys=('keypoint',)),
+    ]
+    from mmengine.registry import DefaultScope
+
+    with DefaultScope.overwrite_default_scope('mmcl_ext'):
+        return SkeletonDataset(str(path), 'xsub_train', pipeline)
+
+
+def make_model(num_classes=3, layout='nturgb+d', **backbone):
+    graph = SkeletonGraph(layout=layout)
+    settings = dict(num_person=2, in_channels=3) | backbone
+    return SimpleNamespace(
+        cls_head=SimpleNamespace(num_classes=num_classes),
+        backbone=SimpleNamespace(graph=graph, **settings),
+    )
+
+
+def check(dataset, model, stream=None):
+    runner = SimpleNamespace(
+        model=model,
+        cfg=dict(stream=stream),
+        test_dataloader=SimpleNamespace(dataset=SimpleNamespace(dataset=dataset)),
+    )
+    DataCheckHook().before_test(runner)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / 'store.safetensors'
+
+
+def test_sound_data_pass(path):
+    check(make_dataset(path), make_model(), stream='joint')
+
+
+def test_layouts_that_differ_in_edges_only_agree(path):
+    check(make_dataset(path), make_model(layout='nturgb+d-ctrgcn'))
+
+
+def test_label_outside_the_classes(path):
+    with pytest.raises(ValueError, match='field label') as error:
+        check(make_dataset(path), make_model(num_classes=2))
+    message = str(error.value)
+    assert str(path) in message
+    assert "sample 'sample002'" in message  # labels go 0, 1, 2, 0, 1, 2, ...
+    assert '(and 1 more samples)' in message  # samples 2 and 5 of 8
+
+
+def test_nan_coordinates(path):
+    samples = list(tiny_samples())
+    samples[5]['keypoint'][0, 3, 4, 1] = np.nan
+    samples[11]['keypoint'][0, 3, 4, 1] = np.inf  # not in this split
+    dataset = make_dataset(path, samples=samples)
+    with pytest.raises(ValueError, match='field keypoint: 1 coordinates are NaN') as error:
+        check(dataset, make_model())
+    assert str(path) in str(error.value)
+    assert "sample 'sample005'" in str(error.value)
+    assert 'more samples' not in str(error.value)
+
+
+def test_other_skeleton_than_the_backbones(path):
+    with pytest.raises(ValueError, match='field layout') as error:
+        check(make_dataset(path), make_model(layout='kinect_v1'))
+    assert "'nturgb+d' with 25 joints" in str(error.value)
+    assert "'kinect_v1' with 20 joints" in str(error.value)
+
+
+def test_number_of_persons(path):
+    dataset = make_dataset(path, num_person=1)
+    with pytest.raises(ValueError, match=r'num_person is 1, but .* num_person=2'):
+        check(dataset, make_model())
+    check(dataset, make_model(data_bn_type='VC'))  # normalises all persons alike
+
+
+def test_number_of_channels(path):
+    with pytest.raises(ValueError, match=r'in_channels is 3, but .* in_channels=2'):
+        check(make_dataset(path), make_model(in_channels=2))
+
+
+def test_stream_variable_that_the_pipeline_does_not_follow(path):
+    with pytest.raises(ValueError, match=r"stream='bone'.*computes 'joint'"):
+        check(make_dataset(path), make_model(), stream='bone')
+    check(make_dataset(path, stream='bone'), make_model(), stream='bone')
+
+
+def test_other_datasets_are_left_alone():
+    check([1, 2, 3], make_model(), stream='bone')
