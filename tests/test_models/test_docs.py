@@ -1,0 +1,38 @@
+"""The page on backbones runs, and its numbers are measured."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.registry import DefaultScope
+
+from mmcl_ext.models import SkeletonRecognizer
+from mmcl_ext.registry import MODELS
+
+GRAPH = dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial')
+
+
+def page(repo: Path) -> str:
+    return (repo / 'docs' / 'backbones.md').read_text()
+
+
+def test_snippets_run(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MODELS, '_module_dict', dict(MODELS.module_dict))
+    snippets = re.findall(r'^```python\n(.*?)^```', page(repo), re.DOTALL | re.MULTILINE)
+    assert snippets
+    names: dict = {}
+    with DefaultScope.overwrite_default_scope('mmcl_ext'):
+        for snippet in snippets:  # they build on one another, as a reader runs them
+            exec(compile(snippet, 'docs/backbones.md', 'exec'), names)
+
+
+def test_parameters_are_measured(repo: Path) -> None:
+    rows = re.findall(
+        r'^\| `(\w+)`(?: with `(.*?)`)? \|.*? \| ([\d,]+) \|', page(repo), re.MULTILINE
+    )
+    assert {name for name, _, _ in rows} == {'CTRGCN', 'STGCN', 'AAGCN'}
+    for name, arguments, count in rows:
+        backbone = dict(type=name, graph_cfg=GRAPH, **eval(f'dict({arguments})'))
+        with DefaultScope.overwrite_default_scope('mmcl_ext'):
+            model = SkeletonRecognizer(backbone, dict(type='GCNHead', num_classes=60))
+        assert f'{sum(p.numel() for p in model.parameters()):,}' == count
