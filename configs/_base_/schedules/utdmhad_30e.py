@@ -1,0 +1,19 @@
+# UTD-MHAD on CPU: 30 epochs of 27 steps, sized so that the skeleton-only run and the
+# co-learning run together take about 40 minutes on two cores. With a GPU a longer run costs
+# little: --cfg-options train_cfg.max_epochs=90 param_scheduler.1.milestones="[60,78]"
+# Warm-up: lr * (epoch + 1) / 5 in epochs 0..4; then x0.1 at epochs 20 and 26.
+# The data set has no validation split, so no epoch is picked by accuracy: the last one counts.
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=30, val_begin=1, val_interval=5)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=4e-4, nesterov=True),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.2, by_epoch=True, begin=0, end=5),
+    dict(type='MultiStepLR', milestones=[20, 26], gamma=0.1, by_epoch=True),
+]
+
+auto_scale_lr = dict(enable=False, base_batch_size=16)
