@@ -87,6 +87,6 @@ class MMCLLoss(nn.Module):
             ``loss_refine``, weighted, and the batch mean of each entry's weight
             as ``frm_weight_0``, ``frm_weight_1``, ...
         """
-        loss = F.cross_entropy(refined.float(), labels)
+        loss = F.cross_entropy(refined, labels)
         monitors = {f'frm_weight_{i}': w for i, w in enumerate(weights.detach().mean(dim=0))}
         return {'loss_refine': self.refinement_weight * loss, **monitors}

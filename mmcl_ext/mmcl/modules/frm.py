@@ -31,9 +31,8 @@ class FRM(BaseModule):
 
     The text feature of a sample, through a two-layer perceptron and a softmax,
     weighs ``num_entries`` learnable maps of its logits. All maps start as the
-    identity, so at first the refined logits are the logits. The weights are
-    computed in float32 also under autocast: raw token ids would leave the range
-    of float16.
+    identity, so at first the refined logits are the logits. The computation runs in
+    float32 also under autocast: raw token ids would leave the range of float16.
 
     Args:
         text_channels: Width D of the text feature, or a feature file that tells it.
@@ -102,4 +101,5 @@ class FRM(BaseModule):
                 f'{(len(logits), self.text_channels)}'
             )
         weights = self.entry_weights(text)
-        return refine(logits.to(weights.dtype), weights, self.matrices), weights
+        with torch.autocast(text.device.type, enabled=False):
+            return refine(logits.to(weights.dtype), weights, self.matrices), weights
