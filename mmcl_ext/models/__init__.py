@@ -1,8 +1,16 @@
 """Models: backbones, heads, preprocessors and the skeleton-only recognizer."""
 
-from mmcl_ext.models.backbones import AAGCN, CTRGCN, STGCN
+from mmcl_ext.models.backbones import AAGCN, CTRGCN, CTRSGCN, STGCN
 from mmcl_ext.models.heads import GCNHead
 from mmcl_ext.models.preprocessors import SkeletonDataPreprocessor
 from mmcl_ext.models.recognizers import SkeletonRecognizer
 
-__all__ = ['AAGCN', 'CTRGCN', 'STGCN', 'GCNHead', 'SkeletonDataPreprocessor', 'SkeletonRecognizer']
+__all__ = [
+    'AAGCN',
+    'CTRGCN',
+    'CTRSGCN',
+    'STGCN',
+    'GCNHead',
+    'SkeletonDataPreprocessor',
+    'SkeletonRecognizer',
+]

@@ -19,6 +19,7 @@ UNION = dict(type='HDGraph', flatten='union')
 LEVELS = dict(type='HDGraph', flatten='levels')
 VARIANTS = {
     'CTRGCN': [{}, dict(relu_after_concat=True)],
+    'CTRSGCN': [{}, dict(topology='graph')],
     'STGCN': [
         {},
         dict(data_bn_type='MVC'),

@@ -64,6 +64,16 @@ INTERLEAVED = Layout(_interleave, _deinterleave)
 """Along the first axis, in turns."""
 
 
+STACKED = Layout(torch.stack, lambda x, count: list(x.unbind()))
+"""Along a new first axis."""
+
+INTERLEAVED_INPUTS = Layout(
+    lambda parts: torch.stack(parts, dim=2).flatten(1, 2),
+    lambda x, count: list(x.unflatten(1, (-1, count)).unbind(2)),
+)
+"""Along the second axis, in turns."""
+
+
 def reshaped(layout: Layout, to_ours: Callable[[Tensor], Tensor], back: Callable) -> Layout:
     """Derive a layout whose joined tensor has another shape."""
     return Layout(
@@ -78,6 +88,10 @@ MERGED_1D = reshaped(
     lambda x: x.unsqueeze(-1) if x.ndim == 3 else x,
 )
 """Merged, and a 2D convolution of theirs is a 1D convolution of ours."""
+
+
+TRANSPOSED = reshaped(SAME, lambda x: x.transpose(-1, -2), lambda x: x.transpose(-1, -2))
+"""One published entry whose last two axes are exchanged."""
 
 
 def rules(

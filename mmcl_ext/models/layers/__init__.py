@@ -5,12 +5,16 @@ from mmcl_ext.models.layers.initialization import init_branches, init_fan_out, i
 from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
 from mmcl_ext.models.layers.shortcut import build_shortcut
 from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
+from mmcl_ext.models.layers.static_graph_conv import StaticGraphConv
+from mmcl_ext.models.layers.summed_conv import SummedConv
 from mmcl_ext.models.layers.temporal_conv import TemporalConv
 
 __all__ = [
     'CTRGraphConv',
     'MultiScaleTemporalConv',
     'SkeletonBlock',
+    'StaticGraphConv',
+    'SummedConv',
     'TemporalConv',
     'build_shortcut',
     'init_branches',

@@ -1,0 +1,70 @@
+"""CTRS-GCN, the baseline of CTR-GCN."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmcl_ext.graphs import HDGraph
+from mmcl_ext.models.backbones.skeleton_backbone import BlockShape, SkeletonBackbone
+from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
+from mmcl_ext.models.layers.static_graph_conv import StaticGraphConv
+from mmcl_ext.models.layers.temporal_conv import TemporalConv
+from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class CTRSGCN(SkeletonBackbone):
+    """Graph convolution network with static, trained topologies.
+
+    Source: the baseline of Chen et al., ICCV 2021, arXiv 2107.12213, as released.
+
+    Shape: (N, M, T, V, C) to (N, M, C', T', V).
+
+    Args:
+        graph_cfg: Configuration of a registered graph, (S, V, V); any S.
+        topology: What the S topologies start from: ``'identity'``, ``'graph'``, or
+            ``'auto'``: the identity, as published, on an anatomical skeleton, and the
+            graph where it is an HD-Graph.
+        kwargs: See :class:`SkeletonBackbone`.
+
+    Raises:
+        ValueError: If ``topology`` is unknown.
+    """
+
+    def __init__(self, graph_cfg: Any, *, topology: str = 'auto', **kwargs: Any) -> None:
+        self.topology = topology
+        super().__init__(graph_cfg, **kwargs)
+
+    def build_block(self, shape: BlockShape) -> nn.Module:
+        """Build a static graph convolution and a temporal one; the first has no residual."""
+        initial = initial_topology(self.subsets(), self.topology, self.graph)
+        return SkeletonBlock(
+            StaticGraphConv(shape.in_channels, shape.out_channels, initial),
+            TemporalConv(shape.out_channels, shape.out_channels, stride=shape.stride),
+            shape.in_channels,
+            shape.out_channels,
+            stride=shape.stride,
+            residual=shape.stage > 1,
+        )
+
+
+def initial_topology(adjacency: Tensor, topology: str, graph: Any) -> Tensor:
+    """Choose the initial values of trained topologies.
+
+    Args:
+        adjacency: Adjacency of the graph (S, V, V).
+        topology: ``'identity'``, ``'graph'`` or ``'auto'``.
+        graph: The graph.
+
+    Returns:
+        The adjacency, or S times the identity.
+
+    Raises:
+        ValueError: If ``topology`` is another one.
+    """
+    if topology not in ('identity', 'graph', 'auto'):
+        raise ValueError(f"topology must be 'identity', 'graph' or 'auto', got {topology!r}")
+    if topology == 'graph' or (topology == 'auto' and isinstance(graph, HDGraph)):
+        return adjacency
+    return torch.eye(adjacency.shape[-1]).expand_as(adjacency)

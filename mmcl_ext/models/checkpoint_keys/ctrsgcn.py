@@ -1,0 +1,59 @@
+"""Keys of the CTR-GCN authors' checkpoints of their baseline."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from mmcl_ext.models.checkpoint_keys.common_rules import (
+    count_indices,
+    network_rules,
+    residual_rules,
+    shortcut_rules,
+)
+from mmcl_ext.models.checkpoint_keys.key_table import (
+    INTERLEAVED_INPUTS,
+    STACKED,
+    TRANSPOSED,
+    Rule,
+    State,
+    to_ours,
+    to_theirs,
+)
+
+
+def from_ctrsgcn(state: State) -> dict[str, Tensor]:
+    """Convert the authors' checkpoint of the baseline into a recognizer's with CTRSGCN.
+
+    Raises:
+        ValueError: If an entry is missing or unknown.
+    """
+    subsets = count_indices(state, r'l1\.gcn1\.conv_d\.(\d+)')
+    return to_ours(state, _table(count_indices(state, r'l(\d+)\.'), subsets))
+
+
+def to_ctrsgcn(state: State) -> dict[str, Tensor]:
+    """Convert a recognizer's state with CTRSGCN and GCNHead into the authors' layout.
+
+    Raises:
+        ValueError: If an entry is unknown.
+    """
+    subsets = len(state['backbone.blocks.0.gcn.A'])
+    return to_theirs(state, _table(count_indices(state, r'backbone\.blocks\.(\d+)\.'), subsets))
+
+
+def _table(blocks: int, subsets: int) -> Iterator[Rule]:
+    yield from network_rules()
+    for index in range(blocks):
+        ours, theirs = f'backbone.blocks.{index}', f'l{index + 1}'
+        yield Rule(f'{ours}.gcn.A', (f'{theirs}.gcn1.PA',), TRANSPOSED)
+        yield from summed_rules(f'{ours}.gcn.conv', f'{theirs}.gcn1.conv_d', subsets)
+        yield from shortcut_rules(f'{ours}.gcn', f'{theirs}.gcn1')
+        yield from residual_rules(f'{ours}.tcn', f'{theirs}.tcn1')
+        yield from residual_rules(f'{ours}.residual', f'{theirs}.residual')
+
+
+def summed_rules(ours: str, theirs: str, branches: int) -> Iterator[Rule]:
+    """Yield the rules of a :class:`SummedConv`, in theirs a list of convolutions."""
+    parts = [f'{theirs}.{index}' for index in range(branches)]
+    yield Rule(f'{ours}.weight', tuple(f'{part}.weight' for part in parts), INTERLEAVED_INPUTS)
+    yield Rule(f'{ours}.biases', tuple(f'{part}.bias' for part in parts), STACKED)

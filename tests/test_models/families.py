@@ -1,0 +1,58 @@
+"""The published networks that have reference outputs."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from torch import Tensor
+
+from mmcl_ext.models import SkeletonRecognizer, checkpoint_keys
+from test_models.helpers import NTU
+
+
+class Family(NamedTuple):
+    """A published network, its reference file, and how close ours has to be."""
+
+    fixture: str
+    backbone: dict
+    head: str
+    parameters: dict[int, int]
+    small: dict
+    float64: float = 1e-9
+    float32: float = 1e-5
+
+
+SMALL = dict(base_channels=16, num_stages=3, inflate_stages=(3,), down_stages=(2,))
+
+FAMILIES = {
+    'ctrgcn': Family(
+        'ctrgcn_ntu60',
+        dict(type='CTRGCN', graph_cfg=NTU),
+        'GCNHead',
+        {60: 1_446_672, 120: 1_462_092},
+        SMALL,
+    ),
+    'ctrsgcn': Family(
+        'ctrsgcn_ntu60',
+        dict(type='CTRSGCN', graph_cfg=NTU),
+        'GCNHead',
+        {60: 2_092_902, 120: 2_108_322},
+        SMALL,
+    ),
+}
+
+
+def build(name: str, num_classes: int = 60, **kwargs: object) -> SkeletonRecognizer:
+    """Build a family's recognizer."""
+    backbone = dict(FAMILIES[name].backbone, **kwargs)
+    backbone['type'] = f'mmcl_ext.{backbone["type"]}'
+    head = dict(type=f'mmcl_ext.{FAMILIES[name].head}', num_classes=num_classes)
+    preprocessor = dict(type='mmcl_ext.SkeletonDataPreprocessor')
+    return SkeletonRecognizer(backbone, head, preprocessor)
+
+
+Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+
+
+def converters(name: str) -> tuple[Converter, Converter]:
+    """Return the conversions from and to the official layout."""
+    return tuple(getattr(checkpoint_keys, f'{way}_{name}') for way in ('from', 'to'))

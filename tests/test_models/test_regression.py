@@ -1,0 +1,37 @@
+"""Numbers of our networks at the time when they equalled the official ones."""
+
+import pytest
+import torch
+
+from test_models.families import FAMILIES, build
+from test_models.helpers import fill, wave
+
+# Mean, standard deviation and four samples of a small network's features.
+EXPECTED = {
+    'ctrgcn': [
+        0.11240878424640491,
+        0.11953893939527384,
+        0.18020462018929806,
+        0.1693679734748471,
+        0.18167521972615736,
+        0.17112708362091134,
+    ],
+    'ctrsgcn': [
+        0.04498603496515093,
+        0.052245862193947924,
+        0.08614555548339173,
+        0.04466434780554662,
+        0.08564425609195772,
+        0.05751018563959121,
+    ],
+}
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_features_of_a_small_network(name: str) -> None:
+    backbone = fill(build(name, **FAMILIES[name].small).backbone).eval()
+    with torch.no_grad():
+        output = backbone(wave(2, 2, 9, 25, 3))
+    assert output.shape == (2, 2, 32, 5, 25)
+    summary = [output.mean(), output.std(), *output[:, :, 3, 2, 7].flatten()]
+    assert torch.stack(summary).tolist() == pytest.approx(EXPECTED[name], rel=1e-8, abs=1e-12)
