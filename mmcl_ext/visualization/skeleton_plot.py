@@ -1,0 +1,118 @@
+"""Skeletons as stick figures on matplotlib axes."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmcl_ext.graphs.layouts import resolve_layout
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIDE_COLOURS = {'left': '#c44e52', 'right': '#4c72b0', 'middle': '#333333'}
+"""Colours of the bones of the left side, the right side and between."""
+
+
+def bone_sides(layout: Any) -> list[str]:
+    """Tell for every bone of a layout on which side of the body it is.
+
+    Args:
+        layout: Name, object or description of a layout.
+
+    Returns:
+        ``'left'``, ``'right'`` or ``'middle'`` for each of its edges: the side of the child.
+    """
+    layout = resolve_layout(layout)
+    left = {joint for joint, _ in layout.pairs}
+    right = {joint for _, joint in layout.pairs}
+    return [
+        'left' if child in left else 'right' if child in right else 'middle'
+        for child, _ in layout.edges
+    ]
+
+
+def draw_skeleton(
+    axes: 'Axes',
+    joints: np.ndarray,
+    layout: Any,
+    *,
+    vertical: int = 1,
+    upwards: bool = True,
+    width: float = 2.0,
+) -> None:
+    """Draw the bones of one body, seen from the front.
+
+    Args:
+        axes: Where to draw.
+        joints: (V, C) coordinates; the first is to the side. Bones with a joint that is not
+            finite, or exactly zero, are left out.
+        layout: Name, object or description of the layout.
+        vertical: Index of the vertical coordinate.
+        upwards: Whether that coordinate grows upwards, as in metres, and not downwards, as in
+            pixels.
+        width: Line width in points.
+
+    Raises:
+        ValueError: If the joints do not fit the layout.
+    """
+    layout = resolve_layout(layout)
+    if joints.ndim != 2 or len(joints) != layout.num_joints:
+        raise ValueError(
+            f'expected joints ({layout.num_joints}, C) of layout {layout.name!r}, got '
+            f'{joints.shape}'
+        )
+    x, y = joints[:, 0], joints[:, vertical] * (1.0 if upwards else -1.0)
+    seen = np.isfinite(joints).all(axis=1) & joints.any(axis=1)
+    for (child, parent), side in zip(layout.edges, bone_sides(layout), strict=True):
+        if seen[child] and seen[parent]:
+            ends = [child, parent]
+            colour = SIDE_COLOURS[side]
+            axes.plot(x[ends], y[ends], color=colour, lw=width, solid_capstyle='round')
+    axes.plot(x[seen], y[seen], 'o', color='#222222', ms=1.2 * width, mew=0)
+
+
+def draw_sequence(
+    axes: 'Axes',
+    keypoint: np.ndarray,
+    layout: Any,
+    *,
+    num_frames: int = 5,
+    spacing: float | None = None,
+    **style: Any,
+) -> np.ndarray:
+    """Draw frames of a sequence side by side in time order, each at its own place.
+
+    Every person is moved so that the layout's centre joint stands in the middle of its place;
+    walking across the room is not shown.
+
+    Args:
+        axes: Where to draw; its frame and ticks are taken away.
+        keypoint: (T, V, C) or (M, T, V, C) coordinates; of several persons all are drawn.
+        layout: Name, object or description of the layout.
+        num_frames: Number of frames to draw, spread uniformly.
+        spacing: Distance of the places in the units of the coordinates; None for one that fits.
+        style: Further arguments of :func:`draw_skeleton`.
+
+    Returns:
+        (num_frames,) the frame numbers drawn.
+
+    Raises:
+        ValueError: If the coordinates have another shape or there are no frames.
+    """
+    keypoint = keypoint[None] if keypoint.ndim == 3 else keypoint
+    if keypoint.ndim != 4 or 0 in keypoint.shape or num_frames < 1:
+        raise ValueError(f'cannot draw {num_frames} frames of keypoints {keypoint.shape}')
+    layout = resolve_layout(layout)
+    frames = (2 * np.arange(num_frames) + 1) * keypoint.shape[1] // (2 * num_frames)
+    middle = keypoint[0, frames, layout.center, 0]
+    reach = np.nanmax(np.abs(keypoint[:, frames, :, 0] - middle[:, None]))
+    spacing = 2.1 * float(reach) if spacing is None else spacing
+    for place, frame in enumerate(frames):
+        offset = np.zeros(keypoint.shape[-1])
+        offset[0] = place * spacing - middle[place]
+        for person in keypoint[:, frame]:
+            shown = np.where(person.any(axis=-1, keepdims=True), person + offset, np.nan)
+            draw_skeleton(axes, shown, layout, **style)
+    axes.set_aspect('equal')
+    axes.axis('off')
+    return frames
