@@ -1,0 +1,69 @@
+"""Print parameters and multiply-accumulates of one model, or of the paper's table."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmcl_ext.apis import complexity
+from mmcl_ext.apis.config import load_config
+
+MMCL_CONFIG = Path(__file__).parents[2] / 'configs' / 'mmcl' / 'ctrgcn_hdgraph_ntu120.py'
+MMCL_IN_PAPER = (1.44, 1.79)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', nargs='?', help='configuration file of a training')
+    parser.add_argument(
+        '--all',
+        action='store_true',
+        help='every backbone of Table 7 of the paper, and MMAction2 ones',
+    )
+    parser.add_argument(
+        '--shape', nargs=5, type=int, metavar=tuple('NMTVC'), help='input of the backbone'
+    )
+    parser.add_argument('--classes', type=int, default=120, help='number of classes with --all')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='settings to override, key=value'
+    )
+    args = parser.parse_args()
+    if args.all == bool(args.config):
+        parser.error('give a configuration file or --all')
+    return args
+
+
+def measure_config(
+    config: str | Path, options: dict | None = None, shape: list[int] | None = None
+) -> complexity.Complexity:
+    cfg = load_config(config, options)
+    frames = complexity.clip_length(cfg)
+    model = complexity.build_deployed(cfg)
+    return complexity.measure(model, shape or complexity.default_shape(model, frames))
+
+
+def print_table(num_classes: int, shape: list[int]) -> None:
+    head = {'model.cls_head.num_classes': num_classes}
+    rows = [
+        *complexity.compare(complexity.PAPER_BACKBONES, num_classes, shape),
+        ('MMCL, deployed', measure_config(MMCL_CONFIG, head, shape), MMCL_IN_PAPER),
+        *complexity.compare(complexity.MORE_BACKBONES, num_classes, shape),
+    ]
+    print(f'{num_classes} classes, random weights, evaluation mode')
+    print(complexity.format_table(rows))
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        if args.all:
+            print_table(args.classes, args.shape or [1, 2, 64, 25, 3])
+        else:
+            cost = measure_config(args.config, args.cfg_options, args.shape)
+            print(complexity.format_table([(Path(args.config).stem, cost, None)]))
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+
+
+if __name__ == '__main__':
+    main()
