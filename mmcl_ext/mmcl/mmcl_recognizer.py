@@ -43,7 +43,7 @@ class MMCLRecognizer(SkeletonRecognizer):
         **kwargs: Any,
     ) -> None:
         if data_preprocessor is None:
-            data_preprocessor = {'type': 'MMCLDataPreprocessor'}
+            data_preprocessor = {'type': 'mmcl_ext.MMCLDataPreprocessor'}  # in any scope
         super().__init__(backbone, cls_head, data_preprocessor=data_preprocessor, **kwargs)
         self.co_learning = _build_branch(co_learning, self.cls_head)
 

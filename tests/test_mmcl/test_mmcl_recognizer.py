@@ -1,9 +1,12 @@
+import contextlib
 import copy
 from collections.abc import Callable
 
 import pytest
 import torch
+from mmaction import registry as mmaction_registry
 from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
 from torch import nn
 from toy_data import (
     CLASSES,
@@ -49,6 +52,36 @@ def test_training_step(negatives: str, matrix: str) -> None:
     still = [name for name, grad in gradients(model).items() if not grad.any()]
     # Batch norm follows these convolutions, so their bias cannot matter.
     assert [name for name in still if name.startswith(('co_learning', 'cls_head'))] == []
+
+
+@pytest.mark.parametrize('matrix', ['diagonal', 'full'])
+def test_training_step_in_mixed_precision(matrix: str) -> None:
+    frm = dict(type='FRM', text_channels=TEXT_WIDTH, matrix=matrix)
+    model = build(mmcl_cfg(frm=frm))
+    with torch.autocast('cpu', dtype=torch.float16):
+        terms = losses(model, batch())
+    total = model.parse_losses(terms)[0]
+    assert total.dtype == torch.float32
+    total.backward()
+    assert all(grad.isfinite().all() for grad in gradients(model).values())
+    frm_and_loss = {k: v.dtype for k, v in terms.items() if k in ('loss_align', 'loss_refine')}
+    assert set(frm_and_loss.values()) == {torch.float32}
+
+
+def test_from_a_configuration_of_mmaction() -> None:
+    backbone = dict(type='mmaction.STGCN', graph_cfg=dict(layout='nturgb+d', mode='stgcn_spatial'))
+    cfg = dict(
+        type='mmcl_ext.MMCLRecognizer',
+        backbone=dict(backbone, base_channels=8, num_stages=2, inflate_stages=(), down_stages=()),
+        cls_head=dict(type='mmcl_ext.GCNHead', num_classes=CLASSES, in_channels=8, topk=(1,)),
+        co_learning=dict(
+            type='mmcl_ext.CoLearning',
+            frm=dict(type='mmcl_ext.FRM', text_channels=TEXT_WIDTH),
+        ),
+    )
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = mmaction_registry.MODELS.build(cfg)
+        assert 'loss_refine' in losses(model, batch())
 
 
 def test_loss_is_the_weighted_sum() -> None:
@@ -227,6 +260,21 @@ def test_preprocessor_leaves_no_state() -> None:
     assert list(MMCLDataPreprocessor().state_dict()) == []
     with pytest.raises(ValueError, match='need three RGB values'):
         MMCLDataPreprocessor(mean=(0.5,))
+
+
+def test_branch_makes_no_tensor_on_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the meta device any tensor made on the CPU on the way would be an error."""
+    # That device has no autocast.
+    monkeypatch.setattr(torch, 'autocast', lambda *_, **__: contextlib.nullcontext())
+    encoder = dict(type='InceptionV3')
+    branch = build(branch_cfg(image_encoder=encoder, embed_channels=16, num_classes=CLASSES))
+    branch.to('meta')
+    preprocessor = MMCLDataPreprocessor().to('meta')
+    inputs = preprocessor(batch(image=(3, 75, 75)), True)['inputs']
+    embedding, logits = torch.zeros(4, 16, device='meta'), torch.zeros(4, CLASSES, device='meta')
+    labels = torch.zeros(4, dtype=torch.long, device='meta')
+    terms = branch.loss(embedding, logits, inputs, labels)
+    assert {term.device.type for term in terms.values()} == {'meta'}
 
 
 def test_branch_takes_built_modules() -> None:

@@ -53,11 +53,13 @@ def contrastive_terms(
     skeleton, image, all_skeleton, all_image = (
         F.normalize(x, dim=1) for x in (skeleton, image, all_skeleton, all_image)
     )
-    anchors = torch.arange(start, start + len(skeleton), device=skeleton.device)  # (N,)
-    own = F.one_hot(anchors, len(all_skeleton)).bool()  # (N, Q)
+    # No boolean indexing: its result's size would have to be read back from a GPU.
+    candidates = torch.arange(len(all_skeleton), device=skeleton.device)  # (Q,)
+    anchors = candidates[start : start + len(skeleton), None]  # (N, 1)
+    own = anchors == candidates  # (N, Q)
     rows = skeleton @ all_image.T / temperature  # (N, Q)
     columns = image @ all_skeleton.T / temperature  # (N, Q)
-    positive = rows[own]  # (N,)
+    positive = rows.gather(1, anchors)[:, 0]  # (N,)
     if negatives == 'paper':
         return _log_sum_exp(rows, columns, own) - positive
     within_skeleton = skeleton @ all_skeleton.T / temperature  # (N, Q)
