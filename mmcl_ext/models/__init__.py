@@ -1,7 +1,8 @@
 """Models: backbones, heads, preprocessors and the skeleton-only recognizer."""
 
-from mmcl_ext.models.backbones import AAGCN, CTRGCN, CTRSGCN, STGCN
-from mmcl_ext.models.heads import GCNHead
+from mmcl_ext.models.backbones import AAGCN, CTRGCN, CTRSGCN, STGCN, InfoGCN
+from mmcl_ext.models.heads import GCNHead, InfoGCNHead
+from mmcl_ext.models.losses import LatentMMDLoss
 from mmcl_ext.models.preprocessors import SkeletonDataPreprocessor
 from mmcl_ext.models.recognizers import SkeletonRecognizer
 
@@ -11,6 +12,9 @@ __all__ = [
     'CTRSGCN',
     'STGCN',
     'GCNHead',
+    'InfoGCN',
+    'InfoGCNHead',
+    'LatentMMDLoss',
     'SkeletonDataPreprocessor',
     'SkeletonRecognizer',
 ]

@@ -38,6 +38,14 @@ FAMILIES = {
         {60: 2_092_902, 120: 2_108_322},
         SMALL,
     ),
+    'infogcn': Family(
+        'infogcn_ntu60_k1',
+        dict(type='InfoGCN', graph_cfg=NTU, k=1),
+        'InfoGCNHead',
+        {60: 1_556_807, 120: 1_572_227},
+        SMALL,
+        float64=1e-6,  # the authors' attention rounds to float32
+    ),
 }
 
 

@@ -20,6 +20,7 @@ LEVELS = dict(type='HDGraph', flatten='levels')
 VARIANTS = {
     'CTRGCN': [{}, dict(relu_after_concat=True)],
     'CTRSGCN': [{}, dict(topology='graph')],
+    'InfoGCN': [{}, dict(k=8, topology='graph')],
     'STGCN': [
         {},
         dict(data_bn_type='MVC'),

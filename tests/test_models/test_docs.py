@@ -38,6 +38,7 @@ def test_parameters_are_measured(repo: Path) -> None:
     assert {name for name, _, _ in rows} == set(skeleton_backbones())
     for name, arguments, count in rows:
         backbone = dict(type=name, graph_cfg=GRAPH, **eval(f'dict({arguments})'))
+        head = 'InfoGCNHead' if name == 'InfoGCN' else 'GCNHead'
         with DefaultScope.overwrite_default_scope('mmcl_ext'):
-            model = SkeletonRecognizer(backbone, dict(type='GCNHead', num_classes=60))
+            model = SkeletonRecognizer(backbone, dict(type=head, num_classes=60))
         assert f'{sum(p.numel() for p in model.parameters()):,}' == count

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mmcl_ext.models import CTRSGCN
+from mmcl_ext.models import CTRSGCN, InfoGCN
 from mmcl_ext.registry import GRAPHS
 from test_models.helpers import NTU
 
@@ -45,3 +45,16 @@ def test_ctrsgcn_spread() -> None:
     assert block.gcn.bn.weight.unique().tolist() == pytest.approx([1e-6])
     assert block.tcn.bn.weight.unique().tolist() == [1]
     assert not block.gcn.conv.biases.any()
+
+
+def test_infogcn_spread() -> None:
+    torch.manual_seed(0)
+    backbone = InfoGCN(NTU, num_stages=1)
+    unit, tcn = backbone.blocks[0].gcn, backbone.blocks[0].tcn
+    assert unit.to_qk.weight.std().item() == pytest.approx(1, rel=0.05)
+    assert unit.conv.weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 64 * 3)), rel=0.05)
+    assert torch.equal(unit.A, torch.eye(25).expand(3, 25, 25))
+    assert unit.bn.weight.unique().tolist() == pytest.approx([1e-6])
+    assert tcn.bn.weight.unique().tolist() == [1]
+    assert tcn.reduce.weight.std().item() == pytest.approx(1 / math.sqrt(3 * 64), rel=0.05)
+    assert backbone.position.std().item() == pytest.approx(1, rel=0.05)

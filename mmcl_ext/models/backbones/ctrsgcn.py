@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from mmcl_ext.graphs import HDGraph
+from mmcl_ext.models.backbones.initial_topology import initial_topology
 from mmcl_ext.models.backbones.skeleton_backbone import BlockShape, SkeletonBackbone
 from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 from mmcl_ext.models.layers.static_graph_conv import StaticGraphConv
@@ -23,9 +22,7 @@ class CTRSGCN(SkeletonBackbone):
 
     Args:
         graph_cfg: Configuration of a registered graph, (S, V, V); any S.
-        topology: What the S topologies start from: ``'identity'``, ``'graph'``, or
-            ``'auto'``: the identity, as published, on an anatomical skeleton, and the
-            graph where it is an HD-Graph.
+        topology: What the S topologies start from, see :func:`initial_topology`.
         kwargs: See :class:`SkeletonBackbone`.
 
     Raises:
@@ -47,24 +44,3 @@ class CTRSGCN(SkeletonBackbone):
             stride=shape.stride,
             residual=shape.stage > 1,
         )
-
-
-def initial_topology(adjacency: Tensor, topology: str, graph: Any) -> Tensor:
-    """Choose the initial values of trained topologies.
-
-    Args:
-        adjacency: Adjacency of the graph (S, V, V).
-        topology: ``'identity'``, ``'graph'`` or ``'auto'``.
-        graph: The graph.
-
-    Returns:
-        The adjacency, or S times the identity.
-
-    Raises:
-        ValueError: If ``topology`` is another one.
-    """
-    if topology not in ('identity', 'graph', 'auto'):
-        raise ValueError(f"topology must be 'identity', 'graph' or 'auto', got {topology!r}")
-    if topology == 'graph' or (topology == 'auto' and isinstance(graph, HDGraph)):
-        return adjacency
-    return torch.eye(adjacency.shape[-1]).expand_as(adjacency)

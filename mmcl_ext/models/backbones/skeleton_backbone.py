@@ -66,12 +66,21 @@ class SkeletonBackbone(BaseModule, metaclass=ABCMeta):
         self.down_stages = tuple(down_stages)
         shapes = list(self.block_shapes())
         self.out_channels = shapes[-1].out_channels
-        self.data_bn = nn.BatchNorm1d(num_person * self.graph.num_joints * in_channels)
+        self.data_bn = nn.BatchNorm1d(num_person * self.graph.num_joints * self.stem_channels)
         self.blocks = nn.ModuleList(self.build_block(shape) for shape in shapes)
+
+    @property
+    def stem_channels(self) -> int:
+        """Channels that enter the first block."""
+        return self.in_channels
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Prepare skeletons (N, M, T, V, C) for the normalisation: (N, M, T, V, C'')."""
+        return x
 
     def block_shapes(self) -> Iterator[BlockShape]:
         """Yield the place of every block; ``stage`` counts from 1."""
-        width, channels = self.in_channels, self.base_channels
+        width, channels = self.stem_channels, self.base_channels
         for stage in range(1, self.num_stages + 1):
             channels *= 2 if stage in self.inflate_stages else 1
             yield BlockShape(stage, width, channels, 2 if stage in self.down_stages else 1)
@@ -100,7 +109,8 @@ class SkeletonBackbone(BaseModule, metaclass=ABCMeta):
         return x.unflatten(0, (-1, self.num_person)).transpose(-1, -2)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C, V, T)."""
+        """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C'', V, T)."""
+        x = self.stem(x)
         n, persons, frames, joints, channels = x.shape
         x = x.permute(0, 1, 3, 4, 2).reshape(n, -1, frames)  # (N, M*V*C, T)
         x = self.data_bn(x).view(n * persons, joints, channels, frames)

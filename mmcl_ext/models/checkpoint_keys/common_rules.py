@@ -3,7 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from mmcl_ext.models.checkpoint_keys.key_table import MERGED, Rule, State, conv, norm
+from mmcl_ext.models.checkpoint_keys.key_table import (
+    INTERLEAVED_INPUTS,
+    MERGED,
+    STACKED,
+    Rule,
+    State,
+    conv,
+    norm,
+)
 
 
 def count_indices(state: State, pattern: str) -> int:
@@ -51,3 +59,10 @@ def multi_scale_rules(
     yield from conv(f'{ours}.shortcut', f'{plain}.0')
     closing = [*(f'{branch}.3.bn' for branch in dilated), f'{pooled}.4', f'{plain}.1']
     yield from norm(f'{ours}.bn', closing)
+
+
+def summed_rules(ours: str, theirs: str, branches: int) -> Iterator[Rule]:
+    """Yield the rules of a :class:`SummedConv`, in theirs a list of convolutions."""
+    parts = [f'{theirs}.{index}' for index in range(branches)]
+    yield Rule(f'{ours}.weight', tuple(f'{part}.weight' for part in parts), INTERLEAVED_INPUTS)
+    yield Rule(f'{ours}.biases', tuple(f'{part}.bias' for part in parts), STACKED)

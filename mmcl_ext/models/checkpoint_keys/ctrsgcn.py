@@ -9,10 +9,9 @@ from mmcl_ext.models.checkpoint_keys.common_rules import (
     network_rules,
     residual_rules,
     shortcut_rules,
+    summed_rules,
 )
 from mmcl_ext.models.checkpoint_keys.key_table import (
-    INTERLEAVED_INPUTS,
-    STACKED,
     TRANSPOSED,
     Rule,
     State,
@@ -50,10 +49,3 @@ def _table(blocks: int, subsets: int) -> Iterator[Rule]:
         yield from shortcut_rules(f'{ours}.gcn', f'{theirs}.gcn1')
         yield from residual_rules(f'{ours}.tcn', f'{theirs}.tcn1')
         yield from residual_rules(f'{ours}.residual', f'{theirs}.residual')
-
-
-def summed_rules(ours: str, theirs: str, branches: int) -> Iterator[Rule]:
-    """Yield the rules of a :class:`SummedConv`, in theirs a list of convolutions."""
-    parts = [f'{theirs}.{index}' for index in range(branches)]
-    yield Rule(f'{ours}.weight', tuple(f'{part}.weight' for part in parts), INTERLEAVED_INPUTS)
-    yield Rule(f'{ours}.biases', tuple(f'{part}.bias' for part in parts), STACKED)

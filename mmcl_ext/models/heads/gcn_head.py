@@ -1,116 +1,37 @@
 """Classification head of skeleton backbones."""
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
-from mmaction.models.heads.base import BaseHead
-from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmcl_ext.models.heads.pooled_head import PooledHead
 from mmcl_ext.registry import MODELS
 
 
 @MODELS.register_module()
-class GCNHead(BaseHead):
+class GCNHead(PooledHead):
     """Mean over frames and joints, then over persons; dropout; linear classifier.
 
     Takes the place of MMAction2's head of the same name and has the same parameter,
-    ``fc``. Pooling and classification are separate steps, so that others can use
-    the pooled feature.
+    ``fc``. By default its weights are drawn from N(0, sqrt(2 / K)), as by the CTR-GCN
+    authors.
 
     Args:
         num_classes: Number of classes K.
         in_channels: Channels C' of the features.
-        loss_cls: Configuration of the classification loss; cross entropy if None.
         dropout: Probability of dropping a pooled channel.
-        average_clips: ``'score'`` or ``'prob'``: what is averaged over the clips of a
-            sample; None keeps the clips apart.
-        topk: Accuracies reported in training.
-        label_smooth_eps: Share of the label spread evenly over the classes.
-        init_cfg: MMEngine's initialisation. By default the weights are drawn from
-            N(0, sqrt(2 / K)), as by the CTR-GCN authors.
+        kwargs: See :class:`PooledHead`.
     """
 
     def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        loss_cls: dict | None = None,
-        dropout: float = 0.0,
-        average_clips: str | None = 'score',
-        topk: int | Sequence[int] = (1, 5),
-        label_smooth_eps: float = 0.0,
-        init_cfg: dict | list[dict] | None = None,
+        self, num_classes: int, in_channels: int, *, dropout: float = 0.0, **kwargs: Any
     ) -> None:
-        super().__init__(
-            num_classes,
-            in_channels,
-            average_clips=average_clips,
-            topk=topk if isinstance(topk, int) else tuple(topk),
-            label_smooth_eps=label_smooth_eps,
-            init_cfg=init_cfg,
-        )
-        # The base class would look the loss up in MMAction2's registry.
-        self.loss_cls = MODELS.build(loss_cls or dict(type='CrossEntropyLoss'))
+        super().__init__(num_classes, in_channels, **kwargs)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_channels, num_classes)
         nn.init.normal_(self.fc.weight, 0.0, math.sqrt(2.0 / num_classes))
 
-    def embed(self, feats: Tensor) -> Tensor:
-        """Pool features (N, M, C', T', V) to (N, C').
-
-        Raises:
-            ValueError: If the channels are not those that the head was built for.
-        """
-        if feats.ndim != 5 or feats.shape[2] != self.in_channels:
-            raise ValueError(
-                f'the head was built for features (N, M, {self.in_channels}, T, V) '
-                f'and received {tuple(feats.shape)}'
-            )
-        return feats.mean(dim=(3, 4)).mean(dim=1)
-
     def classify(self, embedding: Tensor) -> Tensor:
         """Map pooled features (N, C') to logits (N, K)."""
         return self.fc(self.dropout(embedding))
-
-    def loss_by_embedding(
-        self, embedding: Tensor, data_samples: Sequence[BaseDataElement]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Classify pooled features and compare with the labels.
-
-        Args:
-            embedding: Pooled features (N, C').
-            data_samples: N samples with ``gt_label``.
-
-        Returns:
-            Logits (N, K), and the losses and accuracies by name.
-
-        Raises:
-            ValueError: If there is not one label per feature.
-        """
-        if len(embedding) != len(data_samples):
-            raise ValueError(
-                f'{len(embedding)} clips for {len(data_samples)} labelled samples: '
-                'training takes one clip per sample'
-            )
-        logits = self.classify(embedding)
-        return logits, self.loss_by_feat(logits, data_samples)
-
-    def loss(self, feats: Tensor, data_samples: Sequence[BaseDataElement]) -> dict[str, Tensor]:
-        """Return the losses of features (N, M, C', T', V)."""
-        return self.loss_by_embedding(self.embed(feats), data_samples)[1]
-
-    def forward(self, feats: Tensor) -> Tensor:
-        """Map features (N, M, C', T', V) to logits (N, K)."""
-        return self.classify(self.embed(feats))
-
-    def predict_by_embedding(
-        self, embedding: Tensor, data_samples: list[BaseDataElement]
-    ) -> list[BaseDataElement]:
-        """Write scores and labels, averaged over clips, into the samples.
-
-        Args:
-            embedding: Pooled features (N * num_clips, C').
-            data_samples: N samples.
-        """
-        return self.predict_by_feat(self.classify(embedding), data_samples)

@@ -1,7 +1,9 @@
 """Plain building blocks; inside, features are (N, C, V, T)."""
 
+from mmcl_ext.models.layers.attention_graph_conv import AttentionGraphConv
 from mmcl_ext.models.layers.ctr_graph_conv import CTRGraphConv
 from mmcl_ext.models.layers.initialization import init_branches, init_fan_out, init_norm
+from mmcl_ext.models.layers.joint_differences import joint_differences
 from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
 from mmcl_ext.models.layers.shortcut import build_shortcut
 from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
@@ -10,6 +12,7 @@ from mmcl_ext.models.layers.summed_conv import SummedConv
 from mmcl_ext.models.layers.temporal_conv import TemporalConv
 
 __all__ = [
+    'AttentionGraphConv',
     'CTRGraphConv',
     'MultiScaleTemporalConv',
     'SkeletonBlock',
@@ -20,4 +23,5 @@ __all__ = [
     'init_branches',
     'init_fan_out',
     'init_norm',
+    'joint_differences',
 ]

@@ -1,0 +1,104 @@
+"""Information bottleneck head."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from mmcl_ext.models.heads.pooled_head import PooledHead
+from mmcl_ext.registry import MODELS
+
+_LARGEST_NOISE = 100.0
+
+
+@MODELS.register_module()
+class InfoGCNHead(PooledHead):
+    """Classifies a noisy code of the pooled feature and draws the codes to a prior.
+
+    Source: Chi et al., "InfoGCN", CVPR 2022, section 3.1, as released. With
+    h = ReLU(fc(embedding)), the code is mu(h) in evaluation; in training, noise of
+    standard deviation exp(noise_ratio * logvar(h)), at most 100, is added.
+
+    The prior means, one per class, are orthogonal. They are constants: drawn from their
+    own seed, so a resumed run has the same ones, and not stored.
+
+    Args:
+        num_classes: Number of classes K.
+        in_channels: Channels C' of the features and of the code.
+        noise_ratio: Factor of the log-variance; 0.5 in the authors' runs.
+        dropout: Probability of dropping a channel of h.
+        z_prior_gain: Length of the prior means.
+        z_prior_seed: Seed of the prior means.
+        loss_mmd: Configuration of the loss on codes; :class:`LatentMMDLoss` if None.
+        label_smooth_eps: Share of the label spread evenly over the classes.
+        kwargs: See :class:`PooledHead`.
+    """
+
+    z_prior: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        *,
+        noise_ratio: float = 0.5,
+        dropout: float = 0.0,
+        z_prior_gain: float = 3.0,
+        z_prior_seed: int = 0,
+        loss_mmd: dict | None = None,
+        label_smooth_eps: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(num_classes, in_channels, label_smooth_eps=label_smooth_eps, **kwargs)
+        self.noise_ratio = noise_ratio
+        self.loss_mmd = MODELS.build(loss_mmd or dict(type='LatentMMDLoss'))
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(in_channels, in_channels)
+        self.fc_mu = nn.Linear(in_channels, in_channels)
+        self.fc_logvar = nn.Linear(in_channels, in_channels)
+        self.decoder = nn.Linear(in_channels, num_classes)
+        for layer in (self.fc, self.fc_mu, self.fc_logvar):
+            nn.init.xavier_uniform_(layer.weight, gain=math.sqrt(2.0))
+        nn.init.normal_(self.decoder.weight, 0.0, math.sqrt(2.0 / num_classes))
+        prior = torch.empty(num_classes, in_channels)
+        generator = torch.Generator().manual_seed(z_prior_seed)
+        nn.init.orthogonal_(prior, gain=z_prior_gain, generator=generator)
+        self.register_buffer('z_prior', prior, persistent=False)
+
+    def encode(self, embedding: Tensor) -> Tensor:
+        """Map pooled features (N, C') to codes (N, C'), noisy in training."""
+        h = self.dropout(self.fc(embedding).relu())
+        mean = self.fc_mu(h)
+        if not self.training:
+            return mean
+        scale = (self.noise_ratio * self.fc_logvar(h)).exp().clamp(max=_LARGEST_NOISE)
+        return mean + torch.randn_like(mean) * scale
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        """Map pooled features (N, C') to logits (N, K)."""
+        return self.decoder(self.encode(embedding))
+
+    def loss_by_embedding(
+        self, embedding: Tensor, data_samples: Sequence[BaseDataElement]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Classify pooled features; compare with the labels, and the codes with the prior.
+
+        Args:
+            embedding: Pooled features (N, C').
+            data_samples: N samples with one label in ``gt_label``.
+
+        Returns:
+            Logits (N, K), and the losses and accuracies by name.
+
+        Raises:
+            ValueError: If there is not one label per feature.
+        """
+        self.check_labels(embedding, data_samples)
+        z = self.encode(embedding)
+        logits = self.decoder(z)
+        labels = torch.cat([sample.gt_label for sample in data_samples]).to(z.device)
+        losses = self.loss_by_feat(logits, data_samples)
+        return logits, losses | self.loss_mmd(z, labels, self.z_prior)

@@ -1,0 +1,102 @@
+"""What the classification heads of this package have in common."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from mmaction.models.heads.base import BaseHead
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmcl_ext.registry import MODELS
+
+
+class PooledHead(BaseHead):
+    """Mean over frames and joints, then over persons, then a classifier.
+
+    Pooling and classification are separate steps, so that others can use the pooled
+    feature; a subclass defines :meth:`classify`.
+
+    Args:
+        num_classes: Number of classes K.
+        in_channels: Channels C' of the features.
+        loss_cls: Configuration of the classification loss; cross entropy if None.
+        average_clips: ``'score'`` or ``'prob'``: what is averaged over the clips of a
+            sample; None keeps the clips apart.
+        topk: Accuracies reported in training.
+        label_smooth_eps: Share of the label spread evenly over the classes.
+        init_cfg: MMEngine's initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        loss_cls: dict | None = None,
+        average_clips: str | None = 'score',
+        topk: int | Sequence[int] = (1, 5),
+        label_smooth_eps: float = 0.0,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            in_channels,
+            average_clips=average_clips,
+            topk=topk if isinstance(topk, int) else tuple(topk),
+            label_smooth_eps=label_smooth_eps,
+            init_cfg=init_cfg,
+        )
+        # The base class would look the loss up in MMAction2's registry.
+        self.loss_cls = MODELS.build(loss_cls or dict(type='CrossEntropyLoss'))
+
+    @abstractmethod
+    def classify(self, embedding: Tensor) -> Tensor:
+        """Map pooled features (N, C') to logits (N, K)."""
+
+    def embed(self, feats: Tensor) -> Tensor:
+        """Pool features (N, M, C', T', V) to (N, C').
+
+        Raises:
+            ValueError: If the channels are not those that the head was built for.
+        """
+        if feats.ndim != 5 or feats.shape[2] != self.in_channels:
+            raise ValueError(
+                f'the head was built for features (N, M, {self.in_channels}, T, V) '
+                f'and received {tuple(feats.shape)}'
+            )
+        return feats.mean(dim=(3, 4)).mean(dim=1)
+
+    def loss_by_embedding(
+        self, embedding: Tensor, data_samples: Sequence[BaseDataElement]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Classify pooled features and compare with the labels.
+
+        Args:
+            embedding: Pooled features (N, C').
+            data_samples: N samples with ``gt_label``.
+
+        Returns:
+            Logits (N, K), and the losses and accuracies by name.
+
+        Raises:
+            ValueError: If there is not one label per feature.
+        """
+        self.check_labels(embedding, data_samples)
+        logits = self.classify(embedding)
+        return logits, self.loss_by_feat(logits, data_samples)
+
+    @staticmethod
+    def check_labels(embedding: Tensor, data_samples: Sequence[BaseDataElement]) -> None:
+        """Raise a ValueError unless there is one labelled sample per pooled feature."""
+        if len(embedding) != len(data_samples):
+            raise ValueError(
+                f'{len(embedding)} clips for {len(data_samples)} labelled samples: '
+                'training takes one clip per sample'
+            )
+
+    def loss(self, feats: Tensor, data_samples: Sequence[BaseDataElement]) -> dict[str, Tensor]:
+        """Return the losses of features (N, M, C', T', V)."""
+        return self.loss_by_embedding(self.embed(feats), data_samples)[1]
+
+    def forward(self, feats: Tensor) -> Tensor:
+        """Map features (N, M, C', T', V) to logits (N, K)."""
+        return self.classify(self.embed(feats))
