@@ -38,10 +38,16 @@ def build_config(args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     apis.set_work_dir(cfg, args.work_dir, args.config)
     if args.show or args.show_dir:
-        apis.show_predictions(cfg, args.show, args.show_dir, args.interval, args.wait_time)
+        apis.show_predictions(
+            cfg,
+            show=args.show,
+            out_dir=args.show_dir,
+            interval=args.interval,
+            wait_time=args.wait_time,
+        )
     if args.dump:
         apis.add_dump(cfg, args.dump)
-    return apis.override(cfg, args.cfg_options)
+    return cfg
 
 
 def main() -> None:

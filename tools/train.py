@@ -55,7 +55,7 @@ def build_config(args: argparse.Namespace) -> Config:
         apis.set_amp(cfg)
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
-    return apis.override(cfg, args.cfg_options)
+    return cfg
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ default_hooks = dict(
     augmentation_seed=dict(type='AugmentationSeedHook'),
     random_state=dict(type='RandomStateHook'),
     data_check=dict(type='DataCheckHook'),
+    visualization=dict(type='PredictionImageHook'),  # idle without --show or --show-dir
 )
 
 env_cfg = dict(

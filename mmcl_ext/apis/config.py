@@ -24,11 +24,7 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
     Raises:
         ValueError: ``stream`` is set but no transform computes streams.
     """
-    return override(Config.fromfile(filename), options)
-
-
-def override(cfg: Config, options: Mapping[str, Any] | None) -> Config:
-    """Merge ``--cfg-options`` into a configuration, changed in place and returned."""
+    cfg = Config.fromfile(filename)
     if options:
         cfg.merge_from_dict(dict(options))
     apply_stream(cfg)
@@ -82,7 +78,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
     Args:
         cfg: Configuration with ``work_dir`` set, changed in place.
         resume: Path of a checkpoint, 'auto' for the last one in the work
-            folder (start afresh where there is none), or None for nothing.
+            folder (start as configured where there is none), or None for nothing.
 
     Raises:
         FileNotFoundError: The named checkpoint does not exist.
@@ -91,10 +87,12 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         return
     path = last_checkpoint(cfg.work_dir) if resume == 'auto' else resume
     if path is None:
-        print(f'no checkpoint in {cfg.work_dir}: training starts from the beginning')
-    elif '://' not in path and not Path(path).is_file():
+        if os.environ.get('RANK', '0') == '0':
+            print(f'no checkpoint in {cfg.work_dir}: training starts from the beginning')
+        return
+    if '://' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'--resume: there is no checkpoint {path!r}')
-    cfg.resume, cfg.load_from = path is not None, path
+    cfg.resume, cfg.load_from = True, path
 
 
 def last_checkpoint(work_dir: str | Path) -> str | None:
@@ -181,3 +179,27 @@ def add_dump(cfg: Config, path: str) -> None:
     evaluators = cfg.test_evaluator
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=path)]
+
+
+def show_predictions(
+    cfg: Config, *, show: bool, out_dir: str | None, interval: int, wait_time: float
+) -> None:
+    """Draw the predictions of a test.
+
+    Args:
+        cfg: Configuration, changed in place.
+        show: Show the pictures in a window.
+        out_dir: Folder to write them to, or None.
+        interval: Draw one sample in this many.
+        wait_time: Seconds to show a window for.
+
+    Raises:
+        ValueError: The configuration has no hook for it.
+    """
+    hook = cfg.get('default_hooks', {}).get('visualization')
+    if hook is None:
+        raise ValueError(
+            '--show and --show-dir need default_hooks.visualization, such as '
+            "dict(type='PredictionImageHook')"
+        )
+    hook.update(enable=True, show=show, out_dir=out_dir, interval=interval, wait_time=wait_time)

@@ -2,6 +2,7 @@
 
 from mmcl_ext.engine.hooks.augmentation_seed_hook import AugmentationSeedHook
 from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
+from mmcl_ext.engine.hooks.prediction_image_hook import PredictionImageHook
 from mmcl_ext.engine.hooks.random_state_hook import RandomStateHook
 
-__all__ = ['AugmentationSeedHook', 'DataCheckHook', 'RandomStateHook']
+__all__ = ['AugmentationSeedHook', 'DataCheckHook', 'PredictionImageHook', 'RandomStateHook']

@@ -1,0 +1,134 @@
+"""Pictures of what a model predicted in a test."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmcl_ext.registry import HOOKS
+
+_SIZE = 160
+"""Height and width of the picture of one frame, in pixels."""
+
+
+@HOOKS.register_module()
+class PredictionImageHook(Hook):
+    """Draw tested samples: frames of the skeleton, prediction and label.
+
+    Takes the arguments of MMAction2's ``VisualizationHook``, which draws videos.
+    The skeleton is drawn as the model sees it, x to the right and y up, so a bone
+    or motion stream gives bones or motions.
+
+    Args:
+        enable: Whether anything is drawn.
+        interval: Draw one sample in this many.
+        show: Show each picture in a window.
+        wait_time: Seconds to show a window for.
+        out_dir: Folder for ``<sample_name>.png``, or None.
+        num_frames: Frames per picture.
+    """
+
+    def __init__(
+        self,
+        enable: bool = False,
+        interval: int = 1,
+        show: bool = False,
+        wait_time: float = 2.0,
+        out_dir: str | None = None,
+        num_frames: int = 5,
+    ) -> None:
+        self.enable = enable
+        self.interval = interval
+        self.show = show
+        self.wait_time = wait_time
+        self.out_dir = out_dir
+        self.num_frames = num_frames
+        self._seen = 0
+
+    def before_test(self, runner: Runner) -> None:
+        """Count the samples anew."""
+        self._seen = 0
+
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Draw the samples of a batch whose turn it is."""
+        if not self.enable:
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        edges = model.backbone.graph.layout.edges
+        classes = runner.test_dataloader.dataset.metainfo.get('classes') or ()
+        for keypoint, sample in zip(data_batch['inputs']['keypoint'], outputs, strict=True):
+            if self._seen % self.interval == 0:
+                picture = draw_frames(np.asarray(keypoint)[0], edges, self.num_frames)
+                self._deliver(
+                    np.vstack([_caption(sample, classes, picture.shape[1]), picture]), sample
+                )
+            self._seen += 1
+
+    def _deliver(self, picture: np.ndarray, sample: Any) -> None:
+        name = sample.metainfo.get('sample_name', f'sample{self._seen}')
+        if self.out_dir is not None:
+            Path(self.out_dir).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(Path(self.out_dir) / f'{name}.png'), picture)
+        if self.show:
+            cv2.imshow(str(name), picture)
+            cv2.waitKey(int(self.wait_time * 1000))
+            cv2.destroyAllWindows()
+
+
+def draw_frames(
+    keypoint: np.ndarray, edges: Sequence[tuple[int, int]], num_frames: int = 5
+) -> np.ndarray:
+    """Draw uniformly spaced frames of a skeleton side by side.
+
+    Args:
+        keypoint: Coordinates (M, T, V, C); the first two are x and y.
+        edges: Pairs of joints to join.
+        num_frames: Frames to draw.
+
+    Returns:
+        Picture (H, num_frames * H, 3), uint8, BGR. All frames share one scale.
+    """
+    times = np.linspace(0, keypoint.shape[1] - 1, num_frames).round().astype(int)
+    points = keypoint[:, times, :, :2] * (1, -1)  # images count rows downwards
+    present = np.abs(keypoint[:, times]).sum(axis=(2, 3)) > 0  # (M, num_frames)
+    shown = points[present].reshape(-1, 2) if present.any() else np.zeros((1, 2))
+    low, high = shown.min(axis=0), shown.max(axis=0)
+    scale = 0.9 * _SIZE / max(float((high - low).max()), 1e-6)
+    pixels = ((points - (low + high) / 2) * scale + _SIZE / 2).round().astype(int)
+    frames = [
+        _draw_frame(pixels[:, i], present[:, i], edges) for i in range(num_frames)
+    ]  # each (M, V, 2)
+    return np.hstack(frames)
+
+
+def _draw_frame(
+    pixels: np.ndarray, present: np.ndarray, edges: Sequence[tuple[int, int]]
+) -> np.ndarray:
+    """Draw the persons of one frame, (M, V, 2), each in a colour of its own."""
+    canvas = np.full((_SIZE, _SIZE, 3), 255, np.uint8)
+    for person in np.flatnonzero(present):
+        colour = ((180, 90, 20), (20, 90, 200))[person % 2]
+        for start, end in edges:
+            first, second = pixels[person, [start, end]].tolist()
+            cv2.line(canvas, first, second, colour, 2, cv2.LINE_AA)
+    return canvas
+
+
+def _caption(sample: Any, classes: Sequence[str], width: int) -> np.ndarray:
+    """Write prediction and label, green where they agree."""
+    predicted, label = int(sample.pred_label[0]), int(sample.gt_label[0])
+    names = [classes[i] if i < len(classes) else str(i) for i in (predicted, label)]
+    strip = np.full((40, width, 3), 255, np.uint8)
+    colour = (0, 130, 0) if predicted == label else (0, 0, 200)
+    score = float(sample.pred_score[predicted])
+    for row, text in enumerate((f'predicted: {names[0]} ({score:.2f})', f'label: {names[1]}')):
+        place = (6, 16 + 18 * row)
+        cv2.putText(strip, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+    return strip
