@@ -1,0 +1,100 @@
+import os
+
+import pytest
+from mmengine.config import Config
+
+from mmcl_ext import apis
+
+
+def touch(folder, name, age):
+    path = folder / name
+    path.touch()
+    os.utime(path, (1e9 - age, 1e9 - age))
+    return path
+
+
+def test_last_checkpoint_is_the_named_one(tmp_path):
+    named = touch(tmp_path, 'epoch_3.pth', age=9)
+    touch(tmp_path, 'best_acc_top1_epoch_2.pth', age=0)
+    touch(tmp_path, 'epoch_4.pth', age=1)
+    (tmp_path / 'last_checkpoint').write_text(str(named))
+    assert apis.last_checkpoint(tmp_path) == str(named)
+
+
+@pytest.mark.parametrize('content', ['', 'gone.pth', None])
+def test_without_a_good_name_it_is_the_newest(tmp_path, content):
+    touch(tmp_path, 'epoch_10.pth', age=2)
+    newest = touch(tmp_path, 'epoch_9.pth', age=1)
+    touch(tmp_path, 'epoch_11_skeleton_pth', age=0)
+    touch(tmp_path, '.epoch_12.pth.tmp', age=0)
+    if content is not None:
+        (tmp_path / 'last_checkpoint').write_text(content)
+    assert apis.last_checkpoint(tmp_path) == str(newest)
+
+
+def test_no_checkpoint_at_all(tmp_path):
+    assert apis.last_checkpoint(tmp_path) is None
+    assert apis.last_checkpoint(tmp_path / 'missing') is None
+
+
+def test_resume_auto_without_checkpoint_keeps_the_pretrained_one(tmp_path):
+    cfg = Config(dict(work_dir=str(tmp_path), load_from='pretrained.pth', resume=False))
+    apis.set_resume(cfg, 'auto')
+    assert (cfg.load_from, cfg.resume) == ('pretrained.pth', False)
+    path = str(touch(tmp_path, 'epoch_1.pth', age=0))
+    apis.set_resume(cfg, 'auto')
+    assert (cfg.load_from, cfg.resume) == (path, True)
+
+
+def test_work_dir_is_argument_then_file_then_name():
+    cfg = Config(dict(work_dir='file'))
+    apis.set_work_dir(cfg, 'argument', 'configs/name.py')
+    assert cfg.work_dir == 'argument'
+    cfg = Config(dict(work_dir='file'))
+    apis.set_work_dir(cfg, None, 'configs/name.py')
+    assert cfg.work_dir == 'file'
+    cfg = Config(dict())
+    apis.set_work_dir(cfg, None, 'configs/name.py')
+    assert cfg.work_dir == os.path.join('work_dirs', 'name')
+
+
+def test_randomness_changes_only_what_is_named():
+    cfg = Config(dict(randomness=dict(seed=1, deterministic=True)))
+    apis.set_randomness(cfg, None)
+    assert cfg.randomness == dict(seed=1, deterministic=True)
+    apis.set_randomness(cfg, 7, diff_rank_seed=True)
+    assert cfg.randomness == dict(seed=7, deterministic=True, diff_rank_seed=True)
+
+
+def test_amp_keeps_what_is_set():
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper', loss_scale=512.0)))
+    apis.set_amp(cfg)
+    assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale=512.0)
+    with pytest.raises(ValueError, match="'ApexOptimWrapper'"):
+        apis.set_amp(Config(dict(optim_wrapper=dict(type='ApexOptimWrapper'))))
+
+
+@pytest.mark.parametrize('evaluator', [dict(type='AccMetric'), [dict(type='AccMetric')]])
+def test_dump_is_added_to_the_evaluators(evaluator):
+    cfg = Config(dict(test_evaluator=evaluator))
+    apis.add_dump(cfg, 'a.pkl')
+    assert cfg.test_evaluator == [
+        dict(type='AccMetric'),
+        dict(type='DumpResults', out_file_path='a.pkl'),
+    ]
+
+
+def test_a_stream_without_a_transform_for_it_is_an_error():
+    with pytest.raises(ValueError, match="stream is 'bone' but no pipeline"):
+        apis.apply_stream(Config(dict(stream='bone')))
+
+
+def test_showing_needs_the_hook():
+    options = dict(show=False, out_dir='pictures', interval=2, wait_time=1.0)
+    with pytest.raises(ValueError, match='PredictionImageHook'):
+        apis.show_predictions(Config(dict(default_hooks=dict())), **options)
+    cfg = Config(dict(default_hooks=dict(visualization=dict(type='PredictionImageHook'))))
+    apis.show_predictions(cfg, **options)
+    assert cfg.default_hooks.visualization == dict(
+        type='PredictionImageHook', enable=True, **options
+    )
