@@ -66,7 +66,12 @@ class Entry(NamedTuple):
 
 PAPER_BACKBONES: tuple[Entry, ...] = (
     Entry('CTRS-GCN', dict(type='CTRSGCN', graph_cfg=_NTU_CTRGCN), (2.09, 2.41)),
-    Entry('Info-GCN', dict(type='InfoGCN'), (1.57, 1.84), dict(type='InfoGCNHead')),
+    Entry(
+        'Info-GCN',
+        dict(type='InfoGCN', graph_cfg=_NTU_CTRGCN, k=1),
+        (1.57, 1.84),
+        dict(type='InfoGCNHead'),
+    ),
     Entry('CTR-GCN', dict(type='CTRGCN', graph_cfg=_NTU_CTRGCN), (1.44, 1.79)),
     Entry('HD-GCN', dict(type='HDGCN', graph_cfg=_NTU_HD), (1.65, 1.89)),
 )

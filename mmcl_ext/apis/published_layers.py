@@ -113,7 +113,7 @@ def infogcn(backbone: Any, head: Any, size: Size, batch: int) -> Iterator[Layer]
     yield parameter(size.joints * width)
     yield _input_norm(backbone, size, width)
     for shape, incoming, outgoing in blocks(backbone, size):
-        yield from _attention_graph_conv(shape, incoming)
+        yield from _attention_graph_conv(shape, incoming, backbone.graph.A.shape[0])
         yield from _multi_scale(shape.out_channels, incoming, outgoing)
         yield from _residual(shape, outgoing)
     for _ in ('fc', 'mean', 'log-variance'):
@@ -198,7 +198,7 @@ def _ctr_graph_conv(shape: Any, size: Size, subsets: int) -> Iterator[Layer]:
     yield from _shortcut(*channels, size)
 
 
-def _attention_graph_conv(shape: Any, size: Size, heads: int = 3) -> Iterator[Layer]:
+def _attention_graph_conv(shape: Any, size: Size, heads: int) -> Iterator[Layer]:
     channels = (shape.in_channels, shape.out_channels)
     inner = heads * (shape.in_channels // 8)
     yield parameter(heads * size.joints**2)

@@ -1,0 +1,355 @@
+"""Whose checkpoint a state dictionary is, and which model of ours it fits."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mmcl_ext.models import checkpoint_keys
+from mmcl_ext.registry import GRAPHS
+
+State = Mapping[str, Tensor]
+Config = dict[str, Any]
+
+TRAIN_ONLY = ('mlp.', 'PosMatrix', 'NegMatrix', 'inception_v3.', 'FAM_Aligh.')
+"""What the reference code of co-learning stores beside the skeleton network."""
+
+
+class Options(NamedTuple):
+    """What no checkpoint stores.
+
+    Attributes:
+        k: Order of InfoGCN's relative representation.
+        center: Centre of mass of HD-GCN's graph, counted from 1.
+    """
+
+    k: int | None = None
+    center: int | None = None
+
+
+class Conversion(NamedTuple):
+    """A state dictionary in our layout and the model that it belongs to.
+
+    Attributes:
+        model_cfg: Configuration of the recognizer.
+        state_dict: Its state.
+        notes: What a user has to know about the settings.
+    """
+
+    model_cfg: Config
+    state_dict: dict[str, Tensor]
+    notes: tuple[str, ...] = ()
+
+
+class Source(NamedTuple):
+    """One family of checkpoints.
+
+    Attributes:
+        name: Whose checkpoints they are.
+        signature: Entry that no other family has.
+        convert: Conversion of a bare state dictionary.
+    """
+
+    name: str
+    signature: str
+    convert: Callable[[dict[str, Tensor], Options], Conversion]
+
+
+def detect(state: State) -> Source:
+    """Find the family of a state dictionary by its entries.
+
+    Raises:
+        ValueError: If it belongs to none, naming its first entries.
+    """
+    for source in SOURCES:
+        if source.signature in state:
+            return source
+    if any(key.startswith('backbone.blocks.') for key in state):
+        raise ValueError('the checkpoint is in the layout of this package already')
+    known = ', '.join(source.name for source in SOURCES)
+    raise ValueError(f'none of ({known}) has the entries of this file: {sorted(state)[:5]}')
+
+
+# The authors' networks: modules l1, l2, ..., one adjacency per block, classifier fc.
+
+
+def _convert_ctrgcn(state: dict[str, Tensor], options: Options) -> Conversion:
+    adjacency = _entry(state, 'l1.gcn1.PA')
+    width, channels = _entry(state, 'l1.gcn1.convs.0.conv3.weight').shape[:2]
+    backbone = dict(type='CTRGCN', graph_cfg=_spatial_graph(adjacency.shape[-1]))
+    backbone |= _input_shape(state, adjacency.shape[-1], channels)
+    backbone |= _stages(state, 'l{}.gcn1.bn.weight', width)
+    converted = checkpoint_keys.from_ctrgcn(state)
+    return Conversion(_recognizer(backbone, _entry(state, 'fc.weight')), converted)
+
+
+def _convert_ctrsgcn(state: dict[str, Tensor], options: Options) -> Conversion:
+    adjacency = _entry(state, 'l1.gcn1.PA')
+    width, channels = _entry(state, 'l1.gcn1.conv_d.0.weight').shape[:2]
+    backbone = dict(type='CTRSGCN', graph_cfg=_spatial_graph(adjacency.shape[-1]))
+    backbone |= _input_shape(state, adjacency.shape[-1], channels)
+    backbone |= _stages(state, 'l{}.gcn1.bn.weight', width)
+    converted = checkpoint_keys.from_ctrsgcn(state)
+    return Conversion(_recognizer(backbone, _entry(state, 'fc.weight')), converted)
+
+
+def _convert_infogcn(state: dict[str, Tensor], options: Options) -> Conversion:
+    if options.k is None:
+        raise ValueError(
+            'the order k of its relative representation is in no checkpoint: give --k '
+            '(1 for bones; 8 and more for plain NTU joints)'
+        )
+    joints = _entry(state, 'l1.agcn.shared_topology').shape[-1]
+    width, channels = _entry(state, 'to_joint_embedding.weight').shape
+    backbone = dict(type='InfoGCN', graph_cfg=_spatial_graph(joints), k=options.k)
+    persons = _input_shape(state, joints, width).get('num_person', 2)
+    found = dict(num_person=persons, in_channels=channels)
+    backbone |= _without_defaults(found, num_person=2, in_channels=3)
+    first = len(_entry(state, 'l1.agcn.bn.weight'))
+    backbone |= _stages(state, 'l{}.agcn.bn.weight', first, down=(4, 7))
+    model_cfg = _recognizer(backbone, _entry(state, 'decoder.weight'), 'InfoGCNHead')
+    note = 'The prior of its codes is in no checkpoint; training on draws another one.'
+    return Conversion(model_cfg, checkpoint_keys.from_infogcn(state), (note,))
+
+
+def _spatial_graph(joints: int) -> Config:
+    return dict(type='SkeletonGraph', layout=_layout(joints, '-ctrgcn'), mode='spatial')
+
+
+def _layout(joints: int, ntu_edges: str = '') -> str:
+    """Name the layout with a number of joints; learned adjacencies need no more.
+
+    Raises:
+        ValueError: If no layout has it.
+    """
+    layouts = {25: f'nturgb+d{ntu_edges}', 20: 'kinect_v1', 17: 'coco', 18: 'openpose'}
+    if joints not in layouts:
+        raise ValueError(
+            f'no layout is known with {joints} joints: give a configuration whose graph has them'
+        )
+    return layouts[joints]
+
+
+def _entry(state: State, key: str) -> Tensor:
+    """Take an entry that the conversion cannot do without.
+
+    Raises:
+        ValueError: If it is missing.
+    """
+    if key not in state:
+        raise ValueError(f'the checkpoint lacks {key!r}')
+    return state[key]
+
+
+def _input_shape(state: State, joints: int, channels: int, norm: str = 'data_bn') -> Config:
+    """Find persons and coordinates; the defaults are left out.
+
+    Raises:
+        ValueError: If the input normalisation does not hold whole skeletons.
+    """
+    slots = len(_entry(state, f'{norm}.weight'))
+    persons, rest = divmod(slots, joints * channels)
+    if rest or not persons:
+        raise ValueError(
+            f'{norm}.weight has {slots} entries, no multiple of '
+            f'{joints} joints with {channels} coordinates'
+        )
+    return _without_defaults(
+        dict(num_person=persons, in_channels=channels), num_person=2, in_channels=3
+    )
+
+
+def _stages(
+    state: State, width_key: str, base: int, first: int = 1, down: tuple[int, ...] = (5, 8)
+) -> Config:
+    """Find the number of blocks and where they widen; the defaults are left out.
+
+    Strides leave no trace of their own. Published networks halve the frames where they
+    double the channels, and so is assumed.
+
+    Args:
+        state: Published state.
+        width_key: Entry with one value per channel of a block, with ``{}`` for its index.
+        base: Channels of the first block.
+        first: Index of the first block.
+        down: Stages that widen by default.
+    """
+    widths: list[int] = []
+    while width_key.format(len(widths) + first) in state:
+        widths.append(len(state[width_key.format(len(widths) + first)]))
+    steps = tuple(i + 1 for i in range(1, len(widths)) if widths[i] > widths[i - 1])
+    found = dict(
+        base_channels=base, num_stages=len(widths), inflate_stages=steps, down_stages=steps
+    )
+    defaults = dict(base_channels=64, inflate_stages=down, down_stages=down)
+    return _without_defaults(found, **defaults, num_stages=9 if down == (4, 7) else 10)
+
+
+def _without_defaults(found: Config, **defaults: Any) -> Config:
+    return {key: value for key, value in found.items() if defaults.get(key) != value}
+
+
+def _recognizer(backbone: Config, classifier: Tensor, head: str = 'GCNHead') -> Config:
+    cls_head = dict(type=head, num_classes=len(classifier))
+    return dict(type='SkeletonRecognizer', backbone=backbone, cls_head=cls_head)
+
+
+# MMAction2 and PYSKL: a recognizer's backbone and cls_head.
+
+
+def _convert_mmaction_ctrgcn(state: dict[str, Tensor], options: Options) -> Conversion:
+    published = _to_authors_ctrgcn(_rename_head(state))
+    model_cfg, converted, _ = _convert_ctrgcn(published, options)
+    backbone = model_cfg['backbone']
+    backbone['graph_cfg']['layout'] = _layout(published['l1.gcn1.PA'].shape[-1])
+    backbone['relu_after_concat'] = True
+    note = "This CTR-GCN is not the authors': it needs relu_after_concat=True."
+    return Conversion(model_cfg, converted, (note,))
+
+
+def _to_authors_ctrgcn(state: State) -> dict[str, Tensor]:
+    """Rename the entries, and undo that the network aggregates along the other side.
+
+    With the adjacency transposed, the two relation branches exchanged and the last
+    convolution's weight negated, the transposed topology comes out. The ReLU after the
+    temporal branches remains.
+    """
+    published = {}
+    for key, value in state.items():
+        if key == 'backbone.A':  # the graph, which no computation reads
+            continue
+        key = re.sub(r'^backbone\.net\.(\d+)\.', lambda match: f'l{int(match[1]) + 1}.', key)
+        key = key.removeprefix('backbone.').removeprefix('cls_head.')
+        key = re.sub(r'\.conv([12])\.', lambda match: f'.conv{3 - int(match[1])}.', key)
+        if key.endswith('.gcn1.A'):
+            key, value = f'{key[:-1]}PA', value.transpose(-1, -2)
+        published[key] = -value if key.endswith('.conv4.weight') else value
+    return published
+
+
+def _rename_head(state: State) -> dict[str, Tensor]:
+    """Give PYSKL's classifier the name that it has in MMAction2, and drop preprocessors."""
+    return {
+        key.replace('cls_head.fc_cls.', 'cls_head.fc.'): value
+        for key, value in state.items()
+        if not key.startswith('data_preprocessor.')
+    }
+
+
+def _convert_stgcn(state: dict[str, Tensor], options: Options) -> Conversion:
+    state = _rename_head(state)
+    unit = 'backbone.gcn.0.gcn'
+    adjacency = _entry(state, f'{unit}.A')
+    weight, width = _entry(state, f'{unit}.conv.weight'), len(_entry(state, f'{unit}.bn.weight'))
+    subsets = len(adjacency)
+    before = len(weight) == width * subsets
+    channels = weight.shape[1] // (1 if before else subsets)
+    backbone: Config = dict(type='STGCN', graph_cfg=_match_graph(adjacency))
+    backbone |= _mmaction_norm(state, adjacency.shape[-1], channels, 'VC')
+    backbone |= _stages(state, 'backbone.gcn.{}.gcn.bn.weight', width, first=0)
+    found = dict(
+        gcn_adaptive=_adaptive(state, unit),
+        gcn_conv_pos='pre' if before else 'post',
+        gcn_with_res=f'{unit}.down.0.weight' in state,
+        tcn_type='unit_tcn' if 'backbone.gcn.0.tcn.conv.weight' in state else 'mstcn',
+    )
+    defaults = dict(
+        gcn_adaptive='importance', gcn_conv_pos='pre', gcn_with_res=False, tcn_type='unit_tcn'
+    )
+    backbone |= _without_defaults(found, **defaults)
+    model_cfg = _recognizer(backbone, _entry(state, 'cls_head.fc.weight'))
+    return Conversion(model_cfg, state, _ONE_SUBSET if subsets == 1 else ())
+
+
+_ONE_SUBSET = (
+    'With one subset nothing shows on which side of the aggregation the convolution stands: '
+    "if the checkpoint was trained with gcn_conv_pos='post', import it with a configuration "
+    'that says so.',
+)
+
+
+def _convert_aagcn(state: dict[str, Tensor], options: Options) -> Conversion:
+    state = _rename_head(state)
+    unit = 'backbone.gcn.0.gcn'
+    adjacency = _entry(state, 'backbone.A')
+    width, channels = _entry(state, f'{unit}.conv_d.0.weight').shape[:2]
+    backbone: Config = dict(type='AAGCN', graph_cfg=_match_graph(adjacency))
+    backbone |= _mmaction_norm(state, adjacency.shape[-1], channels, 'MVC')
+    backbone |= _stages(state, 'backbone.gcn.{}.gcn.bn.weight', width, first=0)
+    found = dict(
+        gcn_attention=f'{unit}.conv_ta.weight' in state, gcn_adaptive=f'{unit}.alpha' in state
+    )
+    backbone |= _without_defaults(found, gcn_attention=True, gcn_adaptive=True)
+    return Conversion(_recognizer(backbone, _entry(state, 'cls_head.fc.weight')), state)
+
+
+def _mmaction_norm(state: State, joints: int, channels: int, default: str) -> Config:
+    """Find how the input is normalised; the default is left out."""
+    if 'backbone.data_bn.weight' not in state:
+        return dict(data_bn_type=None)
+    shape = _input_shape(state, joints, channels, 'backbone.data_bn')
+    kind = 'VC' if shape.get('num_person') == 1 and default == 'VC' else 'MVC'
+    if kind == 'VC':
+        del shape['num_person']
+    return shape | _without_defaults(dict(data_bn_type=kind), data_bn_type=default)
+
+
+def _adaptive(state: State, unit: str) -> str:
+    """Tell how a graph convolution learns its adjacency.
+
+    ``'init'`` trains A itself. (Left as it is, A would be stored alike and give the same
+    results, but no published network does that.)
+
+    ``'importance'`` multiplies by PA, which starts at 1, ``'offset'`` adds PA, which starts
+    near 0. Where the graph has no edge, a factor gets no gradient: these values stay
+    equal, while terms to add scatter around 0.
+    """
+    if f'{unit}.PA' not in state:
+        return 'init'
+    unused = state[f'{unit}.PA'][state[f'{unit}.A'] == 0]
+    return 'importance' if unused.std() < 0.5 * unused.mean().abs() else 'offset'
+
+
+def _match_graph(adjacency: Tensor) -> Config:
+    """Find the graph whose adjacency, column-receives, a network was given.
+
+    A trained adjacency is none of them; then any with as many subsets will do, since
+    the checkpoint's values take its place.
+
+    Args:
+        adjacency: Stored adjacency (S, V, V).
+
+    Raises:
+        ValueError: If no graph has as many subsets.
+    """
+    layout = _layout(adjacency.shape[-1])
+    modes = ('mmaction_spatial', 'stgcn_spatial', 'spatial', 'binary_adj')
+    candidates: list[Config] = [
+        dict(type='SkeletonGraph', layout=layout, mode=mode) for mode in modes
+    ]
+    arrays = [torch.from_numpy(GRAPHS.build(cfg).A) for cfg in candidates]
+    fitting = [i for i, array in enumerate(arrays) if array.shape == adjacency.shape]
+    if not fitting:
+        raise ValueError(
+            f'no graph of layout {layout!r} has {len(adjacency)} subsets: '
+            'give a configuration whose graph has them'
+        )
+    same = [i for i in fitting if torch.allclose(arrays[i].transpose(-1, -2), adjacency.float())]
+    return candidates[(same or fitting)[0]]
+
+
+SOURCES: tuple[Source, ...] = (
+    Source('CTR-GCN', 'l1.gcn1.convs.0.conv4.weight', _convert_ctrgcn),
+    Source('InfoGCN', 'l1.agcn.shared_topology', _convert_infogcn),
+    Source('CTRS-GCN', 'l1.gcn1.conv_d.0.weight', _convert_ctrsgcn),
+    Source(
+        'CTR-GCN of MMAction2 or PYSKL',
+        'backbone.net.0.gcn1.convs.0.conv4.weight',
+        _convert_mmaction_ctrgcn,
+    ),
+    Source('AAGCN of MMAction2 or PYSKL', 'backbone.gcn.0.gcn.conv_d.0.weight', _convert_aagcn),
+    Source('ST-GCN of MMAction2 or PYSKL', 'backbone.gcn.0.gcn.conv.weight', _convert_stgcn),
+)
+"""All known families."""

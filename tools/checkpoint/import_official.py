@@ -1,0 +1,68 @@
+"""Convert a published checkpoint into one of this package."""
+
+import argparse
+import pickle
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmcl_ext.apis.config import load_config, use_deployed_model
+from mmcl_ext.apis.official_checkpoint import Imported, import_state, read_state, save_imported
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='.pt, .pth or .safetensors file')
+    parser.add_argument('target', help='checkpoint to write')
+    parser.add_argument(
+        '--config', help='configuration to import into; by default one is made from the entries'
+    )
+    parser.add_argument('--k', type=int, help='InfoGCN: order of the relative representation')
+    parser.add_argument('--center', type=int, help='HD-GCN: centre of mass, counted from 1')
+    parser.add_argument(
+        '--keep-co-learning',
+        action='store_true',
+        help='MMCL: keep image encoder, alignment and refinement modules for further training',
+    )
+    return parser.parse_args()
+
+
+def convert(args: argparse.Namespace) -> Imported:
+    model_cfg = None
+    if args.config:
+        cfg = load_config(args.config)
+        use_deployed_model(cfg)
+        model_cfg = cfg.model.to_dict() if hasattr(cfg.model, 'to_dict') else dict(cfg.model)
+    imported = import_state(read_state(args.source), model_cfg, k=args.k, center=args.center)
+    if args.keep_co_learning:
+        from mmcl_ext.mmcl.official_checkpoint import keep_co_learning
+
+        imported = keep_co_learning(imported)
+    return imported
+
+
+def describe(imported: Imported) -> str:
+    dropped = len(imported.train_only)
+    lines = [
+        f'source: {imported.source}',
+        *([f'{dropped} train-only entries left out'] if dropped else []),
+        *imported.notes,
+        'settings that fit:',
+        Config(dict(model=imported.model_cfg)).pretty_text,
+    ]
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        imported = convert(args)
+        save_imported(imported, args.target, args.source)
+    except (ValueError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise SystemExit(f'error: {error}') from error
+    print(describe(imported))
+    print(f'{len(imported.state_dict)} entries written to {Path(args.target)}')
+
+
+if __name__ == '__main__':
+    main()
