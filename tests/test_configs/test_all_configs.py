@@ -1,0 +1,83 @@
+"""What holds for every shipped configuration, whoever adds it."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+
+from mmcl_ext.apis import load_config
+from mmcl_ext.mmcl.transforms import SideDataTransform
+from mmcl_ext.registry import HOOKS, MODELS
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+ALL = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
+MMCL = sorted(CONFIGS.glob('mmcl/*.py'))
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    init_default_scope('mmcl_ext')
+
+
+def name(path):
+    return str(path.relative_to(CONFIGS).with_suffix(''))
+
+
+def pipeline(loader):
+    return Compose(loader.dataset.pipeline).transforms
+
+
+def build_model(cfg):
+    """Build without files: no public weights, the width of the text from nowhere."""
+    branch = cfg.model.get('co_learning') or {}
+    if branch.get('image_encoder'):
+        branch.image_encoder.pretrained = None
+    if branch.get('frm'):
+        branch.frm.text_channels = 3
+    return MODELS.build(cfg.model)
+
+
+@pytest.mark.parametrize('path', ALL, ids=name)
+def test_testing_loads_neither_images_nor_texts(path):
+    cfg = load_config(path)
+    for loader in (cfg.val_dataloader, cfg.test_dataloader):
+        assert not [t for t in pipeline(loader) if isinstance(t, SideDataTransform)]
+        assert loader.dataset.test_mode
+        assert loader.sampler.shuffle is False
+    assert cfg.train_dataloader.dataset.split != cfg.test_dataloader.dataset.split
+
+
+@pytest.mark.parametrize('path', ALL, ids=name)
+def test_hooks_that_resuming_and_checking_need_are_there(path):
+    cfg = load_config(path)
+    hooks = {type(HOOKS.build(dict(hook))).__name__ for hook in cfg.default_hooks.values()}
+    needed = {'AugmentationSeedHook', 'RandomStateHook', 'DataCheckHook', 'CheckpointHook'}
+    needed |= {'CoLearningDataCheckHook', 'StripCheckpointHook'} if path in MMCL else set()
+    assert needed <= hooks
+    assert cfg.default_scope == 'mmcl_ext'
+    assert cfg.train_cfg.type == 'ResumableTrainLoop'
+    assert cfg.randomness.seed is not None
+
+
+@pytest.mark.parametrize('path', MMCL, ids=name)
+def test_a_co_learning_config_adds_the_branch_to_its_twin(path):
+    cfg, twin = load_config(path), load_config(CONFIGS / 'skeleton' / path.name)
+    own = [t for t in pipeline(cfg.train_dataloader) if not isinstance(t, SideDataTransform)]
+    side = [t for t in pipeline(cfg.train_dataloader) if isinstance(t, SideDataTransform)]
+    plain = pipeline(twin.train_dataloader)
+    assert [repr(t) for t in own[:-1]] == [repr(t) for t in plain[:-1]]
+    assert own[-1].collect_keys == ('keypoint', *(t.key for t in side))
+    for key in (
+        'optim_wrapper',
+        'param_scheduler',
+        'train_cfg',
+        'val_dataloader',
+        'test_dataloader',
+    ):
+        assert cfg[key] == twin[key], key
+
+    model, deployed = build_model(cfg), build_model(twin)
+    assert model.co_learning.required_inputs == tuple(t.key for t in side)
+    kept = {k: v.shape for k, v in model.state_dict().items() if not k.startswith('co_learning.')}
+    assert kept == {k: v.shape for k, v in deployed.state_dict().items()}
