@@ -12,6 +12,7 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from mmengine.version import version_info as mmengine_version
 
 SOURCES = (
     'setup.py',
@@ -79,9 +80,9 @@ def loaded_base(python: str | Path, folder: Path, **environment: str) -> Path:
     code = f"""
 import mmcl_ext
 from mmengine.config import Config
+from mmengine.config.config import get_installed_path
 from mmengine.config.utils import _get_external_cfg_base_path
 from mmengine.hub import get_config
-from mmengine.utils import get_installed_path
 config = Config.fromfile({str(folder / 'child.py')!r})
 assert config.added == 1 and config.default_scope == 'mmcl_ext', config
 assert get_config('mmcl_ext::_base_/default_runtime.py').default_scope == 'mmcl_ext'
@@ -160,6 +161,13 @@ def test_configs_are_found_in_an_editable_install(
     link = source / 'mmcl_ext' / '.mim' / 'configs'
     assert link.is_symlink()
     assert not os.path.isabs(os.readlink(link)), 'the tree must stay movable'
+
+
+def test_plain_mmengine_0_10_misses_editable_installs(editable: Path) -> None:
+    if mmengine_version[:2] >= (0, 11):
+        pytest.skip('MMEngine 0.11 finds editable installs')
+    code = "from mmengine.utils import get_installed_path as find; print(find('mmcl_ext'))"
+    assert not Path(run(editable, '-W', 'ignore', '-c', code).split()[-1]).exists()
 
 
 def test_configs_added_to_an_editable_install_are_found(
