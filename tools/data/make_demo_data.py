@@ -1,0 +1,47 @@
+"""Make the synthetic demo data: ``make_demo_data.py OUT``.
+
+Skeletons, composite images and text features of people who do not exist. What is there already
+is kept, so an interrupted run goes on where it was.
+"""
+
+import argparse
+import os
+
+from mmcl_ext.preparation.synthetic import SyntheticData, write_synthetic_data
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('out', nargs='?', default='data/demo', help='folder (data/demo)')
+    default = SyntheticData()
+    parser.add_argument('--seed', type=int, default=default.seed)
+    parser.add_argument('--train-subjects', type=int, default=default.train_subjects)
+    parser.add_argument('--test-subjects', type=int, default=default.test_subjects)
+    parser.add_argument(
+        '--repetitions', type=int, default=default.repetitions, help='of each action and person'
+    )
+    parser.add_argument(
+        '--noise', type=float, default=default.noise, help='errors of the sensor, 1 for a Kinect'
+    )
+    parser.add_argument(
+        '--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='processes that draw'
+    )
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        data = SyntheticData(
+            args.seed, args.train_subjects, args.test_subjects, args.repetitions, args.noise
+        )
+        write_synthetic_data(args.out, data, jobs=args.jobs, progress=not args.quiet)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+    sizes = ', '.join(f'{len(names)} {split}' for split, names in data.splits.items())
+    print(f'{args.out}: {len(data.classes)} classes, {sizes} samples; all synthetic')
+
+
+if __name__ == '__main__':
+    main()
