@@ -1,6 +1,6 @@
 """Models: backbones, heads, preprocessors and the skeleton-only recognizer."""
 
-from mmcl_ext.models.backbones import AAGCN, CTRGCN, CTRSGCN, STGCN, InfoGCN
+from mmcl_ext.models.backbones import AAGCN, CTRGCN, CTRSGCN, HDGCN, STGCN, InfoGCN
 from mmcl_ext.models.heads import GCNHead, InfoGCNHead
 from mmcl_ext.models.losses import LatentMMDLoss
 from mmcl_ext.models.preprocessors import SkeletonDataPreprocessor
@@ -10,6 +10,7 @@ __all__ = [
     'AAGCN',
     'CTRGCN',
     'CTRSGCN',
+    'HDGCN',
     'STGCN',
     'GCNHead',
     'InfoGCN',

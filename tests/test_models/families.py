@@ -21,6 +21,7 @@ class Family(NamedTuple):
     float32: float = 1e-5
 
 
+HIERARCHY = dict(type='HDGraph', layout='nturgb+d', flatten=None)
 SMALL = dict(base_channels=16, num_stages=3, inflate_stages=(3,), down_stages=(2,))
 
 FAMILIES = {
@@ -37,6 +38,14 @@ FAMILIES = {
         'GCNHead',
         {60: 2_092_902, 120: 2_108_322},
         SMALL,
+    ),
+    'hdgcn': Family(
+        'hdgcn_com1_ntu60',
+        dict(type='HDGCN', graph_cfg=dict(HIERARCHY, center=1)),
+        'GCNHead',
+        {60: 1_659_980, 120: 1_675_400},
+        SMALL,
+        float32=1e-4,  # a choice of nearest neighbours amplifies rounding
     ),
     'infogcn': Family(
         'infogcn_ntu60_k1',

@@ -16,10 +16,12 @@ from test_models.helpers import wave
 SMALL = dict(base_channels=16, num_stages=4, inflate_stages=(3,), down_stages=(3,))
 SPATIAL = dict(type='SkeletonGraph', mode='spatial')
 UNION = dict(type='HDGraph', flatten='union')
+HIERARCHY = dict(type='HDGraph', flatten=None)
 LEVELS = dict(type='HDGraph', flatten='levels')
 VARIANTS = {
     'CTRGCN': [{}, dict(relu_after_concat=True)],
     'CTRSGCN': [{}, dict(topology='graph')],
+    'HDGCN': [{}],
     'InfoGCN': [{}, dict(k=8, topology='graph')],
     'STGCN': [
         {},
@@ -36,13 +38,25 @@ def names() -> list[str]:
     return sorted(c.__name__ for c in found if MODELS.get(c.__name__) is c)
 
 
+def graphs(name: str) -> list[dict]:
+    """List one graph per layout, and the HD-Graphs, that a backbone supports."""
+    if name == 'HDGCN':
+        every = [dict(HIERARCHY, layout=layout) for layout in layout_names()]
+        return [*every, dict(HIERARCHY, layout='kinect_v1', center=2)]
+    every = [dict(SPATIAL, layout=layout) for layout in layout_names()]
+    levels = dict(LEVELS, layout='kinect_v1', center=2)
+    return [*every, dict(UNION, layout='nturgb+d'), levels]
+
+
+def coco(name: str) -> dict:
+    return next(graph for graph in graphs(name) if graph['layout'] == 'coco')
+
+
 def cases() -> Iterator[tuple[str, dict, dict]]:
     for name in names():
         for variant in VARIANTS[name]:
-            for layout in layout_names():
-                yield name, variant, dict(SPATIAL, layout=layout)
-            yield name, variant, dict(UNION, layout='nturgb+d')
-            yield name, variant, dict(LEVELS, layout='kinect_v1', center=2)
+            for graph in graphs(name):
+                yield name, variant, graph
 
 
 def build(name: str, variant: dict, graph: dict, **kwargs: object) -> nn.Module:
@@ -88,7 +102,7 @@ def test_backbone(name: str, variant: dict, graph: dict) -> None:
 
 @pytest.mark.parametrize(('name', 'variant'), [(n, v) for n in names() for v in VARIANTS[n]])
 def test_a_sample_does_not_depend_on_its_batch(name: str, variant: dict) -> None:
-    backbone = build(name, variant, dict(SPATIAL, layout='coco'))
+    backbone = build(name, variant, coco(name))
     backbone(skeletons(backbone))  # running statistics
     backbone.double().eval()
     x = skeletons(backbone).double()
@@ -99,7 +113,7 @@ def test_a_sample_does_not_depend_on_its_batch(name: str, variant: dict) -> None
 
 @pytest.mark.parametrize(('name', 'variant'), [(n, v) for n in names() for v in VARIANTS[n]])
 def test_wrong_input_names_both_sides(name: str, variant: dict) -> None:
-    backbone = build(name, variant, dict(SPATIAL, layout='coco'))
+    backbone = build(name, variant, coco(name))
     right = (1, 2, 8, 17, 3)
     for wrong in ((1, 2, 8, 25, 3), (1, 2, 8, 17, 2), (2, 8, 17, 3)):
         with pytest.raises(ValueError, match=r'17, 3\).*received') as caught:
@@ -113,9 +127,11 @@ def test_wrong_input_names_both_sides(name: str, variant: dict) -> None:
 
 
 @pytest.mark.parametrize('name', names())
-def test_unflattened_hierarchy_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="flatten='union'"):
-        build(name, {}, dict(type='HDGraph', layout='nturgb+d', flatten=None))
+def test_the_other_kind_of_graph_is_refused(name: str) -> None:
+    other = UNION if name == 'HDGCN' else HIERARCHY
+    message = 'flatten=None' if name == 'HDGCN' else "flatten='union'"
+    with pytest.raises(ValueError, match=message):
+        build(name, {}, dict(other, layout='nturgb+d'))
 
 
 def test_a_graph_that_is_none_is_refused() -> None:
@@ -125,5 +141,5 @@ def test_a_graph_that_is_none_is_refused() -> None:
 
 @pytest.mark.parametrize('name', names())
 def test_a_built_graph_is_accepted(name: str) -> None:
-    graph = GRAPHS.build(dict(SPATIAL, layout='coco'))
+    graph = GRAPHS.build(coco(name))
     assert build(name, {}, graph).graph is graph

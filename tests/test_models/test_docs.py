@@ -10,6 +10,7 @@ from mmcl_ext.models import SkeletonRecognizer, backbones
 from mmcl_ext.registry import MODELS
 
 GRAPH = dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial')
+HIERARCHY = dict(type='HDGraph', layout='nturgb+d', center=1, flatten=None)
 
 
 def skeleton_backbones() -> list[str]:
@@ -37,7 +38,8 @@ def test_parameters_are_measured(repo: Path) -> None:
     )
     assert {name for name, _, _ in rows} == set(skeleton_backbones())
     for name, arguments, count in rows:
-        backbone = dict(type=name, graph_cfg=GRAPH, **eval(f'dict({arguments})'))
+        graph = HIERARCHY if name == 'HDGCN' else GRAPH
+        backbone = dict(type=name, graph_cfg=graph, **eval(f'dict({arguments})'))
         head = 'InfoGCNHead' if name == 'InfoGCN' else 'GCNHead'
         with DefaultScope.overwrite_default_scope('mmcl_ext'):
             model = SkeletonRecognizer(backbone, dict(type=head, num_classes=60))

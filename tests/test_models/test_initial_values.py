@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mmcl_ext.models import CTRSGCN, InfoGCN
+from mmcl_ext.models import CTRSGCN, HDGCN, InfoGCN
 from mmcl_ext.registry import GRAPHS
 from test_models.helpers import NTU
 
@@ -58,3 +58,15 @@ def test_infogcn_spread() -> None:
     assert tcn.bn.weight.unique().tolist() == [1]
     assert tcn.reduce.weight.std().item() == pytest.approx(1 / math.sqrt(3 * 64), rel=0.05)
     assert backbone.position.std().item() == pytest.approx(1, rel=0.05)
+
+
+def test_hdgcn_spread() -> None:
+    torch.manual_seed(0)
+    graph = dict(type='HDGraph', layout='nturgb+d', center=1, flatten=None)
+    unit = HDGCN(graph, num_stages=2).blocks[1].gcn
+    expected = math.sqrt(2 / 16)  # each published convolution has 64 / 4 outputs
+    for conv in (unit.conv_down, unit.conv, unit.edge_conv.conv, unit.aggregation.conv_down[0]):
+        assert conv.weight.std().item() == pytest.approx(expected, rel=0.05)
+    assert unit.aggregation.aggregate.weight.std().item() < 0.2
+    assert unit.bn.weight.unique().tolist() == pytest.approx([1e-6])
+    assert unit.conv_bn.weight.unique().tolist() == [1]

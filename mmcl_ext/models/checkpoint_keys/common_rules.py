@@ -1,12 +1,13 @@
 """Rules of the parts that the published networks share."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mmcl_ext.models.checkpoint_keys.key_table import (
     INTERLEAVED_INPUTS,
     MERGED,
     STACKED,
+    Layout,
     Rule,
     State,
     conv,
@@ -39,7 +40,7 @@ def shortcut_rules(ours: str, theirs: str) -> Iterator[Rule]:
 
 
 def multi_scale_rules(
-    ours: str, theirs: str, *, bias: str = 'conv.bias', dilations: Iterable[int] = (0, 1)
+    ours: str, theirs: str, *, bias: str = 'conv.bias', bias_layout: Layout = MERGED
 ) -> Iterator[Rule]:
     """Yield the rules of a :class:`MultiScaleTemporalConv`.
 
@@ -47,15 +48,15 @@ def multi_scale_rules(
         ours: Our module.
         theirs: Published module.
         bias: Name of the bias of a dilated convolution in its published module.
-        dilations: Indices of the dilated branches.
+        bias_layout: Layout of that bias.
     """
-    dilated = [f'{theirs}.branches.{index}' for index in dilations]
+    dilated = [f'{theirs}.branches.{index}' for index in (0, 1)]
     pooled, plain = (f'{theirs}.branches.{len(dilated) + i}' for i in (0, 1))
     yield from conv(f'{ours}.reduce', [f'{branch}.0' for branch in (*dilated, pooled)])
     yield from norm(f'{ours}.reduce_bn', [f'{branch}.1' for branch in (*dilated, pooled)])
     for index, branch in enumerate(dilated):
         yield Rule(f'{ours}.convs.{index}.weight', (f'{branch}.3.conv.weight',), MERGED)
-        yield Rule(f'{ours}.convs.{index}.bias', (f'{branch}.3.{bias}',), MERGED)
+        yield Rule(f'{ours}.convs.{index}.bias', (f'{branch}.3.{bias}',), bias_layout)
     yield from conv(f'{ours}.shortcut', f'{plain}.0')
     closing = [*(f'{branch}.3.bn' for branch in dilated), f'{pooled}.4', f'{plain}.1']
     yield from norm(f'{ours}.bn', closing)

@@ -2,6 +2,9 @@
 
 from mmcl_ext.models.layers.attention_graph_conv import AttentionGraphConv
 from mmcl_ext.models.layers.ctr_graph_conv import CTRGraphConv
+from mmcl_ext.models.layers.edge_conv import EdgeConv
+from mmcl_ext.models.layers.hierarchy_aggregation import HierarchyAggregation
+from mmcl_ext.models.layers.hierarchy_graph_conv import HierarchyGraphConv
 from mmcl_ext.models.layers.initialization import init_branches, init_fan_out, init_norm
 from mmcl_ext.models.layers.joint_differences import joint_differences
 from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
@@ -14,6 +17,9 @@ from mmcl_ext.models.layers.temporal_conv import TemporalConv
 __all__ = [
     'AttentionGraphConv',
     'CTRGraphConv',
+    'EdgeConv',
+    'HierarchyAggregation',
+    'HierarchyGraphConv',
     'MultiScaleTemporalConv',
     'SkeletonBlock',
     'StaticGraphConv',
