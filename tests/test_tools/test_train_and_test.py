@@ -121,7 +121,7 @@ def test_the_seed_of_the_command_line_holds(trained):
 def test_a_killed_training_resumes_to_the_same_result(root):
     options = {
         'model.cls_head.dropout': 0.5,
-        'train_cfg.max_epochs': 6,
+        'train_cfg.max_epochs': 15,
         'train_cfg.val_interval': 1,
         'default_hooks.checkpoint.max_keep_ckpts': -1,
     }
@@ -138,14 +138,14 @@ def test_a_killed_training_resumes_to_the_same_result(root):
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    assert not (root / 'killed/epoch_6.pth').exists()
+    assert not (root / 'killed/epoch_15.pth').exists()
 
     call(root, 'train.py', SKELETON, '--work-dir', 'killed', '--resume', **options)
     log = max((root / 'killed').glob('2*/*.log')).read_text()
     assert 'resumed epoch' in log
     assert 'unbroken run' not in log  # no warning of RandomStateHook
     first, second = (
-        torch.load(root / folder / 'epoch_6.pth', weights_only=False)
+        torch.load(root / folder / 'epoch_15.pth', weights_only=False)
         for folder in ('unbroken', 'killed')
     )
     for key, value in first['state_dict'].items():
