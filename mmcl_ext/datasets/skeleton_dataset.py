@@ -163,13 +163,13 @@ class SkeletonDataset(BaseDataset):
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Read one item as it enters the pipeline."""
-        index = range(len(self))[idx]
-        position = int(self._positions[index])
+        index = range(len(self._positions))[idx]
+        position = self._positions.item(index)
         source = self._source
         keypoint = source.keypoint(position)
         info = dict(
             keypoint=keypoint,
-            label=int(source.labels[position]),
+            label=source.labels.item(position),
             sample_name=source.names[position],
             total_frames=keypoint.shape[1],
             num_person=keypoint.shape[0],

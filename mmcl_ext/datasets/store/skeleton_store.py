@@ -213,9 +213,10 @@ class SkeletonStore:
         i = operator.index(index)
         if not -len(self) <= i < len(self):
             raise IndexError(f'sample {index} of {len(self)} in {self._path}')
-        num_person, num_frames = (opened.tables[key][i] for key in ('num_person', 'num_frames'))
-        stop = int(opened.row_end[i])
-        rows = read_rows(opened.fd, entry, stop - int(num_person * num_frames), stop)
+        num_person = opened.tables['num_person'].item(i)
+        num_frames = opened.tables['num_frames'].item(i)
+        stop = opened.row_end.item(i)
+        rows = read_rows(opened.fd, entry, stop - num_person * num_frames, stop)
         shaped = rows.reshape(num_person, num_frames, *rows.shape[1:])
         return shaped.astype(np.float32, copy=False)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from mmcv.transforms import BaseTransform
 
-from mmcl_ext.datasets.transforms.geometry import real_frames
+from mmcl_ext.datasets.transforms.geometry import real_frames, translate
 from mmcl_ext.registry import TRANSFORMS
 
 
@@ -31,9 +31,13 @@ class CenterSkeleton(BaseTransform):
         if not 0 <= self.joint < keypoint.shape[2]:
             raise ValueError(f'joint {self.joint} is outside the {keypoint.shape[2]} joints')
         real = real_frames(keypoint)  # (M, T)
-        if real[0].any():
-            origin = keypoint[0, real[0].argmax(), self.joint]
-            results['keypoint'] = (keypoint - origin) * real[..., None, None]
+        if not real[0].any():
+            return results
+        origin = keypoint[0, real[0].argmax(), self.joint]
+        centered = translate(keypoint, -origin)
+        if not real.all():
+            centered[~real] = 0
+        results['keypoint'] = centered
         return results
 
     def __repr__(self) -> str:

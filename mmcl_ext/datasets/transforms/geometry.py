@@ -1,6 +1,8 @@
 """Functions that the skeleton transforms share."""
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,7 +16,30 @@ def real_frames(keypoint: np.ndarray) -> np.ndarray:
     Returns:
         bool, (M, T).
     """
-    return np.any(keypoint, axis=(2, 3))
+    M, T = keypoint.shape[:2]
+    # Nearly always one look at one coordinate per frame tells: it is not zero.
+    real = keypoint[:, :, 0, 0] != 0
+    if not real.all():
+        doubtful = ~real
+        real[doubtful] = keypoint.reshape(M, T, -1)[doubtful].any(axis=-1)
+    return real
+
+
+def translate(keypoint: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Add one offset to every joint of every frame.
+
+    Args:
+        keypoint: (M, T, V, C).
+        offset: (C,).
+
+    Returns:
+        A new array, (M, T, V, C).
+    """
+    M, T, V, C = keypoint.shape
+    # Over whole frames: numpy is slow where the innermost axis has three elements.
+    offsets = np.empty((V, C), keypoint.dtype)
+    offsets[:] = offset
+    return (keypoint.reshape(M, T, V * C) + offsets.reshape(V * C)).reshape(keypoint.shape)
 
 
 def rotation_matrix(angles: Sequence[float]) -> np.ndarray:
@@ -28,34 +53,53 @@ def rotation_matrix(angles: Sequence[float]) -> np.ndarray:
     Returns:
         float64, (3, 3).
     """
-    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
-    about_x = np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]])
-    about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
-    about_z = np.array([[cz, sz, 0], [-sz, cz, 0], [0, 0, 1]])
-    return about_z @ about_y @ about_x
+    (cx, cy, cz), (sx, sy, sz) = map(math.cos, angles), map(math.sin, angles)
+    return np.array(
+        [
+            [cy * cz, cx * sz + sx * sy * cz, sx * sz - cx * sy * cz],
+            [-cy * sz, cx * cz - sx * sy * sz, sx * cz + cx * sy * sz],
+            [sy, -sx * cy, cx * cy],
+        ]
+    )
 
 
-def resize_time(keypoint: np.ndarray, num_frames: int) -> np.ndarray:
-    """Resample a sequence linearly, frame centres aligned (no aligned corners).
+def resize_time(
+    keypoint: np.ndarray, num_frames: int, start: int = 0, stop: int | None = None
+) -> np.ndarray:
+    """Resample a part of a sequence linearly, frame centres aligned (no aligned corners).
 
     Equals ``torch.nn.functional.interpolate(mode='bilinear', align_corners=False)``
     along time. A single frame is repeated.
 
     Args:
-        keypoint: (M, T, V, C) with T > 0, float32.
+        keypoint: (M, T, V, C), float32.
         num_frames: Length wanted.
+        start: First frame of the part.
+        stop: End of the part, more than ``start``; None takes all that follow.
 
     Returns:
         float32, (M, num_frames, V, C).
     """
-    length = keypoint.shape[1]
+    stop = keypoint.shape[1] if stop is None else stop
+    before, after, weight_before, weight_after = _linear_weights(stop - start, num_frames)
+    resized = keypoint.take(before + start, axis=1)
+    resized *= weight_before
+    following = keypoint.take(after + start, axis=1)
+    following *= weight_after
+    resized += following
+    return resized
+
+
+@lru_cache(maxsize=1024)
+def _linear_weights(length: int, num_frames: int) -> tuple[np.ndarray, ...]:
+    """Return the two frames next to each place, int64 (T,), and their weights (T, 1, 1)."""
     scale = np.float32(length / num_frames)
     centers = np.arange(num_frames, dtype=np.float32) + np.float32(0.5)
     position = np.maximum(centers * scale - np.float32(0.5), np.float32(0))
     before = position.astype(np.int64)
     after = np.minimum(before + 1, length - 1)
-    weight = (position - before.astype(np.float32))[:, None, None]  # (T, 1, 1)
-    return keypoint[:, before] * (1 - weight) + keypoint[:, after] * weight
+    weight = (position - before.astype(np.float32))[:, None, None]
+    return before, after, 1 - weight, weight
 
 
 def require_xyz(keypoint: np.ndarray, transform: str) -> None:

@@ -57,7 +57,7 @@ def _bones(keypoint: np.ndarray, layout: str) -> np.ndarray:
         raise ValueError(
             f'layout {layout!r} has {len(parents)} joints, the skeleton {keypoint.shape[2]}'
         )
-    return keypoint - keypoint[:, :, parents]
+    return keypoint - keypoint.take(parents, axis=2)
 
 
 def _motion(keypoint: np.ndarray) -> np.ndarray:

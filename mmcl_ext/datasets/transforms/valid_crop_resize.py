@@ -52,12 +52,12 @@ class ValidCropResize(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Crop and resample the coordinates."""
         keypoint = results['keypoint']
-        num_valid = int(real_frames(keypoint).any(axis=0).sum())
+        num_valid = int(np.count_nonzero(real_frames(keypoint).any(axis=0)))
         start, stop = self._crop(num_valid)
-        results['keypoint'] = self._resize(keypoint[:, start:stop])
+        results['keypoint'] = self._resize(keypoint, start, stop)
         if 'keypoint_score' in results:
-            score = results['keypoint_score'][:, start:stop, :, None]
-            results['keypoint_score'] = self._resize(score)[..., 0]
+            score = results['keypoint_score'][..., None]
+            results['keypoint_score'] = self._resize(score, start, stop)[..., 0]
         results['total_frames'] = self.window
         return results
 
@@ -72,11 +72,11 @@ class ValidCropResize(BaseTransform):
         start = np.random.randint(0, num_valid - length + 1)
         return start, start + length
 
-    def _resize(self, values: np.ndarray) -> np.ndarray:
-        if values.shape[1] == 0:
+    def _resize(self, values: np.ndarray, start: int, stop: int) -> np.ndarray:
+        if start == stop:
             shape = (values.shape[0], self.window, *values.shape[2:])
             return np.zeros(shape, values.dtype)
-        return resize_time(values, self.window)
+        return resize_time(values, self.window, start, stop)
 
     def __repr__(self) -> str:
         return (
