@@ -65,11 +65,17 @@ def _iterate_dicts(node: Any) -> Iterator[dict]:
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, filename: str | Path) -> None:
-    """Choose the work folder: the argument, else the file's, else its name's."""
+    """Choose the work folder: the argument, else the file's, else from the file's name.
+
+    ``configs/mmcl/ctrgcn_demo.py`` gives ``work_dirs/mmcl/ctrgcn_demo``, apart from its
+    skeleton-only twin of the same name. A file outside ``configs`` gives its stem alone.
+    """
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = os.path.join('work_dirs', Path(filename).stem)
+        parts = Path(filename).resolve().with_suffix('').parts
+        below = parts[parts.index('configs') + 1 :] if 'configs' in parts else parts[-1:]
+        cfg.work_dir = os.path.join('work_dirs', *below)
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:

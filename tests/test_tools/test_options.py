@@ -54,8 +54,17 @@ def test_work_dir_is_argument_then_file_then_name():
     apis.set_work_dir(cfg, None, 'configs/name.py')
     assert cfg.work_dir == 'file'
     cfg = Config(dict())
-    apis.set_work_dir(cfg, None, 'configs/name.py')
+    apis.set_work_dir(cfg, None, 'elsewhere/name.py')
     assert cfg.work_dir == os.path.join('work_dirs', 'name')
+
+
+def test_twins_of_one_name_have_work_dirs_of_their_own():
+    folders = []
+    for folder in ('skeleton', 'mmcl'):
+        cfg = Config(dict())
+        apis.set_work_dir(cfg, None, f'configs/{folder}/name.py')
+        folders.append(cfg.work_dir)
+    assert folders == [os.path.join('work_dirs', f, 'name') for f in ('skeleton', 'mmcl')]
 
 
 def test_randomness_changes_only_what_is_named():
