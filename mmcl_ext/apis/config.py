@@ -74,7 +74,8 @@ def set_work_dir(cfg: Config, work_dir: str | None, filename: str | Path) -> Non
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
         parts = Path(filename).resolve().with_suffix('').parts
-        below = parts[parts.index('configs') + 1 :] if 'configs' in parts else parts[-1:]
+        last = max((i for i, part in enumerate(parts) if part == 'configs'), default=-2)
+        below = parts[last + 1 :]  # the stem alone without such a folder
         cfg.work_dir = os.path.join('work_dirs', *below)
 
 
