@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
         '--quick', action='store_true', help='tiny data, two epochs: does it run at all?'
     )
     parser.add_argument(
-        '--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='processes that draw'
+        '--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='processes at a time'
     )
     return parser.parse_args()
 

@@ -1,3 +1,4 @@
+# Co-learning on the synthetic demo data; on two processes: tools/dist_train.sh <this file> 2
 _base_ = [
     '../skeleton/ctrgcn_demo.py',
     '../_base_/mmcl/demo.py',

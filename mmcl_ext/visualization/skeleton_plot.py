@@ -104,15 +104,13 @@ def draw_sequence(
         raise ValueError(f'cannot draw {num_frames} frames of keypoints {keypoint.shape}')
     layout = resolve_layout(layout)
     frames = (2 * np.arange(num_frames) + 1) * keypoint.shape[1] // (2 * num_frames)
-    middle = keypoint[0, frames, layout.center, 0]
-    reach = np.nanmax(np.abs(keypoint[:, frames, :, 0] - middle[:, None]))
-    spacing = 2.1 * float(reach) if spacing is None else spacing
-    for place, frame in enumerate(frames):
-        offset = np.zeros(keypoint.shape[-1])
-        offset[0] = place * spacing - middle[place]
-        for person in keypoint[:, frame]:
-            shown = np.where(person.any(axis=-1, keepdims=True), person + offset, np.nan)
-            draw_skeleton(axes, shown, layout, **style)
+    shown = keypoint[:, frames].astype(np.float64)  # (M, F, V, C)
+    shown[~shown.any(axis=-1)] = np.nan
+    shown[..., 0] -= shown[0, :, layout.center, 0][:, None]  # (M, F, V) - (F, 1)
+    spacing = 2.1 * float(np.nanmax(np.abs(shown[..., 0]))) if spacing is None else spacing
+    shown[..., 0] += spacing * np.arange(num_frames)[:, None]
+    for joints in shown.reshape(-1, *shown.shape[2:]):
+        draw_skeleton(axes, joints, layout, **style)
     axes.set_aspect('equal')
     axes.axis('off')
     return frames

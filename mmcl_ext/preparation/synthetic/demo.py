@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmcl_ext.preparation.composite import make_composite
 from mmcl_ext.preparation.synthetic.contestant import Contestant
@@ -35,7 +38,7 @@ class Demo:
         data: What data to make.
         seed: Random seed of the trainings, the same for all.
         options: Settings to override in all configurations, as dotted keys.
-        jobs: Number of processes that draw the data.
+        jobs: Number of processes that draw the data, and of trainings at a time.
     """
 
     configs: Mapping[str, str | os.PathLike]
@@ -54,12 +57,25 @@ class Demo:
         """
         print(_NOTICE, flush=True)
         write_synthetic_data(self.root, self.data, jobs=self.jobs)
-        outcomes = {title: self._contest(title) for title in self.configs}
+        outcomes = self._contests()
         print(f'\n{describe(outcomes, self.data)}')
         picture = self.work_dir / 'demo.png'
         save_figure(self._draw(outcomes), picture)
         print(f'\nPicture: {picture}')
         return outcomes
+
+    def _contests(self) -> dict[str, Outcome]:
+        """Run the contestants, side by side where there is more than one job."""
+        titles = list(self.configs)
+        processes = min(self.jobs, len(titles))
+        if processes == 1:
+            return {title: self._contest(title) for title in titles}
+        # One training has too little to do for many threads; fresh processes share no state.
+        threads = max((os.cpu_count() or 1) // processes, 1)
+        with ProcessPoolExecutor(
+            processes, get_context('spawn'), initializer=_start_worker, initargs=(threads,)
+        ) as pool:
+            return dict(zip(titles, pool.map(self._contest, titles), strict=True))
 
     def _contest(self, title: str) -> Outcome:
         config = Path(self.configs[title])
@@ -99,6 +115,12 @@ def describe(outcomes: Mapping[str, Outcome], data: SyntheticData) -> str:
     lines = [_line(row, widths) for row in rows]
     lines.insert(1, '-' * len(lines[0]))
     return '\n'.join([*lines, '', *_footnotes(outcomes, data)])
+
+
+def _start_worker(threads: int) -> None:
+    """Prepare a process that trains: its data loader forks, as MMEngine would have it."""
+    set_start_method('fork', force=True)
+    torch.set_num_threads(threads)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

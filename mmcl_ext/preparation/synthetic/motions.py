@@ -18,18 +18,19 @@ _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 def hand_to_mouth(take: Take, drink: bool) -> tuple[PoseTrack, np.ndarray]:
     """Bring a hand to the mouth, to drink from a cup or to wipe the mouth."""
-    near, far = (-0.085, -0.25) if drink else (-0.06, -0.22)
+    near, far = (-0.095, -0.26) if drink else (-0.055, -0.22)
     up = take.pulse(0.05, 0.25, 0.8, 0.97)
-    sips = up * np.clip(0.6 + 0.8 * take.wave(0.55), 0.0, 1.0)
+    hertz = 0.45 if drink else 0.6
+    sips = up * np.clip(0.6 + 0.8 * take.wave(hertz), 0.0, 1.0)
     mouth, chest = (
         take.place('mouth', 0.02, -0.03, near),
         take.place('chest', 0.08, 0.08, far + 0.2),
     )
     goal = _between(chest, mouth, sips)
     if not drink:
-        goal = goal + _column(0.02 * take.amplitude * take.wave(1.6) * sips)
+        goal = goal + _column(0.03 * take.amplitude * take.wave(1.6) * sips)
     track = _reach(_stand(take), RIGHT, goal, up, point=(-0.7, 0.6, -0.35))
-    tilt = -0.16 if drink else 0.03
+    tilt = -0.28 if drink else 0.05
     return track.change(head_pitch=track.head_pitch + tilt * sips), _always(take)
 
 
@@ -37,19 +38,19 @@ def hand_to_ear(take: Take, phone: bool) -> tuple[PoseTrack, np.ndarray]:
     """Hold a hand at the ear, to call by phone or to scratch the head."""
     up = take.pulse(0.05, 0.25, 0.82, 0.98)
     spot = take.place('ear', 0.045, -0.01, -0.02) if phone else take.place('ear', 0.04, 0.02, 0.0)
-    stir = (0.006 if phone else 0.017) * take.amplitude
+    stir = (0.006 if phone else 0.028) * take.amplitude
     scratch = np.stack([0.3 * take.wave(2.2), take.wave(2.4), 0.5 * take.wave(1.9)], axis=1)
     goal = spot + stir * scratch
     track = _reach(_stand(take), RIGHT, goal, up, point=(-0.25, 0.9, -0.1))
-    return track.change(roll=track.roll + 0.05 * up), _always(take)
+    return track.change(roll=track.roll + (0.08 if phone else 0.02) * up), _always(take)
 
 
 def hands_before_chest(take: Take, read: bool) -> tuple[PoseTrack, np.ndarray]:
     """Hold both hands before the chest, to read a book or to rub the hands."""
     up = take.pulse(0.02, 0.2, 0.85, 0.99)
-    apart, bow = (0.10, 0.32) if read else (0.075, 0.22)
+    apart, bow = (0.11, 0.36) if read else (0.065, 0.18)
     spot = take.place('chest', 0.0, 0.02, 0.02)
-    stir = (0.008 if read else 0.02) * take.amplitude * take.wave(1.3)
+    stir = (0.008 if read else 0.03) * take.amplitude * take.wave(1.3)
     leaf = 0.05 * take.pulse(0.45, 0.5, 0.52, 0.6) if read else 0.0 * up
     track = _stand(take)
     for side, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
@@ -63,7 +64,7 @@ def overhand(take: Take, throw: bool) -> tuple[PoseTrack, np.ndarray]:
     """Swing an arm over the shoulder, to throw a ball or to shoo somebody away."""
     ready = take.pulse(0.02, 0.15, 0.8, 0.97)
     back, forth = take.ramp(0.2, 0.42), take.ramp(0.45, 0.57)
-    size = take.amplitude * (1.0 if throw else 0.9)
+    size = take.amplitude * (1.05 if throw else 0.85)
     front = take.place('chest', 0.14, 0.10, 0.05)
     behind = take.place('ear', 0.16, 0.04, 0.14 * size)
     ahead = take.place('chest', 0.05, 0.20, -0.28 * size)
@@ -78,7 +79,7 @@ def overhand(take: Take, throw: bool) -> tuple[PoseTrack, np.ndarray]:
 def stoop_and_rise(take: Take, lift: bool) -> tuple[PoseTrack, np.ndarray]:
     """Bend down with both hands and rise again, to lift a box or to stretch the back."""
     down = take.pulse(0.03, 0.38, 0.45, 0.8)
-    apart = 0.17 if lift else 0.14
+    apart = 0.18 if lift else 0.12
     held = take.phase > take.phase[int(down.argmax())]
     low = np.array([0.0, -0.62 * take.body.height * 0.5 - 0.28, -0.22])
     high = take.place('chest', 0.0, -0.08, -0.06)
@@ -88,7 +89,7 @@ def stoop_and_rise(take: Take, lift: bool) -> tuple[PoseTrack, np.ndarray]:
         goal = _between(high, low + take.rng.normal(0.0, 0.02, 3), down)
         goal = goal + sign * np.array([apart, 0.0, 0.0])
         track = _reach(track, side, goal, raised, point=(-0.1, -0.3, -0.9))
-    depth = take.amplitude * (1.05 if lift else 1.0)
+    depth = take.amplitude * (1.08 if lift else 0.95)
     sink = down[:, None] * np.array([0.0, -0.17 * depth, 0.10]) * take.body.height / 1.7
     return track.change(lean=track.lean + 0.85 * depth * down, root=track.root + sink), held
 

@@ -38,8 +38,8 @@ def add_sensor_noise(
         raise ValueError(f'scale is {scale}, expected 0 or more')
     weight = np.array([_unsteadiness(name) for name in JOINT])[:, None]
     distance = joints[..., 2:].clip(1.0) / 3.0
-    noise = rng.normal(0.0, 0.008, joints.shape) * weight * distance
-    noise += 0.012 * weight * _correlated(rng, joints.shape, 0.9)
+    noise = rng.normal(0.0, 0.007, joints.shape) * weight * distance
+    noise += 0.009 * weight * _correlated(rng, joints.shape, 0.9)
     for _ in range(int(rng.poisson(1.2))):
         noise += _lost_limb(rng, joints.shape)
     return joints + scale * noise
