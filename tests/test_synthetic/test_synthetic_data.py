@@ -93,7 +93,9 @@ def test_numbers_of_frames_vary():
 
 def test_classes_of_a_pair_are_close_but_not_equal():
     """Their mean postures are nearer to each other than to those of any other class."""
-    right_handed = [s for s in range(5) if not DATA.scene(f'S{s + 1:03d}A01R01').subject.left_handed]
+    right_handed = [
+        s for s in range(5) if not DATA.scene(f'S{s + 1:03d}A01R01').subject.left_handed
+    ]
     people = [s + 1 for s in right_handed]
     assert people
     means = np.array(
@@ -131,7 +133,9 @@ def test_objects_stay_in_the_hand_while_held(kind):
         gap = np.linalg.norm(hands - scene.place[:, None], axis=-1).min(axis=1)
         assert (gap[scene.held] < 0.16).all()
         np.testing.assert_allclose(
-            scene.axes @ scene.axes.transpose(0, 2, 1), np.eye(3)[None].repeat(len(gap), 0), atol=1e-6
+            scene.axes @ scene.axes.transpose(0, 2, 1),
+            np.eye(3)[None].repeat(len(gap), 0),
+            atol=1e-6,
         )
 
 
