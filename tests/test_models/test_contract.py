@@ -112,6 +112,15 @@ def test_a_sample_does_not_depend_on_its_batch(name: str, variant: dict) -> None
 
 
 @pytest.mark.parametrize(('name', 'variant'), [(n, v) for n in names() for v in VARIANTS[n]])
+def test_mixed_precision(name: str, variant: dict) -> None:
+    backbone = build(name, variant, coco(name))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        output = backbone(skeletons(backbone))
+    output.float().square().mean().backward()
+    assert all(p.grad.isfinite().all() for p in backbone.parameters())
+
+
+@pytest.mark.parametrize(('name', 'variant'), [(n, v) for n in names() for v in VARIANTS[n]])
 def test_wrong_input_names_both_sides(name: str, variant: dict) -> None:
     backbone = build(name, variant, coco(name))
     right = (1, 2, 8, 17, 3)
