@@ -72,6 +72,17 @@ def our_pipeline(window: int) -> list[dict]:
     ]
 
 
+def our_pyskl_pipeline(normalize: bool) -> list[dict]:
+    """Return our transforms that give what MMAction2's chain gives."""
+    return [
+        *([dict(type='AlignSkeleton')] if normalize else []),
+        dict(type='SkeletonStream', stream='bone'),
+        dict(type='UniformSample', clip_len=100),
+        dict(type='FormatSkeleton', num_person=2),
+        PACK,
+    ]
+
+
 def mmaction_pipeline(normalize: bool) -> list[dict]:
     return [
         *([dict(type='PreNormalize3D')] if normalize else []),
@@ -95,6 +106,8 @@ def datasets(pickled: str, store: str) -> dict[str, BaseDataset]:
         'MMAction2 without PreNormalize3D': theirs(False),
         'mmcl_ext, 64 frames': ours(our_pipeline(64)),
         'mmcl_ext, 100 frames': ours(our_pipeline(100)),
+        'mmcl_ext, the same as MMAction2': ours(our_pyskl_pipeline(True)),
+        'mmcl_ext, without PreNormalize3D': ours(our_pyskl_pipeline(False)),
         "mmcl_ext's data set, MMAction2's chain": ours(mmaction_pipeline(True)),
         "mmcl_ext's data set, no transforms": ours([]),
     }

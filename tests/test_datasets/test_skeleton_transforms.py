@@ -70,7 +70,7 @@ def test_empty_and_single_frame_sequences(name: str, keypoint: np.ndarray) -> No
 def test_two_dimensional_skeletons(name: str) -> None:
     transform = TRANSFORMS.build(dict(type=name))
     results = _results(_random(V=17, C=2), layout='coco')
-    if name in ('RandomRotation', 'RandomView'):
+    if name in ('AlignSkeleton', 'RandomRotation', 'RandomView'):
         with pytest.raises(ValueError, match=f'{name} needs C = 3 coordinates, got C = 2'):
             transform(results)
     else:
@@ -103,6 +103,10 @@ def test_results_follow_the_global_generators(name: str) -> None:
         (dict(type='RandomMirror', prob=2), 'prob'),
         (dict(type='RandomScale', scale=1), 'scale'),
         (dict(type='RandomJointDrop', prob=1), 'prob'),
+        (dict(type='RandomPartDrop', prob=1), 'prob'),
+        (dict(type='RandomPartDrop', parts=()), 'parts'),
+        (dict(type='UniformSample', clip_len=0), 'clip_len 0'),
+        (dict(type='UniformSample', p_interval=(0.5, 2)), r'\(0.5, 2\)'),
     ],
 )
 def test_wrong_arguments_are_named(config: dict, message: str) -> None:

@@ -7,21 +7,22 @@ from functools import lru_cache
 import numpy as np
 
 
-def real_frames(keypoint: np.ndarray) -> np.ndarray:
+def real_frames(keypoint: np.ndarray, almost_zero: float = 0.0) -> np.ndarray:
     """Tell which frames of which person hold a body: those that are not all zero.
 
     Args:
         keypoint: (M, T, V, C).
+        almost_zero: Largest size of a coordinate that counts as zero.
 
     Returns:
         bool, (M, T).
     """
-    M, T = keypoint.shape[:2]
     # Nearly always one look at one coordinate per frame tells: it is not zero.
-    real = keypoint[:, :, 0, 0] != 0
+    real = np.abs(keypoint[:, :, 0, 0]) > almost_zero
     if not real.all():
         doubtful = ~real
-        real[doubtful] = keypoint.reshape(M, T, -1)[doubtful].any(axis=-1)
+        size = np.abs(keypoint[doubtful])  # (frames, V, C)
+        real[doubtful] = ~(size <= almost_zero).all(axis=(1, 2))
     return real
 
 
