@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from mmcl_ext.graphs import get_layout
 from mmcl_ext.models import checkpoint_keys
 from mmcl_ext.registry import GRAPHS
 
@@ -112,6 +113,26 @@ def _convert_infogcn(state: dict[str, Tensor], options: Options) -> Conversion:
     model_cfg = _recognizer(backbone, _entry(state, 'decoder.weight'), 'InfoGCNHead')
     note = 'The prior of its codes is in no checkpoint; training on draws another one.'
     return Conversion(model_cfg, checkpoint_keys.from_infogcn(state), (note,))
+
+
+def _convert_hdgcn(state: dict[str, Tensor], options: Options) -> Conversion:
+    adjacency = _entry(state, 'l1.gcn1.PA')
+    joints = adjacency.shape[-1]
+    layout = _layout(joints)
+    if options.center is None:
+        known = ', '.join(map(str, get_layout(layout).hd_groups)) or 'any joint'
+        raise ValueError(
+            f'the centre of mass of its graph is in no checkpoint: give --center ({known})'
+        )
+    graph = dict(type='HDGraph', layout=layout, center=options.center, flatten=None)
+    backbone = dict(type='HDGCN', graph_cfg=graph)
+    channels = _entry(state, 'l1.gcn1.conv_down.0.0.weight').shape[1]
+    backbone |= _input_shape(state, joints, channels)
+    width = len(_entry(state, 'l1.gcn1.bn.weight'))
+    backbone |= _stages(state, 'l{}.gcn1.bn.weight', width)
+    model_cfg = _recognizer(backbone, _entry(state, 'fc.weight'))
+    note = 'A wrong --center goes unnoticed where both graphs have as many levels.'
+    return Conversion(model_cfg, checkpoint_keys.from_hdgcn(state), (note,))
 
 
 def _spatial_graph(joints: int) -> Config:
@@ -343,6 +364,7 @@ def _match_graph(adjacency: Tensor) -> Config:
 SOURCES: tuple[Source, ...] = (
     Source('CTR-GCN', 'l1.gcn1.convs.0.conv4.weight', _convert_ctrgcn),
     Source('InfoGCN', 'l1.agcn.shared_topology', _convert_infogcn),
+    Source('HD-GCN', 'l1.gcn1.conv_down.0.0.weight', _convert_hdgcn),
     Source('CTRS-GCN', 'l1.gcn1.conv_d.0.weight', _convert_ctrsgcn),
     Source(
         'CTR-GCN of MMAction2 or PYSKL',

@@ -237,6 +237,7 @@ def _level_attention(channels: int, size: Size, levels: int) -> Iterator[Layer]:
 
 def _edge_conv(width: int, nodes: Size, neighbours: int) -> Iterator[Layer]:
     """Find neighbours by inner products, convolve pairs without bias, take the maximum."""
+    neighbours = min(neighbours, nodes.joints)
     yield matmul(width * nodes.joints * nodes.positions)
     yield conv(2 * width, width, nodes.positions * neighbours, bias=False)
     yield norm(width, nodes.positions * neighbours)

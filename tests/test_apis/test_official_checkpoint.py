@@ -1,4 +1,5 @@
 import pickle
+import re
 import runpy
 import sys
 
@@ -56,8 +57,6 @@ def tool(repo, monkeypatch, capsys):
 
 @pytest.mark.parametrize(('name', 'kind', 'options', 'tolerance'), PARITY)
 def test_official_outputs_are_reproduced(shared, tool, tmp_path, name, kind, options, tolerance):
-    if MODELS.get(kind) is None:
-        pytest.skip(f'{kind} is not registered')
     tensors, state = load_parity(shared, name)
     torch.save(state, tmp_path / 'theirs.pt')
     flags = [text for key, value in options.items() for text in (f'--{key}', value)]
@@ -383,7 +382,9 @@ def test_refinement_alone_is_kept(mmcl_state):
 # What does not fit
 
 
-@pytest.mark.parametrize(('name', 'option'), [('infogcn_ntu60_k1', '--k')])
+@pytest.mark.parametrize(
+    ('name', 'option'), [('infogcn_ntu60_k1', '--k'), ('hdgcn_com1_ntu60', '--center')]
+)
 def test_what_no_checkpoint_stores_is_asked_for(shared, name, option):
     with pytest.raises(ValueError, match=f'in no checkpoint: give {option}'):
         official.import_state(load_parity(shared, name)[1])
@@ -453,3 +454,34 @@ def test_files_without_a_state_are_refused(tmp_path, content):
 def test_a_missing_file_is_named(tool, tmp_path):
     with pytest.raises(SystemExit, match='there is no checkpoint'):
         tool('import_official', tmp_path / 'none.pt', tmp_path / 'b.pth')
+
+
+@pytest.fixture
+def downloads(shared, repo, tmp_path, monkeypatch, mmcl_state):
+    """A folder with the files that the documentation names."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ('configs', 'tools'):
+        (tmp_path / folder).symlink_to(repo / folder)
+    (tmp_path / 'downloads').mkdir()
+    states = {
+        'ctrgcn': load_parity(shared, 'ctrgcn_ntu60')[1],
+        'infogcn': load_parity(shared, 'infogcn_ntu60_k1')[1],
+        'hdgcn_com_1': load_parity(shared, 'hdgcn_com1_ntu60')[1],
+        'mmcl': mmcl_state,
+    }
+    for name, state in states.items():
+        torch.save(state, f'downloads/{name}.pt')
+
+
+def test_the_documentation_runs_as_written(downloads, repo, monkeypatch, capsys):
+    text = (repo / 'docs' / 'checkpoints.md').read_text()
+    commands = re.findall(r'^python (tools/checkpoint/\S+) (.*)$', text, re.MULTILINE)
+    assert len(commands) == 6
+    for script, arguments in commands:
+        monkeypatch.setattr(sys, 'argv', [script, *arguments.split()])
+        runpy.run_path(script, run_name='__main__')
+        assert f'written to {arguments.split()[1]}' in capsys.readouterr().out
+    names: dict = {}
+    for snippet in re.findall(r'^```python\n(.*?)^```', text, re.DOTALL | re.MULTILINE):
+        exec(compile(snippet, 'docs/checkpoints.md', 'exec'), names)
+    assert names['logits'].shape == (1, 60)

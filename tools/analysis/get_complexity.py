@@ -44,9 +44,10 @@ def measure_config(
 
 def print_table(num_classes: int, shape: list[int]) -> None:
     head = {'model.cls_head.num_classes': num_classes}
+    in_paper = MMCL_IN_PAPER if complexity.is_paper_setting(num_classes, shape) else None
     rows = [
         *complexity.compare(complexity.PAPER_BACKBONES, num_classes, shape),
-        ('MMCL, deployed', measure_config(MMCL_CONFIG, head, shape), MMCL_IN_PAPER),
+        ('MMCL, deployed', measure_config(MMCL_CONFIG, head, shape), in_paper),
         *complexity.compare(complexity.MORE_BACKBONES, num_classes, shape),
     ]
     print(f'{num_classes} classes, random weights, evaluation mode')
