@@ -2,12 +2,14 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmcl_ext.preparation.synthetic.contestant import relocate
@@ -100,3 +102,30 @@ def test_relocation_changes_folders_only():
     relocate(cfg._cfg_dict, 'data/demo', '/else')
     assert cfg.a == '/else/x'
     assert cfg.b == [dict(c='/else/y', d='data/demonstration/z'), '/else/w']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('jobs', ['1', '2'])
+def test_interrupted_and_run_again(repo, tmp_path, jobs):
+    """Ctrl-C reaches all processes; what is on disk is whole, and the next run goes on from it."""
+    command = [sys.executable, str(repo / 'tools/demo.py'), '--quick', '--jobs', jobs]
+    first = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {'OMP_NUM_THREADS': '1'},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in first.stderr:
+        if 'epoch  1/2' in line:
+            break
+    os.killpg(first.pid, signal.SIGINT)
+    first.stderr.read()
+    assert first.wait(timeout=120) == 130
+    assert not [p for p in tmp_path.rglob('.*') if p.is_file() and p.suffix in ('.tmp', '.part')]
+    for checkpoint in tmp_path.rglob('epoch_*.pth'):
+        torch.load(checkpoint, map_location='cpu', weights_only=False)
+    second = demo(repo, tmp_path, '--jobs', jobs)
+    assert second.returncode == 0, second.stderr[-4000:]
+    assert 'Picture: ' in second.stdout
