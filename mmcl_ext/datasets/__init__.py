@@ -3,12 +3,15 @@
 from mmcl_ext.datasets import transforms
 from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
 from mmcl_ext.datasets.repeat_dataset import RepeatDataset
+from mmcl_ext.datasets.samplers import ClassBalancedSampler, RepeatSampler
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 
 __all__ = [
     'AnnotationPickle',
+    'ClassBalancedSampler',
     'RepeatDataset',
+    'RepeatSampler',
     'SkeletonDataset',
     'SkeletonStore',
     'transforms',

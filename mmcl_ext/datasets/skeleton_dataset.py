@@ -197,10 +197,12 @@ class SkeletonDataset(BaseDataset):
         """Run the pipeline on one item with generators of its own.
 
         Args:
-            idx: The item.
+            idx: The item; a :class:`~mmcl_ext.datasets.samplers.visit.Visit` brings its
+                repetition along.
             repetition: Which of several visits within one epoch, see
                 :class:`mmcl_ext.datasets.repeat_dataset.RepeatDataset`.
         """
+        repetition = repetition or getattr(idx, 'repetition', 0)
         epoch, seed = self._clock.tolist()
         with seeded(seed, 0 if self.test_mode else epoch, idx % len(self), repetition):
             return super().prepare_data(idx)

@@ -205,11 +205,11 @@ def test_seeding_nests() -> None:
 def test_seeding_is_cheap() -> None:
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         for index in range(200):
             with seeded(1, 2, index):
                 pass
-        times.append((time.perf_counter() - start) / 200)
+        times.append((time.process_time() - start) / 200)
     assert min(times) < 100e-6
 
 
