@@ -196,7 +196,14 @@ def test_interrupting_says_where_to_resume(root):
     assert 'Traceback' not in stderr
 
 
-DROPOUT = {'model.cls_head.dropout': 0.5, 'randomness.diff_rank_seed': True}
+LAUNCHED = {  # other dropout masks in each process; a checkpoint after each of 2 x 2 steps
+    'model.cls_head.dropout': 0.5,
+    'randomness.diff_rank_seed': True,
+    'train_dataloader.batch_size': 2,
+    'train_cfg.max_epochs': 2,
+    'default_hooks.checkpoint.by_epoch': False,
+    'default_hooks.checkpoint.max_keep_ckpts': -1,
+}
 
 
 def launch(root, work_dir, *arguments, **options):
@@ -206,13 +213,13 @@ def launch(root, work_dir, *arguments, **options):
 
 @pytest.fixture(scope='module')
 def launched(root):
-    """A training of two processes, with other dropout masks in each."""
-    launch(root, 'two', **DROPOUT, **{'train_cfg.max_epochs': 2})
+    """A training of two processes."""
+    launch(root, 'two', **LAUNCHED)
     return root / 'two'
 
 
 def test_two_processes_train_and_test_without_cuda(root, launched):
-    checkpoint = launched / 'epoch_2.pth'
+    checkpoint = launched / 'iter_4.pth'
     run(root, 'dist_test.sh', SKELETON, checkpoint, 2, '--work-dir', 'two_test', '--dump', 't.pkl')
     call(root, 'test.py', SKELETON, checkpoint, '--work-dir', 'one_test', '--dump', 'o.pkl')
     assert metrics(root / 'two_test') == metrics(root / 'one_test') != {}
@@ -220,13 +227,11 @@ def test_two_processes_train_and_test_without_cuda(root, launched):
     assert [item['sample_name'] for item in two] == [item['sample_name'] for item in one]
 
 
-def test_two_processes_resume_with_the_generators_of_both(root, launched):
-    shutil.copytree(launched, root / 'again')
-    for name in ('epoch_2.pth', 'last_checkpoint'):
-        (root / 'again' / name).unlink()
-    launch(root, 'again', '--resume', **DROPOUT, **{'train_cfg.max_epochs': 2})
+def test_two_processes_resume_inside_an_epoch(root, launched):
+    launch(root, 'again', '--resume', launched / 'iter_1.pth', **LAUNCHED)
+    assert not (root / 'again/iter_1.pth').exists()
     first, second = (
-        torch.load(folder / 'epoch_2.pth', weights_only=False)
+        torch.load(folder / 'iter_4.pth', weights_only=False)
         for folder in (launched, root / 'again')
     )
     ranks = first['random_state']['ranks']

@@ -1,11 +1,13 @@
 """Make a resumed training equal to one that was never interrupted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mmcl_ext.engine.loops import ResumableTrainLoop
 from mmcl_ext.engine.random_state import RandomState, get_random_state, set_random_state
@@ -22,8 +24,9 @@ class RandomStateHook(Hook):
     an interrupted run does it at other times than an unbroken one. The state
     after the last step is therefore put back before the next one.
 
-    A checkpoint taken inside an epoch also records how many batches are done;
-    :class:`~mmcl_ext.engine.loops.ResumableTrainLoop` skips them.
+    A checkpoint taken inside an epoch also records how many batches are done, which
+    :class:`~mmcl_ext.engine.loops.ResumableTrainLoop` skips, and the buffers of every
+    rank: batch-norm statistics differ between ranks until the epoch ends.
     """
 
     priority = 'LOW'  # after the hooks that may draw, before CheckpointHook
@@ -75,8 +78,11 @@ class RandomStateHook(Hook):
     def _collect(self, runner: Runner, batches: int) -> None:
         if not self._restore:
             self._state = get_random_state()
+        own = dict(self._state)
+        if batches and get_world_size() > 1:
+            own['buffers'] = {name: b.detach().cpu() for name, b in _named_buffers(runner)}
         self._collected = dict(
-            ranks=all_gather_object(self._state),
+            ranks=all_gather_object(own),
             batches=batches,
             epoch_length=len(runner.train_dataloader),
         )
@@ -94,11 +100,20 @@ class RandomStateHook(Hook):
             self._warn(runner, f'an epoch had {loaded["epoch_length"]} steps, not {epoch_length}')
             return
         self._state = loaded['ranks'][get_rank()]
+        saved = self._state.pop('buffers', {})
+        for name, buffer in _named_buffers(runner) if saved else ():
+            buffer.copy_(saved[name])
         if isinstance(runner.train_loop, ResumableTrainLoop):
             runner.train_loop.start_batch = loaded['batches']
 
     def _warn(self, runner: Runner, reason: str) -> None:
         runner.logger.warning(f'The result will differ from that of an unbroken run: {reason}.')
+
+
+def _named_buffers(runner: Runner) -> Iterator[tuple[str, Tensor]]:
+    """Yield the model's buffers under their names without a data-parallel wrapper."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    yield from model.named_buffers()
 
 
 def _saves_after_iter(hook: Hook, runner: Runner) -> bool:
