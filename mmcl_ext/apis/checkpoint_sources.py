@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -30,17 +31,15 @@ class Options(NamedTuple):
     center: int | None = None
 
 
-class Conversion(NamedTuple):
-    """A state dictionary in our layout and the model that it belongs to.
+class Settings(NamedTuple):
+    """The model that a checkpoint belongs to.
 
     Attributes:
         model_cfg: Configuration of the recognizer.
-        state_dict: Its state.
-        notes: What a user has to know about the settings.
+        notes: What a user has to know about it.
     """
 
     model_cfg: Config
-    state_dict: dict[str, Tensor]
     notes: tuple[str, ...] = ()
 
 
@@ -50,12 +49,22 @@ class Source(NamedTuple):
     Attributes:
         name: Whose checkpoints they are.
         signature: Entry that no other family has.
-        convert: Conversion of a bare state dictionary.
+        backbone: Class name of our backbone.
+        configure: Finds the settings from a published state.
+        to_ours: Converts a published state.
+        to_theirs: Converts back.
+        clean: Leaves out of a published state what carries nothing.
+        traits: Attributes that our backbone must have, since no entry shows them.
     """
 
     name: str
     signature: str
-    convert: Callable[[dict[str, Tensor], Options], Conversion]
+    backbone: str
+    configure: Callable[[State, Options], Settings]
+    to_ours: Callable[[State], dict[str, Tensor]] = dict
+    to_theirs: Callable[[State], dict[str, Tensor]] = dict
+    clean: Callable[[State], dict[str, Tensor]] = dict
+    traits: Mapping[str, Any] = MappingProxyType({})
 
 
 def detect(state: State) -> Source:
@@ -76,27 +85,25 @@ def detect(state: State) -> Source:
 # The authors' networks: modules l1, l2, ..., one adjacency per block, classifier fc.
 
 
-def _convert_ctrgcn(state: dict[str, Tensor], options: Options) -> Conversion:
+def _configure_ctrgcn(state: State, options: Options) -> Settings:
     adjacency = _entry(state, 'l1.gcn1.PA')
     width, channels = _entry(state, 'l1.gcn1.convs.0.conv3.weight').shape[:2]
     backbone = dict(type='CTRGCN', graph_cfg=_spatial_graph(adjacency.shape[-1]))
     backbone |= _input_shape(state, adjacency.shape[-1], channels)
     backbone |= _stages(state, 'l{}.gcn1.bn.weight', width)
-    converted = checkpoint_keys.from_ctrgcn(state)
-    return Conversion(_recognizer(backbone, _entry(state, 'fc.weight')), converted)
+    return Settings(_recognizer(backbone, _entry(state, 'fc.weight')))
 
 
-def _convert_ctrsgcn(state: dict[str, Tensor], options: Options) -> Conversion:
+def _configure_ctrsgcn(state: State, options: Options) -> Settings:
     adjacency = _entry(state, 'l1.gcn1.PA')
     width, channels = _entry(state, 'l1.gcn1.conv_d.0.weight').shape[:2]
     backbone = dict(type='CTRSGCN', graph_cfg=_spatial_graph(adjacency.shape[-1]))
     backbone |= _input_shape(state, adjacency.shape[-1], channels)
     backbone |= _stages(state, 'l{}.gcn1.bn.weight', width)
-    converted = checkpoint_keys.from_ctrsgcn(state)
-    return Conversion(_recognizer(backbone, _entry(state, 'fc.weight')), converted)
+    return Settings(_recognizer(backbone, _entry(state, 'fc.weight')))
 
 
-def _convert_infogcn(state: dict[str, Tensor], options: Options) -> Conversion:
+def _configure_infogcn(state: State, options: Options) -> Settings:
     if options.k is None:
         raise ValueError(
             'the order k of its relative representation is in no checkpoint: give --k '
@@ -112,10 +119,10 @@ def _convert_infogcn(state: dict[str, Tensor], options: Options) -> Conversion:
     backbone |= _stages(state, 'l{}.agcn.bn.weight', first, down=(4, 7))
     model_cfg = _recognizer(backbone, _entry(state, 'decoder.weight'), 'InfoGCNHead')
     note = 'The prior of its codes is in no checkpoint; training on draws another one.'
-    return Conversion(model_cfg, checkpoint_keys.from_infogcn(state), (note,))
+    return Settings(model_cfg, (note,))
 
 
-def _convert_hdgcn(state: dict[str, Tensor], options: Options) -> Conversion:
+def _configure_hdgcn(state: State, options: Options) -> Settings:
     adjacency = _entry(state, 'l1.gcn1.PA')
     joints = adjacency.shape[-1]
     layout = _layout(joints)
@@ -132,7 +139,7 @@ def _convert_hdgcn(state: dict[str, Tensor], options: Options) -> Conversion:
     backbone |= _stages(state, 'l{}.gcn1.bn.weight', width)
     model_cfg = _recognizer(backbone, _entry(state, 'fc.weight'))
     note = 'A wrong --center goes unnoticed where both graphs have as many levels.'
-    return Conversion(model_cfg, checkpoint_keys.from_hdgcn(state), (note,))
+    return Settings(model_cfg, (note,))
 
 
 def _spatial_graph(joints: int) -> Config:
@@ -220,37 +227,54 @@ def _recognizer(backbone: Config, classifier: Tensor, head: str = 'GCNHead') -> 
 # MMAction2 and PYSKL: a recognizer's backbone and cls_head.
 
 
-def _convert_mmaction_ctrgcn(state: dict[str, Tensor], options: Options) -> Conversion:
-    published = _to_authors_ctrgcn(_rename_head(state))
-    model_cfg, converted, _ = _convert_ctrgcn(published, options)
+def _configure_mmaction_ctrgcn(state: State, options: Options) -> Settings:
+    published = _to_authors_ctrgcn(state)
+    model_cfg = _configure_ctrgcn(published, options).model_cfg
     backbone = model_cfg['backbone']
     backbone['graph_cfg']['layout'] = _layout(published['l1.gcn1.PA'].shape[-1])
     backbone['relu_after_concat'] = True
-    note = "This CTR-GCN is not the authors': it needs relu_after_concat=True."
-    return Conversion(model_cfg, converted, (note,))
+    return Settings(model_cfg, ("This CTR-GCN is not the authors': relu_after_concat=True.",))
 
 
 def _to_authors_ctrgcn(state: State) -> dict[str, Tensor]:
-    """Rename the entries, and undo that the network aggregates along the other side.
-
-    With the adjacency transposed, the two relation branches exchanged and the last
-    convolution's weight negated, the transposed topology comes out. The ReLU after the
-    temporal branches remains.
-    """
+    """Rename the entries, and undo that the network aggregates along the other side."""
     published = {}
     for key, value in state.items():
-        if key == 'backbone.A':  # the graph, which no computation reads
-            continue
         key = re.sub(r'^backbone\.net\.(\d+)\.', lambda match: f'l{int(match[1]) + 1}.', key)
         key = key.removeprefix('backbone.').removeprefix('cls_head.')
-        key = re.sub(r'\.conv([12])\.', lambda match: f'.conv{3 - int(match[1])}.', key)
-        if key.endswith('.gcn1.A'):
-            key, value = f'{key[:-1]}PA', value.transpose(-1, -2)
-        published[key] = -value if key.endswith('.conv4.weight') else value
+        key = re.sub(r'\.gcn1\.A$', '.gcn1.PA', key)
+        published[_other_side(key)] = _mirror(key, value)
     return published
 
 
-def _rename_head(state: State) -> dict[str, Tensor]:
+def _from_authors_ctrgcn(state: State) -> dict[str, Tensor]:
+    """Invert :func:`_to_authors_ctrgcn`."""
+    converted = {}
+    for key, value in state.items():
+        name = re.sub(r'^l(\d+)\.', lambda match: f'net.{int(match[1]) - 1}.', _other_side(key))
+        name = re.sub(r'\.gcn1\.PA$', '.gcn1.A', name)
+        part = 'cls_head' if name.startswith('fc.') else 'backbone'
+        converted[f'{part}.{name}'] = _mirror(key, value)
+    return converted
+
+
+def _other_side(key: str) -> str:
+    """Exchange the names of the two relation branches."""
+    return re.sub(r'\.conv([12])\.', lambda match: f'.conv{3 - int(match[1])}.', key)
+
+
+def _mirror(key: str, value: Tensor) -> Tensor:
+    """Make a refined topology that comes out transposed, given exchanged branches.
+
+    tanh is odd: with exchanged branches the distances come out transposed and negated,
+    which the negated weight of the last convolution turns round again. Its own inverse.
+    """
+    if key.endswith('.gcn1.PA'):
+        return value.transpose(-1, -2)
+    return -value if key.endswith('.conv4.weight') else value
+
+
+def _clean_mmaction(state: State) -> dict[str, Tensor]:
     """Give PYSKL's classifier the name that it has in MMAction2, and drop preprocessors."""
     return {
         key.replace('cls_head.fc_cls.', 'cls_head.fc.'): value
@@ -259,8 +283,17 @@ def _rename_head(state: State) -> dict[str, Tensor]:
     }
 
 
-def _convert_stgcn(state: dict[str, Tensor], options: Options) -> Conversion:
-    state = _rename_head(state)
+def _clean_mmaction_ctrgcn(state: State) -> dict[str, Tensor]:
+    """Leave out the graph as well, which no computation of this network reads."""
+    return {key: value for key, value in _clean_mmaction(state).items() if key != 'backbone.A'}
+
+
+def _clean_hdgcn(state: State) -> dict[str, Tensor]:
+    """Leave out the second copy of the last level."""
+    return {key: value for key, value in state.items() if '.gcn1.conv_d.' not in key}
+
+
+def _configure_stgcn(state: State, options: Options) -> Settings:
     unit = 'backbone.gcn.0.gcn'
     adjacency = _entry(state, f'{unit}.A')
     weight, width = _entry(state, f'{unit}.conv.weight'), len(_entry(state, f'{unit}.bn.weight'))
@@ -281,7 +314,7 @@ def _convert_stgcn(state: dict[str, Tensor], options: Options) -> Conversion:
     )
     backbone |= _without_defaults(found, **defaults)
     model_cfg = _recognizer(backbone, _entry(state, 'cls_head.fc.weight'))
-    return Conversion(model_cfg, state, _ONE_SUBSET if subsets == 1 else ())
+    return Settings(model_cfg, _ONE_SUBSET if subsets == 1 else ())
 
 
 _ONE_SUBSET = (
@@ -291,8 +324,7 @@ _ONE_SUBSET = (
 )
 
 
-def _convert_aagcn(state: dict[str, Tensor], options: Options) -> Conversion:
-    state = _rename_head(state)
+def _configure_aagcn(state: State, options: Options) -> Settings:
     unit = 'backbone.gcn.0.gcn'
     adjacency = _entry(state, 'backbone.A')
     width, channels = _entry(state, f'{unit}.conv_d.0.weight').shape[:2]
@@ -303,7 +335,7 @@ def _convert_aagcn(state: dict[str, Tensor], options: Options) -> Conversion:
         gcn_attention=f'{unit}.conv_ta.weight' in state, gcn_adaptive=f'{unit}.alpha' in state
     )
     backbone |= _without_defaults(found, gcn_attention=True, gcn_adaptive=True)
-    return Conversion(_recognizer(backbone, _entry(state, 'cls_head.fc.weight')), state)
+    return Settings(_recognizer(backbone, _entry(state, 'cls_head.fc.weight')))
 
 
 def _mmaction_norm(state: State, joints: int, channels: int, default: str) -> Config:
@@ -362,16 +394,63 @@ def _match_graph(adjacency: Tensor) -> Config:
 
 
 SOURCES: tuple[Source, ...] = (
-    Source('CTR-GCN', 'l1.gcn1.convs.0.conv4.weight', _convert_ctrgcn),
-    Source('InfoGCN', 'l1.agcn.shared_topology', _convert_infogcn),
-    Source('HD-GCN', 'l1.gcn1.conv_down.0.0.weight', _convert_hdgcn),
-    Source('CTRS-GCN', 'l1.gcn1.conv_d.0.weight', _convert_ctrsgcn),
     Source(
-        'CTR-GCN of MMAction2 or PYSKL',
-        'backbone.net.0.gcn1.convs.0.conv4.weight',
-        _convert_mmaction_ctrgcn,
+        name='CTR-GCN',
+        signature='l1.gcn1.convs.0.conv4.weight',
+        backbone='CTRGCN',
+        configure=_configure_ctrgcn,
+        to_ours=checkpoint_keys.from_ctrgcn,
+        to_theirs=checkpoint_keys.to_ctrgcn,
+        traits={'relu_after_concat': False},
     ),
-    Source('AAGCN of MMAction2 or PYSKL', 'backbone.gcn.0.gcn.conv_d.0.weight', _convert_aagcn),
-    Source('ST-GCN of MMAction2 or PYSKL', 'backbone.gcn.0.gcn.conv.weight', _convert_stgcn),
+    Source(
+        name='InfoGCN',
+        signature='l1.agcn.shared_topology',
+        backbone='InfoGCN',
+        configure=_configure_infogcn,
+        to_ours=checkpoint_keys.from_infogcn,
+        to_theirs=checkpoint_keys.to_infogcn,
+    ),
+    Source(
+        name='HD-GCN',
+        signature='l1.gcn1.conv_down.0.0.weight',
+        backbone='HDGCN',
+        configure=_configure_hdgcn,
+        to_ours=checkpoint_keys.from_hdgcn,
+        to_theirs=lambda state: _clean_hdgcn(checkpoint_keys.to_hdgcn(state)),
+        clean=_clean_hdgcn,
+    ),
+    Source(
+        name='CTRS-GCN',
+        signature='l1.gcn1.conv_d.0.weight',
+        backbone='CTRSGCN',
+        configure=_configure_ctrsgcn,
+        to_ours=checkpoint_keys.from_ctrsgcn,
+        to_theirs=checkpoint_keys.to_ctrsgcn,
+    ),
+    Source(
+        name='CTR-GCN of MMAction2 or PYSKL',
+        signature='backbone.net.0.gcn1.convs.0.conv4.weight',
+        backbone='CTRGCN',
+        configure=_configure_mmaction_ctrgcn,
+        to_ours=lambda state: checkpoint_keys.from_ctrgcn(_to_authors_ctrgcn(state)),
+        to_theirs=lambda state: _from_authors_ctrgcn(checkpoint_keys.to_ctrgcn(state)),
+        clean=_clean_mmaction_ctrgcn,
+        traits={'relu_after_concat': True},
+    ),
+    Source(
+        name='AAGCN of MMAction2 or PYSKL',
+        signature='backbone.gcn.0.gcn.conv_d.0.weight',
+        backbone='AAGCN',
+        configure=_configure_aagcn,
+        clean=_clean_mmaction,
+    ),
+    Source(
+        name='ST-GCN of MMAction2 or PYSKL',
+        signature='backbone.gcn.0.gcn.conv.weight',
+        backbone='STGCN',
+        configure=_configure_stgcn,
+        clean=_clean_mmaction,
+    ),
 )
 """All known families."""

@@ -13,7 +13,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from mmcl_ext.apis.checkpoint_sources import TRAIN_ONLY, Options, detect
+from mmcl_ext.apis.checkpoint_sources import TRAIN_ONLY, Options, Settings, Source, detect
 from mmcl_ext.engine.atomic_local_backend import AtomicLocalBackend
 from mmcl_ext.models import checkpoint_keys
 from mmcl_ext.registry import MODELS
@@ -101,16 +101,46 @@ def import_state(
             fit, naming the first ones.
     """
     train_only = {key: value for key, value in state.items() if key.startswith(TRAIN_ONLY)}
-    network = {key: value for key, value in state.items() if key not in train_only}
-    source = detect(network)
+    source = detect(state)
+    network = source.clean({key: state[key] for key in state if key not in train_only})
     try:
-        found = source.convert(network, Options(k, center))
+        settings = _settings(source, network, model_cfg, Options(k, center))
+        model = build_model(settings.model_cfg)
+        _check_backbone(source, model)
+        compare_entries(source.to_theirs(model.state_dict()), network)
     except ValueError as error:
         raise ValueError(f'this looks like {source.name}, but {error}') from error
-    cfg = found.model_cfg if model_cfg is None else model_cfg
-    check_fit(build_model(cfg), found.state_dict)
+    converted = source.to_ours(network)
+    model.load_state_dict(converted, strict=True)
     name = f'{source.name}, trained with co-learning' if train_only else source.name
-    return Imported(name, cfg, found.state_dict, train_only, found.notes)
+    return Imported(name, settings.model_cfg, converted, train_only, settings.notes)
+
+
+def _settings(
+    source: Source, network: Mapping[str, Tensor], model_cfg: Config | None, options: Options
+) -> Settings:
+    """Take the given configuration, or find one."""
+    if model_cfg is None:
+        return source.configure(network, options)
+    if options != Options():
+        raise ValueError(f'k and center belong into the given configuration, got {options}')
+    return Settings(model_cfg)
+
+
+def _check_backbone(source: Source, model: nn.Module) -> None:
+    """Compare what no entry shows.
+
+    Raises:
+        ValueError: If the model has another backbone, or a backbone with other traits.
+    """
+    backbone: Any = model.backbone
+    if source.backbone not in (kind.__name__ for kind in type(backbone).__mro__):
+        raise ValueError(
+            f'the configuration has {type(backbone).__name__} in place of {source.backbone}'
+        )
+    for name, value in source.traits.items():
+        if getattr(backbone, name) != value:
+            raise ValueError(f'{name} must be {value}, the configuration has {not value}')
 
 
 def build_model(model_cfg: Config) -> nn.Module:
@@ -119,25 +149,23 @@ def build_model(model_cfg: Config) -> nn.Module:
         return MODELS.build(model_cfg)
 
 
-def check_fit(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load a state, strictly.
+def compare_entries(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    """Compare the names and shapes of two state dictionaries.
 
     Raises:
-        ValueError: If it does not fit, naming the first entries that differ.
+        ValueError: If they differ, naming the first entries that do.
     """
-    own = model.state_dict()
-    problems = [f'{key!r} is missing' for key in own if key not in state]
-    problems += [f'{key!r} has no place in the model' for key in state if key not in own]
+    problems = [f'{key!r} is missing' for key in expected if key not in given]
+    problems += [f'{key!r} has no place in the model' for key in given if key not in expected]
     problems += [
-        f'{key!r} has shape {tuple(state[key].shape)}, the model needs {tuple(own[key].shape)}'
-        for key in own
-        if key in state and state[key].shape != own[key].shape
+        f'{key!r} has shape {tuple(given[key].shape)}, the model needs {tuple(value.shape)}'
+        for key, value in expected.items()
+        if key in given and given[key].shape != value.shape
     ]
     if problems:
         raise ValueError(
-            f'{len(problems)} entries do not fit the model. The first: ' + '; '.join(problems[:5])
+            f'{len(problems)} entries do not fit. The first: {"; ".join(problems[:5])}'
         )
-    model.load_state_dict(dict(state), strict=True)
 
 
 def save_imported(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmcl_ext.apis.official_checkpoint import Imported, build_model, check_fit
+from mmcl_ext.apis.official_checkpoint import Imported, build_model, compare_entries
 
 
 def keep_co_learning(imported: Imported) -> Imported:
@@ -36,7 +36,9 @@ def keep_co_learning(imported: Imported) -> Imported:
         'co_learning': _configure(branch),
     }
     state = {**imported.state_dict, **{f'co_learning.{k}': v for k, v in branch.items()}}
-    check_fit(build_model(model_cfg), state)
+    model = build_model(model_cfg)
+    compare_entries(model.state_dict(), state)
+    model.load_state_dict(state, strict=True)
     return imported._replace(model_cfg=model_cfg, state_dict=state, train_only={})
 
 
