@@ -1,6 +1,6 @@
-# UTD-MHAD on CPU: 30 epochs of 27 steps, sized so that the skeleton-only run and the
-# co-learning run together take about 40 minutes on two cores. With a GPU a longer run costs
-# little: --cfg-options train_cfg.max_epochs=90 param_scheduler.1.milestones="[60,78]"
+# UTD-MHAD on CPU: 30 epochs of 27 steps, sized so that each of the two runs ends within the hour
+# on one core. With a GPU a longer run costs little:
+# --cfg-options train_cfg.max_epochs=90 param_scheduler.1.milestones="[60,78]"
 # Warm-up: lr * (epoch + 1) / 5 in epochs 0..4; then x0.1 at epochs 20 and 26.
 # The data set has no validation split, so no epoch is picked by accuracy: the last one counts.
 train_cfg = dict(type='ResumableTrainLoop', max_epochs=30, val_begin=1, val_interval=5)
