@@ -1,4 +1,4 @@
-"""What holds for every shipped configuration, whoever adds it."""
+"""What holds for every shipped training configuration, whoever adds it."""
 
 from pathlib import Path
 
@@ -11,7 +11,10 @@ from mmcl_ext.mmcl.transforms import SideDataTransform
 from mmcl_ext.registry import HOOKS, MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-ALL = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
+NO_TRAINING = ('_base_', 'preparation')
+ALL = sorted(
+    path for path in CONFIGS.rglob('*.py') if path.relative_to(CONFIGS).parts[0] not in NO_TRAINING
+)
 MMCL = sorted(CONFIGS.glob('mmcl/*.py'))
 
 
