@@ -5,7 +5,7 @@ Nothing below this level imports it; configurations bring it in with
 """
 
 from mmcl_ext.mmcl.co_learning import CoLearning
-from mmcl_ext.mmcl.encoders import ImageEncoder, InceptionV3
+from mmcl_ext.mmcl.encoders import ImageEncoder, InceptionV3, PlainCNN
 from mmcl_ext.mmcl.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.mmcl.hooks import CoLearningDataCheckHook, StripCheckpointHook
 from mmcl_ext.mmcl.losses import ContrastiveLoss, MMCLLoss
@@ -29,6 +29,7 @@ __all__ = [
     'MMCLDataPreprocessor',
     'MMCLLoss',
     'MMCLRecognizer',
+    'PlainCNN',
     'StripCheckpointHook',
     'write_feature_file',
 ]

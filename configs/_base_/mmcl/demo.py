@@ -5,12 +5,7 @@ _base_ = './co_learning.py'
 image_dir = 'data/demo/composites'
 text_file = 'data/demo/text_features.safetensors'
 co_learning = dict(
-    image_encoder=dict(
-        _delete_=True,
-        type='ImageEncoder',
-        backbone=dict(type='mmaction.MobileNetV2', widen_factor=0.25),
-        out_channels=1280,
-    ),
+    image_encoder=dict(_delete_=True, type='PlainCNN'),
     frm=dict(text_channels=text_file),
 )
 load_co_learning = [
