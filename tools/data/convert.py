@@ -1,33 +1,144 @@
-"""Convert a raw data set to an annotation store: ``convert.py DATASET SOURCE OUT``."""
+"""Convert a data set to an annotation store: ``convert.py KIND SOURCE OUT``."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from mmcl_ext.datasets.converters import ConversionReport, convert_utd_mhad
+from mmcl_ext.datasets import SkeletonStore
+from mmcl_ext.datasets.converters import (
+    NPZ_SECOND_BODIES,
+    NTU_TRADITIONS,
+    SECOND_BODIES,
+    ConversionReport,
+    convert_ctrgcn_npz,
+    convert_custom,
+    convert_ntu,
+    convert_nw_ucla,
+    convert_pickle,
+    convert_sysu,
+    convert_utd_mhad,
+    export_pickle,
+)
 
-CONVERTERS: dict[str, tuple[Callable[..., ConversionReport], str]] = {
-    'utd-mhad': (convert_utd_mhad, 'folder with Skeleton/ or Skeleton.zip of UTD-MHAD'),
+
+def convert_ntu60(*args, **options) -> ConversionReport:
+    return convert_ntu(*args, num_classes=60, **options)
+
+
+def convert_ntu120(*args, **options) -> ConversionReport:
+    return convert_ntu(*args, num_classes=120, **options)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--quiet', dest='progress', action='store_false', help='no progress bar')
+
+
+def add_parallel(parser: argparse.ArgumentParser) -> None:
+    add_dtype(parser)
+    parser.add_argument('--processes', type=int, help='default: one per processor')
+    add_common(parser)
+
+
+def add_raw(parser: argparse.ArgumentParser) -> None:
+    add_parallel(parser)
+    parser.add_argument(
+        '--on-error', choices=('stop', 'drop'), default='stop', help='at an unreadable sample'
+    )
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--dtype', choices=('float32', 'float16'))
+
+
+def add_classes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--classes', type=read_lines, metavar='FILE', help='names of the classes, one a line'
+    )
+
+
+def add_ntu(parser: argparse.ArgumentParser) -> None:
+    add_raw(parser)
+    parser.add_argument('--tradition', choices=NTU_TRADITIONS, default='ctrgcn')
+    parser.add_argument(
+        '--translate', action=argparse.BooleanOptionalAction, help='origin at the main actor'
+    )
+    parser.add_argument(
+        '--second-body', choices=SECOND_BODIES, default='none', help='beside a single person'
+    )
+
+
+def add_npz(parser: argparse.ArgumentParser) -> None:
+    add_parallel(parser)
+    parser.add_argument(
+        '--names', nargs='+', default='known', help='"index", or two files: names of the rows'
+    )
+    parser.add_argument(
+        '--second-body', choices=NPZ_SECOND_BODIES, help='what stands for an absent second person'
+    )
+
+
+def add_pickle(parser: argparse.ArgumentParser) -> None:
+    add_dtype(parser)
+    add_classes(parser)
+    parser.add_argument('--layout', help='default: by the number of joints')
+
+
+def add_sysu(parser: argparse.ArgumentParser) -> None:
+    add_raw(parser)
+    parser.add_argument('--seed', type=int, help='of the random splits')
+
+
+def add_custom(parser: argparse.ArgumentParser) -> None:
+    add_raw(parser)
+    add_classes(parser)
+    parser.add_argument('--layout', required=True, help='its name, or a description (.json)')
+    parser.add_argument('--labels', help='table with name, label and split (SOURCE/labels.csv)')
+
+
+def read_lines(path: str) -> list[str]:
+    return [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
+
+
+Convert = Callable[..., ConversionReport]
+AddOptions = Callable[[argparse.ArgumentParser], None]
+KINDS: dict[str, tuple[Convert, AddOptions, str]] = {
+    'utd-mhad': (convert_utd_mhad, add_common, 'folder with Skeleton/ or Skeleton.zip'),
+    'ntu60': (convert_ntu60, add_ntu, 'folder with .skeleton files or their archives'),
+    'ntu120': (convert_ntu120, add_ntu, 'folder with .skeleton files or their archives'),
+    'ctrgcn-npz': (convert_ctrgcn_npz, add_npz, 'NTU60_CS.npz or another of these files'),
+    'pickle': (convert_pickle, add_pickle, '.pkl of MMAction2 or PYSKL'),
+    'nw-ucla': (convert_nw_ucla, add_raw, 'all_sqe.zip, or a folder that holds it or its files'),
+    'sysu': (convert_sysu, add_sysu, 'folder with SUBJECT/videoK/sklWorld.mat'),
+    'custom': (convert_custom, add_custom, 'folder with a .npy or .csv per sample'),
+    'export-pickle': (export_pickle, lambda parser: None, 'store; OUT is a .pkl for MMAction2'),
 }
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest='dataset', required=True)
-    for name, (_, source_help) in CONVERTERS.items():
-        command = commands.add_parser(name)
+    commands = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
+    for kind, (convert, add_options, source_help) in KINDS.items():
+        about = (convert.__doc__ or '').partition('\n')[0]
+        command = commands.add_parser(kind, help=source_help, description=about)
         command.add_argument('source', help=source_help)
         command.add_argument('out', help='store to write (.safetensors)')
-        command.add_argument('--quiet', action='store_true', help='no progress bar')
-    return parser.parse_args()
+        add_options(command)
+    return parser.parse_args(arguments)
 
 
-def main() -> None:
-    args = parse_args()
-    convert, _ = CONVERTERS[args.dataset]
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = {k: v for k, v in vars(parse_args(arguments)).items() if v is not None}
+    convert, _, _ = KINDS[options.pop('kind')]
+    names = options.get('names')
+    if names == ['index'] or names == ['known']:
+        options['names'] = names[0]
+    source, out = options.pop('source'), options.pop('out')
     try:
-        print(convert(args.source, args.out, progress=not args.quiet))
+        print(convert(source, out, **options))
     except (ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error
+    if not out.endswith('.pkl'):
+        print(f'sha256 of the content: {SkeletonStore(out).checksum()}')
 
 
 if __name__ == '__main__':

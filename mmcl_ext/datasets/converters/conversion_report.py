@@ -1,5 +1,6 @@
 """What a converter found and wrote."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -15,30 +16,59 @@ class ConversionReport:
         missing: Names that the data set should have and the source has not.
         ignored: Files of the source that belong to no known sample.
         seconds: Time the conversion took.
+        dropped: Samples of the source that were left out, and why.
+        class_counts: Numbers of samples by class: ``kept``, ``dropped`` and each split.
+        notes: What else the user should know.
     """
 
     out: str
     num_samples: int
     num_frames: int
-    splits: dict[str, int] = field(default_factory=dict)
+    splits: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     seconds: float = 0.0
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    class_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         splits = ', '.join(f'{name} {count}' for name, count in self.splits.items())
         lines = [
+            *_table(self.class_counts),
             f'{self.out}: {self.num_samples} samples, {self.num_frames} frames, '
             f'{self.seconds:.1f} s',
             f'splits: {splits}',
         ]
+        for reason, names in _by_reason(self.dropped).items():
+            lines.append(f'dropped {len(names)} samples, {reason}: {_some(names)}')
         if self.missing:
             lines.append(f'MISSING {len(self.missing)} samples: {_some(self.missing)}')
         if self.ignored:
             lines.append(f'ignored {len(self.ignored)} other files: {_some(self.ignored)}')
-        return '\n'.join(lines)
+        return '\n'.join([*lines, *self.notes])
 
 
 def _some(names: tuple[str, ...], limit: int = 20) -> str:
     more = f' and {len(names) - limit} more' if len(names) > limit else ''
     return ' '.join(names[:limit]) + more
+
+
+def _by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    reasons: dict[str, tuple[str, ...]] = {}
+    for name, reason in dropped.items():
+        reasons[reason] = (*reasons.get(reason, ()), name)
+    return reasons
+
+
+def _table(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Lay counts out in columns, a line per class."""
+    if not rows:
+        return []
+    columns = list(next(iter(rows.values())))
+    width = max(len('class'), *map(len, rows))
+    head = f'{"class":{width}}  ' + '  '.join(columns)
+    return [head] + [
+        f'{name:{width}}  ' + '  '.join(f'{counts[key]:{len(key)}}' for key in columns)
+        for name, counts in rows.items()
+    ]

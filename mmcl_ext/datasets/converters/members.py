@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -38,6 +39,11 @@ class Member:
         except (zipfile.BadZipFile, KeyError) as error:
             raise ValueError(f'{self}: cannot unpack: {error}') from error
 
+    def stamp(self) -> str:
+        """Describe the file's state: another text means that it has changed."""
+        stat = self.path.stat()
+        return f'{self}:{stat.st_size}:{stat.st_mtime_ns}'
+
     def __str__(self) -> str:
         return str(self.path) if self.inner is None else f'{self.path}:{self.inner}'
 
@@ -69,6 +75,41 @@ def find_members(root: str | os.PathLike, folder: str, suffix: str) -> dict[str,
         if not archives:
             raise FileNotFoundError(f'neither {root / folder} nor {root / folder}.zip exists')
         found = [member for path in archives for member in _members_of(path, suffix)]
+    return dict(sorted(_by_name(found).items()))
+
+
+def find_files(source: str | os.PathLike, suffix: str) -> dict[str, Member]:
+    """List all files of one kind, however deep: a folder's, and those in its ZIP archives.
+
+    A file that lies there unpacked is taken instead of the one in an archive.
+
+    Args:
+        source: Folder (links are followed) or ZIP archive.
+        suffix: Ending of the wanted files, such as ``'.skeleton'``.
+
+    Returns:
+        Members by file name, sorted.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or archive.
+        ValueError: If an archive is damaged or two files have the same name.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise FileNotFoundError(f'neither a folder nor an archive: {source}')
+    paths = [source] if source.is_file() else _walk(source)
+    unpacked = _by_name(Member(path) for path in paths if path.name.endswith(suffix))
+    archives = [path for path in paths if path.suffix == '.zip']
+    packed = _by_name(member for path in archives for member in _members_of(path, suffix))
+    return dict(sorted((packed | unpacked).items()))
+
+
+def _walk(folder: Path) -> list[Path]:
+    found = os.walk(folder, followlinks=True)
+    return sorted(Path(parent, file) for parent, _, files in found for file in files)
+
+
+def _by_name(found: Iterable[Member]) -> dict[str, Member]:
     members: dict[str, Member] = {}
     for member in found:
         # Archives packed on a Mac carry a `._name` beside every file.
@@ -77,7 +118,7 @@ def find_members(root: str | os.PathLike, folder: str, suffix: str) -> dict[str,
         if member.name in members:
             raise ValueError(f'{member.name} comes twice: {members[member.name]} and {member}')
         members[member.name] = member
-    return dict(sorted(members.items()))
+    return members
 
 
 def _members_of(archive: Path, suffix: str) -> list[Member]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from mmcl_ext.datasets.store.container import Entry, read_all, read_header, read_rows
+from mmcl_ext.graphs.layouts import layout_names, register_layout
 
 FORMAT = 'mmcl_ext.skeletons'
 FORMAT_VERSION = '1'
@@ -247,6 +248,9 @@ def _load_tables(fd: int, path: str) -> _Opened:
     row_end = np.cumsum(tables['num_person'] * tables['num_frames'])
     keypoint, score = entries['keypoint'], entries.get('keypoint_score')
     _check_tables(path, tables, splits, row_end, keypoint, entries['name_text'])
+    # A layout of the user's own, told by the file to processes that have not seen it yet.
+    if metadata['layout'] not in layout_names() and 'layout_description' in metadata:
+        register_layout(json.loads(metadata['layout_description']))
     return _Opened(fd, keypoint, score, tables, row_end, names, splits, metadata)
 
 

@@ -8,6 +8,7 @@ import uuid
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -92,7 +93,8 @@ class _StoreWriter:
         if dtype not in ('float32', 'float16'):
             raise ValueError(f"dtype {dtype!r}: known are 'float32' and 'float16'")
         self.dtype = np.dtype(dtype).newbyteorder('<')
-        self.num_joints = get_layout(layout).num_joints
+        description = asdict(get_layout(layout))
+        self.num_joints = len(description['joint_names'])
         self.num_channels: int | None = None
         self.has_score: bool | None = None
         self.num_classes = len(classes)
@@ -104,6 +106,7 @@ class _StoreWriter:
             format=FORMAT,
             format_version=FORMAT_VERSION,
             layout=layout,
+            layout_description=json.dumps(description),
             classes=json.dumps(list(classes)),
             splits=json.dumps(list(self.splits)),
             recipe=json.dumps(dict(metadata)),

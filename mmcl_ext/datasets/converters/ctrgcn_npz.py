@@ -1,0 +1,203 @@
+"""CTR-GCN's arrays of NTU RGB+D (``NTU60_CS.npz`` and others) to an annotation store."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.npz_array import NpzArray
+from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes, ntu_splits
+
+_SETS = ('train', 'test')
+NPZ_SECOND_BODIES = ('zeros', 'copy', 'keep')
+
+
+@dataclass(frozen=True)
+class NpzReader:
+    """Reads one row of CTR-GCN's arrays.
+
+    Attributes:
+        arrays: ``x_train`` and ``x_test``, each (N, T, 150) with persons, joints and
+            coordinates within a row of 150.
+        second_body: What fills the place of an absent second person, who is then left
+            out: ``'zeros'``, a ``'copy'`` of the first, or ``'keep'`` to leave none out.
+    """
+
+    arrays: Mapping[str, NpzArray]
+    second_body: str
+
+    def __call__(self, source: tuple[str, int]) -> np.ndarray:
+        """Read the row of a set.
+
+        Returns:
+            (M, T, V=25, C=3), without the empty frames at the end.
+        """
+        key, row = source
+        # (1, T, M V C) -> (T, M, V, C) -> (M, T, V, C)
+        frames = self.arrays[key].read(row, row + 1)[0].reshape(-1, 2, 25, 3)
+        present = np.flatnonzero(frames.any(axis=(1, 2, 3)))
+        keypoint = frames[: present[-1] + 1 if len(present) else 1].swapaxes(0, 1)
+        return keypoint[:1] if self._is_alone(keypoint) else keypoint
+
+    def _is_alone(self, keypoint: np.ndarray) -> bool:
+        if self.second_body == 'copy':
+            return np.array_equal(keypoint[0], keypoint[1])
+        return self.second_body == 'zeros' and not keypoint[1].any()
+
+
+def convert_ctrgcn_npz(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    names: str | Sequence[str | os.PathLike] = 'known',
+    second_body: str | None = None,
+    dtype: str = 'float32',
+    processes: int | None = None,
+    progress: bool = True,
+) -> ConversionReport:
+    """Convert an array file of CTR-GCN's scripts, row by row.
+
+    The rows have no names. With ``names='known'`` they get the official ones: the
+    benchmark is found by the numbers of rows, its order of rows is known, and every label
+    is checked against its name. The store then has all protocols of the data set, and
+    the splits of this file's protocol are in the order of the rows.
+
+    Args:
+        source: The ``.npz`` with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
+        out: Store to write; it appears only when it is complete.
+        names: ``'known'``, ``'index'`` (``train_0``, ..., as CTR-GCN's own loader says), or
+            two text files with a name per row, of the training and of the test rows.
+        second_body: See :class:`NpzReader`. None takes what CTR-GCN's scripts do:
+            ``'zeros'`` with 60 classes, ``'copy'`` with 120, else ``'keep'``. Feed the
+            store with ``FormatSkeleton(pad='zero')`` or ``pad='copy'`` accordingly.
+        dtype: ``'float32'`` or ``'float16'``.
+        processes: See :class:`Conversion`.
+        progress: Show a progress bar.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, no known benchmark, or disagrees with the names.
+    """
+    rows = {key: NpzArray(source, f'x_{key}') for key in _SETS}
+    labels = {key: _read_labels(source, key) for key in _SETS}
+    _check_rows(source, rows, labels)
+    num_classes = labels['train'][1]
+    if second_body is None:
+        second_body = {60: 'zeros', 120: 'copy'}.get(num_classes, 'keep')
+    if second_body not in NPZ_SECOND_BODIES:
+        raise ValueError(f'second_body is one of {NPZ_SECOND_BODIES}, got {second_body!r}')
+    counts = {key: len(rows[key]) for key in _SETS}
+    row_names, splits = _name_rows(source, counts, num_classes, names)
+    items = [
+        Item(name, int(label), (key, row))
+        for key in _SETS
+        for row, (name, label) in enumerate(zip(row_names[key], labels[key][0], strict=True))
+    ]
+    if names == 'known':
+        _check_labels(source, items)
+    compressed = any(array.compressed for array in rows.values())
+    known = num_classes in (60, 120)
+    return Conversion(
+        out=Path(out),
+        items=items,
+        read=NpzReader(rows, second_body),
+        layout='nturgb+d-ctrgcn',
+        classes=ntu_classes(num_classes) if known else [f'class{i}' for i in range(num_classes)],
+        splits=splits,
+        dtype=dtype,
+        metadata=_metadata(Path(source), num_classes, second_body),
+        # A compressed array is unpacked from its beginning, so by one process only.
+        processes=1 if compressed else processes,
+        progress=progress,
+    ).run()
+
+
+def _metadata(source: Path, num_classes: int, second_body: str) -> dict[str, Any]:
+    stat = source.stat()
+    return dict(
+        dataset=f'NTU RGB+D {num_classes}',
+        unit='metre',
+        tradition='ctrgcn',
+        source=dict(name=source.name, bytes=stat.st_size, modified=stat.st_mtime_ns),
+        second_body='none' if second_body != 'keep' else 'keep',
+    )
+
+
+def _read_labels(source: str | os.PathLike, key: str) -> tuple[np.ndarray, int]:
+    """Read the labels of a set from its one-hot rows; tell the number of classes, too."""
+    array = NpzArray(source, f'y_{key}')
+    onehot = array.read(0, len(array))
+    if onehot.ndim != 2 or not ((onehot == 1).sum(axis=1) == 1).all() or (onehot < 0).any():
+        raise ValueError(f'{source}: array y_{key}: expected a single 1 per row')
+    return onehot.argmax(axis=1), onehot.shape[1]
+
+
+def _check_rows(
+    source: str | os.PathLike,
+    rows: Mapping[str, NpzArray],
+    labels: Mapping[str, tuple[np.ndarray, int]],
+) -> None:
+    for key, array in rows.items():
+        if len(array.shape) != 3 or array.shape[2] != 150:
+            raise ValueError(f'{source}: array x_{key}: expected (N, T, 150), got {array.shape}')
+        if len(array) != len(labels[key][0]):
+            raise ValueError(
+                f'{source}: {len(array)} rows in x_{key}, but {len(labels[key][0])} in y_{key}'
+            )
+    if labels['train'][1] != labels['test'][1]:
+        numbers = [labels[key][1] for key in _SETS]
+        raise ValueError(f'{source}: y_train and y_test have {numbers} classes')
+
+
+def _name_rows(
+    source: str | os.PathLike,
+    counts: Mapping[str, int],
+    num_classes: int,
+    names: str | Sequence[str | os.PathLike],
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the names of the rows by set, and the splits."""
+    if names == 'known':
+        return _known_names(source, counts, num_classes)
+    if names == 'index':
+        found = {key: [f'{key}_{i}' for i in range(count)] for key, count in counts.items()}
+    elif isinstance(names, str) or len(names) != 2:
+        raise ValueError(f"names is 'known', 'index' or two files, got {names!r}")
+    else:
+        found = {
+            key: Path(file).read_text().split() for key, file in zip(_SETS, names, strict=True)
+        }
+    for key, count in counts.items():
+        if len(found[key]) != count:
+            raise ValueError(
+                f'{source}: {count} rows in x_{key}, but {len(found[key])} names for them'
+            )
+    return found, {'train': found['train'], 'val': found['test']}
+
+
+def _known_names(
+    source: str | os.PathLike, counts: Mapping[str, int], num_classes: int
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    known = ntu_splits(num_classes, order='group') if num_classes in (60, 120) else {}
+    for protocol in dict.fromkeys(key.partition('_')[0] for key in known):
+        found = dict(train=known[f'{protocol}_train'], test=known[f'{protocol}_val'])
+        if {key: len(found[key]) for key in found} == counts:
+            return found, known
+    raise ValueError(
+        f'{source}: {counts["train"]} training and {counts["test"]} test rows of {num_classes} '
+        'classes are no known benchmark of NTU RGB+D; pass the names of the rows'
+    )
+
+
+def _check_labels(source: str | os.PathLike, items: Sequence[Item]) -> None:
+    for item in items:
+        if item.label != NTUName.parse(item.name).label:
+            key, row = item.source
+            raise ValueError(
+                f'{source}: array y_{key}, row {row}: label {item.label} does not fit the name '
+                f'{item.name}; the rows are not in the known order'
+            )

@@ -1,0 +1,261 @@
+"""Skeletons of one's own, a file per sample, to an annotation store."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.members import Member, find_files
+from mmcl_ext.graphs.layout import Layout
+from mmcl_ext.graphs.layouts import get_layout, register_layout
+
+_SUFFIXES = ('.npy', '.csv')
+_AXES = ('x', 'y', 'z')
+
+
+@dataclass(frozen=True)
+class CustomReader:
+    """Reads a sample from a ``.npy`` or ``.csv`` file.
+
+    ``.npy``: (T, V, C) or (M, T, V, C). ``.csv``: a line per joint with the columns
+    ``frame``, ``joint`` (number from 0, or its name), ``x``, ``y`` and, as wanted, ``z``,
+    ``person`` (from 0) and ``score``. Joints without a line are zero.
+
+    Attributes:
+        layout: Name of the skeleton layout.
+    """
+
+    layout: str
+
+    def __call__(self, member: Member) -> dict[str, np.ndarray]:
+        """Read the file.
+
+        Returns:
+            ``keypoint`` (M, T, V, C) and, with scores, ``keypoint_score`` (M, T, V).
+
+        Raises:
+            ValueError: The file is malformed; the message names the file, and the line
+                of a table.
+        """
+        if member.name.endswith('.csv'):
+            return _Table(member, get_layout(self.layout)).arrays()
+        return dict(keypoint=_read_array(member, get_layout(self.layout).num_joints))
+
+
+def _read_array(member: Member, num_joints: int) -> np.ndarray:
+    try:
+        array = np.load(io.BytesIO(member.read()), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f'{member}: no array of numbers: {error}') from error
+    array = array[None] if array.ndim == 3 else array
+    if array.ndim != 4 or array.dtype.kind not in 'fiu' or array.shape[2] != num_joints:
+        raise ValueError(
+            f'{member}: expected numbers (T, V, C) or (M, T, V, C) with V = {num_joints}, got '
+            f'{array.dtype} of {array.shape}'
+        )
+    return array
+
+
+class _Table:
+    """A table with a line per joint."""
+
+    def __init__(self, member: Member, layout: Layout) -> None:
+        self._member = member
+        self._joints = {name: i for i, name in enumerate(layout.joint_names)}
+        self._joints |= {str(i): i for i in range(layout.num_joints)}
+        self._num_joints = layout.num_joints
+        rows = csv.DictReader(
+            io.StringIO(member.read().decode('utf-8-sig', 'replace')), strict=True
+        )
+        columns = [name.strip() for name in rows.fieldnames or ()]
+        self._axes = [axis for axis in _AXES if axis in columns]
+        if not {'frame', 'joint', 'x', 'y'} <= set(columns):
+            raise ValueError(f'{member}, line 1: needs frame, joint, x and y, got {columns}')
+        self._scored = 'score' in columns
+        rows.fieldnames = columns
+        self._cells = self._read(rows)
+
+    def _read(self, rows: csv.DictReader) -> dict[tuple[int, int, int], list[float]]:
+        """Read the lines: values by person, frame and joint."""
+        cells: dict[tuple[int, int, int], list[float]] = {}
+        fields = [*self._axes, 'score'] if self._scored else self._axes
+        try:
+            for row in rows:
+                place = self._place(row)
+                if place in cells:
+                    raise ValueError('this joint of this frame stands there already')
+                cells[place] = [float(row[field]) for field in fields]
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            raise ValueError(f'{self._member}, line {rows.line_num}: {error}') from error
+        if not cells:
+            raise ValueError(f'{self._member}: no joints')
+        return cells
+
+    def _place(self, row: Mapping[str, str]) -> tuple[int, int, int]:
+        person, frame = int(row.get('person') or 0), int(row['frame'])
+        if person < 0 or frame < 0:
+            raise ValueError(f'person {person} and frame {frame} count from 0')
+        joint = (row['joint'] or '').strip()
+        if joint not in self._joints:
+            raise ValueError(f'unknown joint {joint!r}')
+        return person, frame, self._joints[joint]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the dense arrays."""
+        persons, frames = (max(place[axis] for place in self._cells) + 1 for axis in (0, 1))
+        if persons * frames > 100 * len(self._cells):  # a typo, not a table
+            raise ValueError(
+                f'{self._member}: {persons} persons and {frames} frames, but only '
+                f'{len(self._cells)} lines'
+            )
+        width = len(self._axes) + self._scored
+        dense = np.zeros((persons, frames, self._num_joints, width), np.float32)
+        places = tuple(np.array(list(self._cells)).T)
+        dense[places] = list(self._cells.values())
+        if not self._scored:
+            return dict(keypoint=dense)
+        return dict(keypoint=dense[..., :-1], keypoint_score=dense[..., -1])
+
+
+def load_layout(layout: str | os.PathLike) -> str:
+    """Make a layout known: by its name, or from a ``.json`` file with its description.
+
+    The description has ``name``, ``joint_names``, ``edges``, ``center`` and, as wanted,
+    ``pairs`` and ``hd_groups``; see :class:`mmcl_ext.graphs.Layout`.
+
+    Returns:
+        Its name.
+
+    Raises:
+        ValueError: The name is unknown, or the description is not sound.
+    """
+    if not os.fspath(layout).endswith('.json'):
+        return get_layout(os.fspath(layout)).name
+    try:
+        description = json.loads(Path(layout).read_text())
+        if not isinstance(description, dict) or 'name' not in description:
+            raise ValueError("expected an object with a 'name'")
+        return register_layout(description).name
+    except ValueError as error:
+        raise ValueError(f'{os.fspath(layout)}: {error}') from error
+
+
+def convert_custom(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    layout: str | os.PathLike,
+    labels: str | os.PathLike | None = None,
+    classes: Sequence[str] | None = None,
+    dtype: str = 'float32',
+    processes: int | None = None,
+    on_error: str = 'stop',
+    progress: bool = True,
+) -> ConversionReport:
+    """Convert skeletons of any layout from a folder with a file per sample.
+
+    The label file is a table (CSV) with the columns ``name`` (of the sample: its file
+    without ``.npy`` or ``.csv``), ``label`` (number from 0, or the name of a class) and,
+    as wanted, ``split`` (names of its splits with ``;`` in between).
+
+    Args:
+        source: Folder or ZIP archive with the samples.
+        out: Store to write; it appears only when it is complete.
+        layout: See :func:`load_layout`.
+        labels: The label file; None takes ``labels.csv`` in the source folder.
+        classes: Names of the classes in the order of the labels; None takes the names in
+            the label file, sorted, or ``class0``, ``class1``, ... for numbers.
+        dtype: ``'float32'`` or ``'float16'``.
+        processes: See :class:`Conversion`.
+        on_error: See :class:`Conversion`.
+        progress: Show a progress bar.
+
+    Raises:
+        FileNotFoundError: There is no such folder or label file.
+        ValueError: A file is malformed; the message names it, and the line of a table.
+    """
+    layout_name = load_layout(layout)
+    path = Path(labels) if labels is not None else Path(source) / 'labels.csv'
+    table = _read_labels(path)
+    classes = tuple(classes or _guess_classes(table))
+    members = _find_samples(source)
+    for file in {path.name.removesuffix('.csv'), 'labels'} - set(table):
+        members.pop(file, None)
+    items = [
+        Item(name, _label(path, name, row, classes), members[name])
+        for name, row in table.items()
+        if name in members
+    ]
+    if not items:
+        raise FileNotFoundError(f'{source} holds none of the samples named in {path}')
+    splits: dict[str, list[str]] = {}
+    for item in items:
+        for split in filter(None, map(str.strip, table[item.name]['split'].split(';'))):
+            splits.setdefault(split, []).append(item.name)
+    return Conversion(
+        out=Path(out),
+        items=items,
+        read=CustomReader(layout_name),
+        layout=layout_name,
+        classes=classes,
+        splits=splits,
+        dtype=dtype,
+        metadata=dict(dataset='custom', layout=repr(get_layout(layout_name))),
+        processes=processes,
+        on_error=on_error,
+        progress=progress,
+    ).run(
+        missing=[name for name in table if name not in members],
+        ignored=[member.name for name, member in members.items() if name not in table],
+    )
+
+
+def _find_samples(source: str | os.PathLike) -> dict[str, Member]:
+    members: dict[str, Member] = {}
+    for suffix in _SUFFIXES:
+        for file_name, member in find_files(source, suffix).items():
+            name = file_name.removesuffix(suffix)
+            if name in members:
+                raise ValueError(f'sample {name} comes twice: {members[name]} and {member}')
+            members[name] = member
+    return members
+
+
+def _read_labels(path: Path) -> dict[str, dict[str, str]]:
+    """Read the label file: the columns by sample name."""
+    table: dict[str, dict[str, str]] = {}
+    with path.open(newline='', encoding='utf-8-sig') as file:
+        rows = csv.DictReader(file)
+        if not {'name', 'label'} <= set(rows.fieldnames or ()):
+            raise ValueError(f'{path}, line 1: needs name and label, got {rows.fieldnames}')
+        for row in rows:
+            name, label = (row['name'] or '').strip(), (row['label'] or '').strip()
+            if not name or not label or name in table:
+                problem = 'needs a name and a label' if not name or not label else 'comes twice'
+                raise ValueError(f'{path}, line {rows.line_num}: sample {name!r} {problem}')
+            table[name] = dict(label=label, split=row.get('split') or '')
+    return table
+
+
+def _guess_classes(table: Mapping[str, Mapping[str, str]]) -> list[str]:
+    labels = {row['label'] for row in table.values()}
+    if all(label.isdecimal() for label in labels):
+        return [f'class{i}' for i in range(max(map(int, labels), default=-1) + 1)]
+    return sorted(labels)
+
+
+def _label(path: Path, name: str, row: Mapping[str, str], classes: Sequence[str]) -> int:
+    if row['label'] in classes:
+        return classes.index(row['label'])
+    if row['label'].isdecimal() and int(row['label']) < len(classes):
+        return int(row['label'])
+    raise ValueError(
+        f'{path}: sample {name!r}: label {row["label"]!r} is none of the {len(classes)} classes'
+    )

@@ -1,0 +1,188 @@
+"""NTU RGB+D 60 and 120: raw ``.skeleton`` files to an annotation store."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.members import Member, find_files
+from mmcl_ext.datasets.converters.ntu_actors import (
+    Actors,
+    ctrgcn_actors,
+    mmaction_actors,
+    pyskl_actors,
+)
+from mmcl_ext.datasets.converters.ntu_protocol import (
+    NTUName,
+    ntu_classes,
+    ntu_missing_names,
+    ntu_names,
+    ntu_splits,
+)
+from mmcl_ext.datasets.converters.skeleton_file import read_skeleton_file
+
+_ACTORS: Mapping[str, Actors] = {
+    'ctrgcn': ctrgcn_actors,
+    'pyskl': pyskl_actors,
+    'mmaction': mmaction_actors,
+}
+NTU_TRADITIONS = tuple(_ACTORS)
+SECOND_BODIES = ('none', 'zeros', 'copy')
+
+
+def translate_sequence(keypoint: np.ndarray) -> np.ndarray:
+    """Move the origin to the middle of the spine of the main actor's first frame.
+
+    CTR-GCN's scripts do this once, for all joints of both persons in all frames;
+    someone who is not there stays zero.
+
+    Args:
+        keypoint: (M, T, V=25, C=3); the first person is the main actor.
+
+    Returns:
+        A new array of the same shape.
+    """
+    first = int(keypoint[0].any(axis=(1, 2)).argmax())
+    moved = keypoint - keypoint[0, first, 1]
+    if len(keypoint) > 1:
+        moved[keypoint.sum(axis=(2, 3)) == 0] = 0
+    return moved
+
+
+@dataclass(frozen=True)
+class NTUReader:
+    """Reads one ``.skeleton`` file.
+
+    Attributes:
+        tradition: ``'ctrgcn'``, ``'pyskl'`` or ``'mmaction'``, see
+            :mod:`mmcl_ext.datasets.converters.ntu_actors`.
+        translate: Move the origin, see :func:`translate_sequence`.
+        second_body: What stands beside a single person: ``'none'`` (M = 1),
+            ``'zeros'`` or a ``'copy'`` (M = 2).
+    """
+
+    tradition: str = 'ctrgcn'
+    translate: bool = True
+    second_body: str = 'none'
+
+    def __post_init__(self) -> None:
+        if self.tradition not in _ACTORS:
+            raise ValueError(f'tradition is one of {NTU_TRADITIONS}, got {self.tradition!r}')
+        if self.second_body not in SECOND_BODIES:
+            raise ValueError(f'second_body is one of {SECOND_BODIES}, got {self.second_body!r}')
+
+    def __call__(self, member: Member) -> np.ndarray:
+        """Read the file.
+
+        Returns:
+            (M, T, V=25, C=3) float32 in metres.
+
+        Raises:
+            ValueError: The file is malformed; the message names file and line.
+            DroppedSampleError: Nobody is left in it.
+        """
+        keypoint = _ACTORS[self.tradition](read_skeleton_file(member))
+        if self.translate:
+            keypoint = translate_sequence(keypoint)
+        if len(keypoint) == 1 and self.second_body != 'none':
+            other = keypoint if self.second_body == 'copy' else np.zeros_like(keypoint)
+            keypoint = np.concatenate((keypoint, other))
+        return keypoint
+
+
+def convert_ntu(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    num_classes: int = 60,
+    tradition: str = 'ctrgcn',
+    translate: bool | None = None,
+    second_body: str = 'none',
+    dtype: str | None = None,
+    processes: int | None = None,
+    on_error: str = 'stop',
+    progress: bool = True,
+) -> ConversionReport:
+    """Convert the skeletons of NTU RGB+D 60 or 120, for all protocols in one file.
+
+    The splits are ``xsub_train`` and ``xsub_val``, and ``xview_*`` (60) or ``xset_*``
+    (120). Samples on the authors' list of missing skeletons are left out.
+
+    Args:
+        source: Folder with the ``.skeleton`` files or their ZIP archives, however deep.
+        out: Store to write; it appears only when it is complete.
+        num_classes: 60 or 120.
+        tradition: See :class:`NTUReader`. It fixes the layout, too, because the bones of
+            the hands differ: ``'nturgb+d-ctrgcn'``, or ``'nturgb+d'`` for the others.
+        translate: See :class:`NTUReader`; None does what the tradition does (CTR-GCN
+            moves the origin, the others leave it in the camera).
+        second_body: See :class:`NTUReader`.
+        dtype: ``'float32'`` or ``'float16'``; None does what the tradition does (CTR-GCN
+            float32, the others float16).
+        processes: See :class:`Conversion`.
+        on_error: See :class:`Conversion`.
+        progress: Show a progress bar.
+
+    Returns:
+        Counts, among them the samples that the source lacks.
+
+    Raises:
+        FileNotFoundError: The source holds no skeletons.
+        ValueError: A file is malformed, or an argument is unknown.
+    """
+    translate = tradition == 'ctrgcn' if translate is None else translate
+    reader = NTUReader(tradition, translate, second_body)
+    items, missing, ignored = _list_items(source, num_classes)
+    absent = ntu_missing_names(num_classes)
+    kept = [item for item in items if item.name not in absent]
+    conversion = Conversion(
+        out=Path(out),
+        items=kept,
+        read=reader,
+        layout='nturgb+d-ctrgcn' if tradition == 'ctrgcn' else 'nturgb+d',
+        classes=ntu_classes(num_classes),
+        splits=ntu_splits(num_classes, [item.name for item in kept]),
+        dtype=dtype or ('float32' if tradition == 'ctrgcn' else 'float16'),
+        metadata=_metadata(num_classes, reader),
+        processes=processes,
+        on_error=on_error,
+        progress=progress,
+    )
+    dropped = {item: 'on the list of missing skeletons' for item in items if item.name in absent}
+    return conversion.run(missing=missing, ignored=ignored, dropped=dropped)
+
+
+def _metadata(num_classes: int, reader: NTUReader) -> dict[str, Any]:
+    return dict(
+        dataset=f'NTU RGB+D {num_classes}',
+        unit='metre',
+        tradition=reader.tradition,
+        translated=reader.translate,
+        second_body=reader.second_body,
+    )
+
+
+def _list_items(
+    source: str | os.PathLike, num_classes: int
+) -> tuple[list[Item], list[str], list[str]]:
+    """Find the samples, sorted; those that are lacking; and files that are none."""
+    members = {
+        name.removesuffix('.skeleton'): member
+        for name, member in find_files(source, '.skeleton').items()
+    }
+    names = ntu_names(num_classes)
+    known = set(names)
+    items = [Item(n, NTUName.parse(n).label, m) for n, m in members.items() if n in known]
+    if not items:
+        raise FileNotFoundError(f'no file such as S001C001P001R001A001.skeleton in {source}')
+    expected = known - ntu_missing_names(num_classes)
+    return (
+        items,
+        [name for name in names if name in expected and name not in members],
+        [member.name for name, member in members.items() if name not in known],
+    )

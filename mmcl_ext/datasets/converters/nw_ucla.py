@@ -1,0 +1,138 @@
+"""Northwestern-UCLA (Wang et al., CVPR 2014): JSON skeletons to an annotation store."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.members import Member, find_files
+from mmcl_ext.datasets.facts import read_facts
+
+NW_UCLA_CLASSES = (
+    *('pick up with one hand', 'pick up with two hands', 'drop trash', 'walk around'),
+    *('sit down', 'stand up', 'donning', 'doffing', 'throw', 'carry'),
+)
+"""Names of the 10 classes in the order of the labels."""
+
+# The actions 7 and 10 do not exist.
+_LABELS = {f'a{action:02d}': i for i, action in enumerate((1, 2, 3, 4, 5, 6, 8, 9, 11, 12))}
+_NAME = re.compile(r'(a\d\d)_s\d\d_e\d\d_(v\d\d)')
+_NUM_SEQUENCES = 1484
+
+
+def nw_ucla_val_order() -> tuple[str, ...]:
+    """The 464 test sequences in the order of CTR-GCN's list, which score files follow."""
+    return read_facts('nw_ucla_val_order')
+
+
+def read_nw_ucla_skeleton(member: Member) -> np.ndarray:
+    """Read one sequence.
+
+    Args:
+        member: A file such as ``a01_s01_e00_v01.json``.
+
+    Returns:
+        (M=1, T, V=20, C=3) float32 in metres, layout ``kinect_v1``.
+
+    Raises:
+        ValueError: The file is malformed; the message names file and field.
+    """
+    name = member.name.removesuffix('.json')
+    content = _read_json(member)
+    _check_field(member, content, 'file_name', name)
+    # The published labels count the classes from 1, not the actions.
+    _check_field(member, content, 'label', _LABELS[name[:3]] + 1)
+    try:
+        joints = np.array(content.get('skeletons'), np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{member}: field skeletons: {error}') from error
+    if joints.ndim != 3 or joints.shape[1:] != (20, 3) or not len(joints):
+        raise ValueError(f'{member}: field skeletons: expected (T, 20, 3), got {joints.shape}')
+    if not np.isfinite(joints).all():
+        frame, joint, _ = (int(i[0]) for i in np.nonzero(~np.isfinite(joints)))
+        raise ValueError(f'{member}: field skeletons: joint {joint} of frame {frame} not finite')
+    return joints[None]
+
+
+def _read_json(member: Member) -> dict[str, Any]:
+    try:
+        content = json.loads(member.read())
+    except ValueError as error:
+        raise ValueError(f'{member}: not JSON: {error}') from error
+    if not isinstance(content, dict):
+        raise ValueError(f'{member}: expected an object, got {type(content).__name__}')
+    return content
+
+
+def _check_field(member: Member, content: dict[str, Any], field: str, expected: Any) -> None:
+    if content.get(field) != expected:
+        raise ValueError(f'{member}: field {field}: {content.get(field)!r} is not {expected!r}')
+
+
+def convert_nw_ucla(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    dtype: str = 'float32',
+    processes: int | None = None,
+    on_error: str = 'stop',
+    progress: bool = True,
+) -> ConversionReport:
+    """Convert Northwestern-UCLA.
+
+    The splits are ``xview_train``, the views 1 and 2 sorted by name, and ``xview_val``,
+    view 3 in the order of CTR-GCN's list (see :func:`nw_ucla_val_order`).
+
+    Args:
+        source: Folder with the JSON files or ``all_sqe.zip``, or the archive itself.
+        out: Store to write; it appears only when it is complete.
+        dtype: ``'float32'`` or ``'float16'``.
+        processes: See :class:`Conversion`.
+        on_error: See :class:`Conversion`.
+        progress: Show a progress bar.
+
+    Raises:
+        FileNotFoundError: The source holds no sequences.
+        ValueError: A file is malformed.
+    """
+    items, ignored = _list_items(source)
+    views = {item.name: item.name[-3:] for item in items}
+    published = {name: i for i, name in enumerate(nw_ucla_val_order())}
+    val = [name for name, view in views.items() if view == 'v03']
+    notes = []
+    if len(items) != _NUM_SEQUENCES:
+        notes.append(f'{len(items)} sequences, but the published archive holds {_NUM_SEQUENCES}')
+    return Conversion(
+        out=Path(out),
+        items=items,
+        read=read_nw_ucla_skeleton,
+        layout='kinect_v1',
+        classes=NW_UCLA_CLASSES,
+        splits=dict(
+            xview_train=[name for name, view in views.items() if view in ('v01', 'v02')],
+            xview_val=sorted(val, key=lambda name: (published.get(name, len(published)), name)),
+        ),
+        dtype=dtype,
+        metadata=dict(dataset='NW-UCLA', unit='metre'),
+        processes=processes,
+        on_error=on_error,
+        progress=progress,
+    ).run(missing=[name for name in published if name not in views], ignored=ignored, notes=notes)
+
+
+def _list_items(source: str | os.PathLike) -> tuple[list[Item], list[str]]:
+    items, ignored = [], []
+    for file_name, member in find_files(source, '.json').items():
+        match = _NAME.fullmatch(file_name.removesuffix('.json'))
+        if match and match[1] in _LABELS and match[2] in ('v01', 'v02', 'v03'):
+            items.append(Item(match[0], _LABELS[match[1]], member))
+        else:
+            ignored.append(file_name)
+    if not items:
+        raise FileNotFoundError(f'no file such as a01_s01_e00_v01.json in {source}')
+    return items, ignored

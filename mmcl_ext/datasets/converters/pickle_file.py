@@ -1,0 +1,176 @@
+"""Annotation pickles of MMAction2 and PYSKL to an annotation store, and back."""
+
+import os
+import pickle
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
+from mmcl_ext.datasets.store import SkeletonStore, write_store
+
+_FIELDS = 'annotation_fields'  # of the store's metadata
+
+
+def convert_pickle(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    classes: Sequence[str] | None = None,
+    layout: str | None = None,
+    dtype: str | None = None,
+) -> ConversionReport:
+    """Convert an annotation pickle.
+
+    The file is read without running it. It is held in memory as a whole.
+
+    Args:
+        source: The ``.pkl``.
+        out: Store to write; it appears only when it is complete.
+        classes: Names of the classes; None takes those of NTU RGB+D where the samples
+            are named as there, else ``class0``, ``class1``, ...
+        layout: Name of the skeleton layout; None guesses by the number of joints.
+        dtype: ``'float32'`` or ``'float16'``; None takes the smaller one that loses nothing.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file would run code, is damaged, or an annotation is wrong.
+    """
+    start = time.perf_counter()
+    annotations = AnnotationPickle(source, layout)
+    classes = classes or _guess_classes(annotations)
+    names = np.array(annotations.names, object)
+    splits = {key: names[index].tolist() for key, index in annotations.splits.items()}
+    write_store(
+        out,
+        (_sample(annotations, i) for i in range(len(annotations))),
+        layout=annotations.layout,
+        classes=classes,
+        splits=splits,
+        dtype=dtype or _smallest_dtype(annotations),
+        metadata={'source': Path(source).name, _FIELDS: _other_fields(annotations)},
+    )
+    return ConversionReport(
+        out=str(out),
+        num_samples=len(annotations),
+        num_frames=sum(annotations.keypoint(i).shape[1] for i in range(len(annotations))),
+        splits={key: len(found) for key, found in splits.items()},
+        seconds=time.perf_counter() - start,
+    )
+
+
+def export_pickle(source: str | os.PathLike, out: str | os.PathLike) -> ConversionReport:
+    """Write a store as an annotation pickle, for MMAction2 and PYSKL.
+
+    The arrays have the store's type. What the annotations of a converted pickle said
+    besides (``img_shape``, ...) comes back. The file is put together in memory.
+
+    Args:
+        source: The store.
+        out: Pickle to write; it appears only when it is complete.
+    """
+    start = time.perf_counter()
+    store = SkeletonStore(source)
+    others = store.metadata.get(_FIELDS) or {}
+    annotations = [_annotation(store, i, others) for i in range(len(store))]
+    split = {key: [store.names[i] for i in index] for key, index in store.splits.items()}
+    _write_pickle(Path(out), dict(split=split, annotations=annotations))
+    return ConversionReport(
+        out=str(out),
+        num_samples=len(store),
+        num_frames=int(store.num_frames.sum()),
+        splits={key: len(found) for key, found in split.items()},
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _write_pickle(path: Path, content: Any) -> None:
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        with temporary.open('wb') as file:
+            pickle.dump(content, file, protocol=4)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sample(annotations: AnnotationPickle, index: int) -> dict[str, Any]:
+    return dict(
+        name=annotations.names[index],
+        label=int(annotations.labels[index]),
+        keypoint=annotations.keypoint(index),
+        keypoint_score=annotations.keypoint_score(index),
+    )
+
+
+def _annotation(
+    store: SkeletonStore, index: int, others: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    annotation = dict(
+        frame_dir=store.names[index],
+        label=int(store.labels[index]),
+        total_frames=int(store.num_frames[index]),
+        keypoint=store.keypoint(index).astype(store.dtype),
+    )
+    score = store.keypoint_score(index)
+    if score is not None:
+        annotation['keypoint_score'] = score.astype(store.dtype)
+    for field, values in others.items():
+        value = values[index if len(values) > 1 else 0]
+        if value is not None:
+            annotation[field] = tuple(value) if isinstance(value, list) else value
+    return annotation
+
+
+def _guess_classes(annotations: AnnotationPickle) -> tuple[str, ...]:
+    count = int(annotations.labels.max()) + 1
+    pairs = zip(annotations.names, annotations.labels, strict=True)
+    if all(_is_ntu_sample(name, label) for name, label in pairs):
+        return ntu_classes(60 if count <= 60 else 120)
+    return tuple(f'class{i}' for i in range(count))
+
+
+def _is_ntu_sample(name: str, label: int) -> bool:
+    try:
+        return NTUName.parse(name).label == label
+    except ValueError:
+        return False
+
+
+def _smallest_dtype(annotations: AnnotationPickle) -> str:
+    for index in range(len(annotations)):
+        for values in (annotations.keypoint(index), annotations.keypoint_score(index)):
+            if values is not None and not _fits_half(values):
+                return 'float32'
+    return 'float16'
+
+
+def _fits_half(values: np.ndarray) -> bool:
+    with np.errstate(over='ignore'):
+        return np.array_equal(values.astype(np.float16), values, equal_nan=True)
+
+
+def _other_fields(annotations: AnnotationPickle) -> dict[str, list[Any]]:
+    """Collect what JSON can hold: a value per sample, or a single one that all share."""
+    extras = [annotations.extra(i) for i in range(len(annotations))]
+    fields = {}
+    for field in sorted({key for extra in extras for key in extra}):
+        values = [_to_json(extra.get(field)) for extra in extras]
+        fields[field] = values[:1] if all(value == values[0] for value in values) else values
+    return fields
+
+
+def _to_json(value: Any) -> Any:
+    """Return a number, a text or a list of numbers; None for anything else."""
+    if isinstance(value, (tuple, list)) and all(isinstance(v, (int, float)) for v in value):
+        return list(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, (int, float, str)) else None

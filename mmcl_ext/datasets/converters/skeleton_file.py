@@ -1,0 +1,124 @@
+"""Raw ``.skeleton`` files of NTU RGB+D."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from mmcl_ext.datasets.converters.members import Member
+
+_NUM_JOINTS = 25
+_HEADER_FIELDS = 10
+_JOINT_FIELDS = 12
+_T = TypeVar('_T')
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All bodies of all frames, in the order of the file; B of them together.
+
+    Attributes:
+        num_frames: Frames that the file declares, with bodies or without.
+        frame: int64 (B,), the frame that a body stands in, counted from 0.
+        slot: int64 (B,), its place among the bodies of that frame.
+        body_id: The B tracking identities.
+        joints: float32 (B, V=25, C=3), metres: x to the camera's right, y up, z away
+            from the camera.
+    """
+
+    num_frames: int
+    frame: np.ndarray
+    slot: np.ndarray
+    body_id: tuple[str, ...]
+    joints: np.ndarray
+
+
+def read_skeleton_file(member: Member) -> Recording:
+    """Read one file.
+
+    The format: the number of frames; then for each frame the number of bodies, and for
+    each body a line of 10 fields that begins with its identity, the number of joints
+    and a line of 12 fields per joint, which begins with x, y and z.
+
+    Raises:
+        ValueError: A line is not what it should be, or there are too few or too many;
+            the message names file and line.
+    """
+    lines = _Lines(member)
+    num_frames = lines.count('the number of frames')
+    frame, slot, body_id, joints = [], [], [], []
+    for t in range(num_frames):
+        for m in range(lines.count('the number of bodies')):
+            frame.append(t)
+            slot.append(m)
+            body_id.append(lines.fields('a body', _HEADER_FIELDS)[0].decode())
+            joints.append(_read_joints(lines))
+    lines.finish()
+    return Recording(
+        num_frames=num_frames,
+        frame=np.array(frame, np.int64),
+        slot=np.array(slot, np.int64),
+        body_id=tuple(body_id),
+        joints=np.array(joints, np.float32).reshape(-1, _NUM_JOINTS, 3),
+    )
+
+
+def _read_joints(lines: '_Lines') -> list[tuple[float, float, float]]:
+    if lines.count('the number of joints') != _NUM_JOINTS:
+        raise lines.error(f'expected {_NUM_JOINTS} joints')
+    return [lines.parse('a joint', _JOINT_FIELDS, _xyz) for _ in range(_NUM_JOINTS)]
+
+
+def _xyz(fields: list[bytes]) -> tuple[float, float, float]:
+    x, y, z = float(fields[0]), float(fields[1]), float(fields[2])
+    if not abs(x) + abs(y) + abs(z) < np.inf:
+        raise ValueError('coordinates are not finite')
+    return x, y, z
+
+
+class _Lines:
+    """The lines of a file, read one after the other."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self._lines = member.read().rstrip().split(b'\n')
+        self._position = 0
+
+    def count(self, what: str) -> int:
+        """Read a line with one number, not negative."""
+        number = self.parse(what, 1, lambda fields: int(fields[0]))
+        if number < 0:
+            raise self.error(f'expected {what}')
+        return number
+
+    def parse(self, what: str, num_fields: int, convert: Callable[[list[bytes]], _T]) -> _T:
+        """Read a line and convert its fields."""
+        fields = self.fields(what, num_fields)
+        try:
+            return convert(fields)
+        except ValueError as error:
+            raise self.error(f'expected {what}: {error}') from error
+
+    def fields(self, what: str, num_fields: int) -> list[bytes]:
+        """Read a line with this many fields."""
+        if self._position == len(self._lines):
+            raise ValueError(
+                f'{self._member}, line {self._position + 1}: expected {what}, the file ends here'
+            )
+        fields = self._lines[self._position].split()
+        self._position += 1
+        if len(fields) != num_fields:
+            raise self.error(f'expected {what} in {num_fields} fields, found {len(fields)}')
+        return fields
+
+    def error(self, problem: str) -> ValueError:
+        """Make the error for the line read last."""
+        text = self._lines[self._position - 1][:60].decode('ascii', 'replace').strip()
+        return ValueError(f'{self._member}, line {self._position}: {problem}, got {text!r}')
+
+    def finish(self) -> None:
+        """Check that nothing is left."""
+        if self._position < len(self._lines):
+            self._position += 1
+            raise self.error('expected the end of the file')

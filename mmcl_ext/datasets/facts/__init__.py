@@ -1,0 +1,17 @@
+"""Published lists of the data sets: names, classes, splits. One entry a line."""
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def read_facts(name: str) -> tuple[str, ...]:
+    """Read one of the lists that the package ships.
+
+    Args:
+        name: File name without ``.txt``.
+
+    Raises:
+        FileNotFoundError: There is no such list.
+    """
+    return tuple((files(__package__) / f'{name}.txt').read_text('utf-8').splitlines())

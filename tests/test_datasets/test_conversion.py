@@ -1,0 +1,198 @@
+"""Conversion in parts: resuming, processes, report."""
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmcl_ext.datasets.converters import Conversion, DroppedSampleError, Item
+from mmcl_ext.datasets.converters.members import Member, find_files
+from mmcl_ext.datasets.store import SkeletonStore
+
+NAMES = [f'clip{i:02d}' for i in range(20)]
+
+
+class Reader:
+    """Makes a sequence out of a number; notes every read in a folder."""
+
+    def __init__(self, log: Path, stop_at: int | None = None) -> None:
+        self.log, self.stop_at = log, stop_at
+        log.mkdir(exist_ok=True)
+
+    def __call__(self, number: int) -> np.ndarray:
+        (self.log / f'{number}-{os.getpid()}').touch()
+        if number == self.stop_at:
+            time.sleep(60)
+        if number == 7:
+            raise DroppedSampleError('nobody there')
+        rng = np.random.default_rng(number)
+        return rng.normal(size=(1 + number % 2, 3 + number, 25, 3)).astype(np.float32)
+
+    def reads(self) -> list[int]:
+        return sorted(int(path.name.partition('-')[0]) for path in self.log.iterdir())
+
+
+def conversion(out: Path, read: object, **changes: object) -> Conversion:
+    options = dict(
+        out=out,
+        items=[Item(name, i % 3, i) for i, name in enumerate(NAMES)],
+        read=read,
+        layout='nturgb+d',
+        classes=('wave', 'kick', 'sit'),
+        splits=dict(train=NAMES[:12], val=NAMES[:11:-1]),
+        metadata=dict(dataset='numbers'),
+        processes=1,
+        progress=False,
+        part_size=4,
+    )
+    return Conversion(**(options | changes))
+
+
+def test_store_and_report(tmp_path):
+    report = conversion(tmp_path / 'out', Reader(tmp_path / 'log')).run(
+        missing=['clip99'], dropped={Item('clip98', 1, None): 'on a list'}, notes=['a remark']
+    )
+    store = SkeletonStore(tmp_path / 'out')
+    assert list(store.names) == [name for name in NAMES if name != 'clip07']
+    assert [store.names[i] for i in store.splits['val']] == NAMES[:11:-1]
+    assert store.metadata['dropped'] == {'clip98': 'on a list', 'clip07': 'nobody there'}
+    for i, name in enumerate(store.names):
+        expected = Reader(tmp_path / 'other')(NAMES.index(name))
+        np.testing.assert_array_equal(store.keypoint(i), expected)
+    assert report.class_counts['1 kick'] == dict(kept=6, dropped=2, train=3, val=3)
+    assert sum(row['kept'] for row in report.class_counts.values()) == report.num_samples == 19
+    assert report.num_frames == sum(3 + i for i in range(20) if i != 7)
+    lines = str(report).splitlines()
+    assert lines[0].split() == ['class', 'kept', 'dropped', 'train', 'val']
+    assert lines[2].split() == ['1', 'kick', '6', '2', '3', '3']
+    assert 'splits: train 11, val 8' in lines
+    assert 'dropped 1 samples, nobody there: clip07' in lines
+    assert 'MISSING 1 samples: clip99' in lines
+    assert lines[-1] == 'a remark'
+    assert not list(tmp_path.glob('*.parts'))
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float16'])
+def test_processes_and_parts_do_not_change_the_store(tmp_path, dtype):
+    checksums = set()
+    for processes, part_size in ((1, 100), (1, 3), (3, 3)):
+        out = tmp_path / f'{processes}-{part_size}'
+        read = Reader(tmp_path / 'log')
+        conversion(out, read, processes=processes, part_size=part_size, dtype=dtype).run()
+        checksums.add(SkeletonStore(out).checksum())
+    assert len(checksums) == 1
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize('processes', [1, 2])
+def test_a_killed_conversion_goes_on(tmp_path, processes):
+    out, log = tmp_path / 'out', tmp_path / 'log'
+    stuck = conversion(out, Reader(log, stop_at=13), processes=processes)
+    child = multiprocessing.get_context('fork').Process(target=stuck.run)
+    child.start()
+    # The parts of 0-3, 4-7 and 8-11 get done; that of 12-15 hangs.
+    wait_for(lambda: len(list(stuck.folder.glob('0000[012]*.json'))) == 3)
+    wait_for(lambda: list(log.glob('13-*')))
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert not out.exists()
+    [worker] = [int(path.name.partition('-')[2]) for path in log.glob('13-*')]
+    wait_for(lambda: not is_alive(worker))  # nobody goes on writing behind our back
+
+    first, again = len(list(log.iterdir())), Reader(tmp_path / 'again')
+    assert first >= 14
+    report = conversion(out, again).run()
+    assert 12 in again.reads()
+    assert not set(again.reads()) & set(range(12))
+    assert report.dropped == {'clip07': 'nobody there'}  # known from the part, not read again
+    conversion(tmp_path / 'whole', Reader(tmp_path / 'log2')).run()
+    assert SkeletonStore(out).checksum() == SkeletonStore(tmp_path / 'whole').checksum()
+    assert not stuck.folder.exists()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
+def test_an_outdated_part_is_made_anew(tmp_path):
+    """After an error: another setting or another file, and the parts concerned are redone."""
+    raw = tmp_path / 'raw'
+    raw.mkdir()
+    for i in range(6):
+        (raw / f'{i}.txt').write_text(str(i))
+    (raw / '5.txt').write_text('five')
+    reads = []
+
+    def read(member: Member) -> np.ndarray:
+        reads.append(member.name)
+        return np.full((1, 2, 25, 3), int(member.read()), np.float32)
+
+    def run(**changes):
+        reads.clear()
+        items = [Item(n, 0, m) for n, m in find_files(raw, '.txt').items()]
+        names = [item.name for item in items]
+        options = dict(items=items, splits=dict(all=names), part_size=2) | changes
+        return conversion(tmp_path / 'out', read, **options).run()
+
+    with pytest.raises(ValueError, match='five'):
+        run()
+    assert len(reads) == 6
+    (raw / '2.txt').write_text('20')
+    with pytest.raises(ValueError, match='five'):
+        run()
+    assert reads == ['2.txt', '3.txt', '4.txt', '5.txt']
+    (raw / '5.txt').write_text('5')
+    run(metadata=dict(dataset='other'))
+    assert len(reads) == 6
+    store = SkeletonStore(tmp_path / 'out')
+    assert [store.keypoint(i)[0, 0, 0, 0] for i in range(6)] == [0, 1, 20, 3, 4, 5]
+
+
+def test_an_error_in_a_worker_reaches_the_user(tmp_path):
+    def read(number: int) -> np.ndarray:
+        raise ValueError(f'file {number}, line 3: bad')
+
+    with pytest.raises(ValueError, match=r'file \d+, line 3: bad'):
+        conversion(tmp_path / 'out', read, processes=2).run()
+    assert not (tmp_path / 'out').exists()
+    with pytest.raises(ValueError, match='no sample is left to write: file 0, line 3: bad'):
+        conversion(tmp_path / 'out', read, on_error='drop').run()
+
+
+def test_the_progress_bar_counts_samples(tmp_path, capsys):
+    conversion(tmp_path / 'out', Reader(tmp_path / 'log'), progress=True).run()
+    assert '20/20' in capsys.readouterr().err
+
+
+def test_files_are_found_in_folders_and_archives(tmp_path):
+    import zipfile
+
+    (tmp_path / 'a' / 'b').mkdir(parents=True)
+    (tmp_path / 'a' / 'b' / 'x.txt').write_text('unpacked')
+    with zipfile.ZipFile(tmp_path / 'a' / 'z.zip', 'w') as archive:
+        archive.writestr('deep/x.txt', 'packed')
+        archive.writestr('deep/y.txt', 'packed')
+    found = find_files(tmp_path, '.txt')
+    assert {name: member.read() for name, member in found.items()} == {
+        'x.txt': b'unpacked',
+        'y.txt': b'packed',
+    }
+    assert set(find_files(tmp_path / 'a' / 'z.zip', '.txt')) == {'x.txt', 'y.txt'}
+    (tmp_path / 'a' / 'x.txt').write_text('twice')
+    with pytest.raises(ValueError, match=r'x.txt comes twice'):
+        find_files(tmp_path, '.txt')
+    with pytest.raises(FileNotFoundError, match='neither a folder nor an archive'):
+        find_files(tmp_path / 'nowhere', '.txt')

@@ -1,0 +1,209 @@
+"""Skeletons of one's own: arrays, tables, labels and layouts."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mmcl_ext.datasets import SkeletonDataset
+from mmcl_ext.datasets.converters import convert_custom
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.graphs import get_layout
+
+STICK = dict(
+    joint_names=['hip', 'chest', 'head', 'left_hand', 'right_hand'],
+    edges=[[1, 0], [2, 1], [3, 1], [4, 1]],
+    center=0,
+    pairs=[[3, 4]],
+)
+
+
+def pose(seed, M=1, T=4, V=17, C=2):
+    return np.random.default_rng(seed).normal(size=(M, T, V, C)).astype(np.float32)
+
+
+def write_table(path, rows):
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def table_rows(keypoint, names=None, axes='xyz', **more):
+    return [
+        dict(person=m, frame=t, joint=names[v] if names else v)
+        | {axis: float(keypoint[m, t, v, c]) for c, axis in enumerate(axes)}
+        | more
+        for m, t, v in np.ndindex(keypoint.shape[:3])
+    ]
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / 'raw'
+    folder.mkdir()
+    np.save(folder / 'a.npy', pose(0)[0])  # (T, V, C)
+    np.save(folder / 'b.npy', pose(1, 2, 6))  # (M, T, V, C)
+    write_table(folder / 'c.csv', table_rows(pose(2, 2, 3), axes='xy'))
+    (folder / 'labels.csv').write_text(
+        'name,label,split\na,wave,train;small\nb,kick,train\nc,wave,val\nd,kick,val\n'
+    )
+    (folder / 'notes.npy').write_bytes(b'')
+    return folder
+
+
+def convert(source, out, layout='coco', **options):
+    return convert_custom(source, out, layout=layout, processes=1, progress=False, **options)
+
+
+def test_store(source, tmp_path):
+    report = convert(source, tmp_path / 'o')
+    store = SkeletonStore(tmp_path / 'o')
+    assert list(store.names) == ['a', 'b', 'c']
+    assert store.classes == ('kick', 'wave')
+    assert store.labels.tolist() == [1, 0, 1]
+    splits = {key: index.tolist() for key, index in store.splits.items()}
+    assert splits == dict(train=[0, 1], small=[0], val=[2])
+    for i, expected in enumerate((pose(0), pose(1, 2, 6), pose(2, 2, 3))):
+        np.testing.assert_allclose(store.keypoint(i), expected, rtol=1e-6)
+    assert report.missing == ('d',)
+    assert report.ignored == ('notes.npy',)
+
+
+def test_scores_and_joints_by_name(tmp_path):
+    names = get_layout('kinect_v1').joint_names
+    keypoint = pose(0, 1, 3, 20, 3)
+    write_table(tmp_path / 'a.csv', table_rows(keypoint, names, score=0.25)[:-1])
+    (tmp_path / 'labels.csv').write_text('name,label\na,1\n')
+    convert(tmp_path, tmp_path / 'o', layout='kinect_v1')
+    store = SkeletonStore(tmp_path / 'o')
+    keypoint[0, 2, 19] = 0  # the line that was left out
+    np.testing.assert_allclose(store.keypoint(0), keypoint, rtol=1e-6)
+    score = store.keypoint_score(0)
+    assert score.shape == (1, 3, 20)
+    assert (score[0, 0, 0], score[0, 2, 19]) == (0.25, 0)
+    assert store.classes == ('class0', 'class1')
+
+
+def test_labels_by_number_and_classes_on_demand(source, tmp_path):
+    (tmp_path / 'my.csv').write_text('name,label\na,2\nb,0\n')
+    convert(source, tmp_path / 'o', labels=tmp_path / 'my.csv', classes=['x', 'y', 'z'])
+    store = SkeletonStore(tmp_path / 'o')
+    assert store.labels.tolist() == [2, 0]
+    assert store.classes == ('x', 'y', 'z')
+    (tmp_path / 'my.csv').write_text('name,label\na,3\n')
+    with pytest.raises(ValueError, match=r"my.csv: sample 'a': label '3' is none of the 3"):
+        convert(source, tmp_path / 'o', labels=tmp_path / 'my.csv', classes=['x', 'y', 'z'])
+
+
+@pytest.fixture
+def stick_store(tmp_path):
+    folder = tmp_path / 'stick'
+    folder.mkdir()
+    (tmp_path / 'stick.json').write_text(json.dumps(dict(name='stick-5', **STICK)))
+    np.save(folder / 'a.npy', pose(0, 1, 4, 5, 3))
+    (folder / 'labels.csv').write_text('name,label,split\na,0,train\n')
+    convert(folder, tmp_path / 'o.safetensors', layout=tmp_path / 'stick.json')
+    return tmp_path / 'o.safetensors'
+
+
+def test_a_layout_of_ones_own(stick_store):
+    dataset = SkeletonDataset(stick_store, 'train', [dict(type='SkeletonStream', stream='bone')])
+    keypoint = pose(0, 1, 4, 5, 3)
+    bone = keypoint - keypoint[:, :, [0, 0, 1, 1, 1]]
+    np.testing.assert_allclose(dataset[0]['keypoint'], bone, rtol=1e-6)
+
+
+def test_the_store_tells_its_layout_to_another_process(stick_store):
+    code = (
+        'from mmcl_ext.graphs import get_layout\n'
+        'from mmcl_ext.datasets.store import SkeletonStore\n'
+        f'store = SkeletonStore({str(stick_store)!r})\n'
+        'print(get_layout(store.layout).joint_names, get_layout(store.layout).pairs)\n'
+    )
+    run = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == f'{tuple(STICK["joint_names"])} ((3, 4),)'
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('{"edges": []}', "expected an object with a 'name'"),
+        ('{"name": ', 'Expecting value'),
+        (json.dumps(dict(STICK, name='bad', center=9)), 'joint 9 of center'),
+    ],
+)
+def test_a_bad_layout_file_is_named(source, tmp_path, text, message):
+    (tmp_path / 'my.json').write_text(text)
+    with pytest.raises(ValueError, match=f'my.json: .*{message}'):
+        convert(source, tmp_path / 'o', layout=tmp_path / 'my.json')
+    with pytest.raises(ValueError, match="unknown layout 'nothing'"):
+        convert(source, tmp_path / 'o', layout='nothing')
+
+
+@pytest.mark.parametrize(
+    ('table', 'message'),
+    [
+        ('frame,joint,x\n0,0,1\n', 'line 1: needs frame, joint, x and y'),
+        ('frame,joint,x,y\n0,0,1,2\n0,17,1,2\n', "line 3: unknown joint '17'"),
+        ('frame,joint,x,y\n0,left_hoof,1,2\n', "line 2: unknown joint 'left_hoof'"),
+        ('frame,joint,x,y\n0,0,1,two\n', 'line 2: could not convert'),
+        ('frame,joint,x,y\n0,0,1\n', 'line 2: '),
+        ('frame,joint,x,y\n0,0,1,2\n0,0,1,2\n', 'line 3: this joint of this frame stands'),
+        ('frame,joint,x,y\n-1,0,1,2\n', 'line 2: person 0 and frame -1 count from 0'),
+        ('frame,joint,x,y\n9999999,0,1,2\n', '10000000 frames, but only 1 lines'),
+        ('frame,joint,x,y\n', 'no joints'),
+    ],
+)
+def test_malformed_table_is_named_with_its_line(source, tmp_path, table, message):
+    (source / 'c.csv').write_text(table)
+    with pytest.raises(ValueError, match=f'c.csv.*{message}'):
+        convert(source, tmp_path / 'o')
+
+
+@pytest.mark.parametrize(
+    ('array', 'message'),
+    [
+        (np.zeros((4, 18, 2)), r'V = 17, got float64 of \(1, 4, 18, 2\)'),
+        (np.zeros((4, 17)), r'got float64 of \(4, 17\)'),
+        (np.full((4, 17, 2), 'x'), 'got <U1'),
+        (np.array([dict()], object), 'no array of numbers: Object arrays cannot be loaded'),
+    ],
+)
+def test_wrong_array_is_named(source, tmp_path, array, message):
+    np.save(source / 'a.npy', array)
+    with pytest.raises(ValueError, match=f'a.npy: .*{message}'):
+        convert(source, tmp_path / 'o')
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('file,label\na,1\n', 'line 1: needs name and label'),
+        ('name,label\na,1\na,2\n', "line 3: sample 'a' comes twice"),
+        ('name,label\na,\n', "line 2: sample 'a' needs a name and a label"),
+    ],
+)
+def test_malformed_labels_are_named(source, tmp_path, text, message):
+    (source / 'labels.csv').write_text(text)
+    with pytest.raises(ValueError, match=f'labels.csv, {message}'):
+        convert(source, tmp_path / 'o')
+
+
+def test_missing_pieces(source, tmp_path):
+    (source / 'labels.csv').write_text('name,label\nzzz,1\n')
+    with pytest.raises(FileNotFoundError, match='none of the samples named in'):
+        convert(source, tmp_path / 'o')
+    (source / 'labels.csv').unlink()
+    with pytest.raises(FileNotFoundError, match=r'labels.csv'):
+        convert(source, tmp_path / 'o')
+    write_table(source / 'a.csv', table_rows(pose(0), axes='xy'))
+    (source / 'labels.csv').write_text('name,label\na,1\n')
+    with pytest.raises(ValueError, match='sample a comes twice'):
+        convert(source, tmp_path / 'o')
