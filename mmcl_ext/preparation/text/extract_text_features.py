@@ -1,0 +1,51 @@
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmcl_ext.preparation.sharding import ExtractionReport, FeatureShards, extract_features
+from mmcl_ext.preparation.text.registry import TEXT_SOURCES
+
+
+def extract_text_features(
+    cfg: Mapping[str, Any],
+    folder: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    names: Sequence[str] | None = None,
+    on_error: str = 'stop',
+    progress: bool = True,
+) -> ExtractionReport:
+    """Write the text features of a folder of composites.
+
+    Args:
+        cfg: ``source``, a configuration of :data:`TEXT_SOURCES`; for models also ``question``, a
+            text or a key of ``prompts``; ``batch_size`` and ``chunk_size``.
+        folder: Where the input of the source lies.
+        out: Folder for ``<output>.safetensors`` of each output and ``answers.jsonl``.
+        names: Sample names, in the order of the result. None for all in ``folder``.
+        on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
+        progress: Show progress.
+
+    Returns:
+        Counts of the run.
+
+    Raises:
+        ValueError: A setting is wrong, ``out`` holds features of another recipe, or with
+            ``on_error='stop'`` a sample is malformed.
+        OSError: A file cannot be read or written.
+    """
+    settings = {**cfg['source'], 'folder': folder}
+    if cfg.get('question') is not None:
+        settings['question'] = cfg.get('prompts', {}).get(cfg['question'], cfg['question'])
+    source: Any = TEXT_SOURCES.build(settings)
+    out = Path(out)
+    shards = FeatureShards(
+        out / 'shards',
+        {output: out / f'{output}.safetensors' for output in source.padding},
+        source.names if names is None else names,
+        batch_size=cfg.get('batch_size', 16),
+        chunk_size=cfg.get('chunk_size', 64),
+        texts=out / 'answers.jsonl' if 'question' in settings else None,
+    )
+    return extract_features(source, shards, target=out, on_error=on_error, progress=progress)

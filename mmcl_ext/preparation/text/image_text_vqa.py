@@ -1,0 +1,180 @@
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+import transformers
+from PIL import Image
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from mmcl_ext.preparation.text.registry import TEXT_SOURCES
+from mmcl_ext.preparation.text.vqa_source import ForcedAnswer, VQASource
+
+_PER_TOKEN = ('input_ids', 'attention_mask', 'token_type_ids', 'mm_token_type_ids')
+"""Inputs with one value per token of the prompt, which grow with the answer."""
+
+
+@TEXT_SOURCES.register_module()
+class ImageTextVQA(VQASource):
+    """Any image-text-to-text model of transformers: LLaVA, DeepSeek-VL, BLIP-2, Qwen-VL, ...
+
+    The question goes through the chat template of the processor where it has one. Where not, it
+    is the whole prompt, behind the image token if the processor does not set that itself.
+
+    Args:
+        *args: See :class:`VQASource`.
+        template: Text of the prompt with ``{question}`` in it, and the model's image token where
+            it needs one; used in place of the chat template.
+        **kwargs: See :class:`VQASource`.
+
+    Raises:
+        ValueError: The template has no ``{question}``.
+    """
+
+    default_generation: ClassVar[Mapping[str, Any]] = {'max_new_tokens': 10, 'num_beams': 1}
+
+    def __init__(self, *args: Any, template: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if template is not None and '{question}' not in template:
+            raise ValueError(f"template {template!r} has no '{{question}}'")
+        self.template = template
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """Recipe of the base class, and the template."""
+        return {**super().recipe, 'template': self.template}
+
+    @property
+    def prompt(self) -> str:
+        """What the processor gets as text."""
+        if self.template is not None:
+            return self.template.replace('{question}', self.question)
+        if getattr(self.processor, 'chat_template', None):
+            content = [{'type': 'image'}, {'type': 'text', 'text': self.question}]
+            messages = [{'role': 'user', 'content': content}]
+            text: str = self.processor.apply_chat_template(messages, add_generation_prompt=True)
+            return text
+        image_token = getattr(self.processor, 'image_token', None)
+        # Processors that count query tokens (BLIP-2, InstructBLIP) set the image tokens.
+        if image_token is None or hasattr(self.processor, 'num_query_tokens'):
+            return self.question
+        return f'{image_token}\n{self.question}'
+
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """The end tokens of the generation settings."""
+        given = self.generation.get('eos_token_id', self.model.generation_config.eos_token_id)
+        if given is None:
+            given = self.processor.tokenizer.eos_token_id
+        return tuple(given) if isinstance(given, (list, tuple)) else (given,)
+
+    def load(self) -> None:
+        """Load processor and model; prompts are padded on the left, as generation needs."""
+        super().load()
+        tokenizer = self.processor.tokenizer
+        tokenizer.padding_side = 'left'
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+
+    def encode(self, images: Sequence[Image.Image]) -> dict[str, Tensor]:
+        """Bring images and prompt into the model's form, on its device."""
+        inputs = self.processor(
+            images=list(images),
+            text=[self.prompt] * len(images),
+            padding=True,
+            return_tensors='pt',
+        )
+        return {
+            key: value.to(self.device, self.dtype if value.is_floating_point() else None)
+            for key, value in inputs.items()
+        }
+
+    def generate(self, prompt: Mapping[str, Tensor]) -> list[Tensor]:
+        """Generate the answers."""
+        pad = self.processor.tokenizer.pad_token_id
+        sequences = self.model.generate(
+            **prompt,
+            **{'pad_token_id': pad, 'eos_token_id': list(self.end_tokens), **self.generation},
+        )
+        ids = prompt['input_ids']
+        if self._has_encoder:
+            sequences = sequences[:, 1:]  # without the decoder's start token
+        elif torch.equal(sequences[:, : ids.shape[1]], ids):
+            sequences = sequences[:, ids.shape[1] :]
+        return [self._cut(sequence) for sequence in sequences]
+
+    def force(self, prompt: Mapping[str, Tensor], answers: Sequence[Tensor]) -> list[ForcedAnswer]:
+        """Run the model once over given answers, behind the prompt or in its decoder."""
+        if self._has_encoder:
+            start = torch.tensor([self._text_config.decoder_start_token_id], device=self.device)
+            starts = [start] * len(answers)
+            rows = [torch.cat([start, answer]) for answer in answers]
+            mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+            ids = pad_sequence(rows, batch_first=True)
+            inputs = {**prompt, 'decoder_input_ids': ids, 'decoder_attention_mask': mask}
+        else:
+            inputs, starts = self._extend(prompt, answers)
+        first = min(len(start) for start in starts) - 1
+        hidden, scores = self._run(inputs, first)
+        forced = []
+        for row, (start, answer) in enumerate(zip(starts, answers, strict=True)):
+            begin, length = len(start) - first, len(answer)
+            # The state at a token tells the next one.
+            told = scores[row, begin - 1 : begin - 1 + length].float().log_softmax(-1)
+            log_prob = told.gather(-1, answer[:, None])[:, 0]
+            forced.append(ForcedAnswer(hidden[row, begin : begin + length].float(), log_prob))
+        return forced
+
+    def _extend(
+        self, prompt: Mapping[str, Tensor], answers: Sequence[Tensor]
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Append the answers to the prompts, padded on the right; also return the prompts.
+
+        A forward pass numbers the tokens from the left, so nothing may stand before them.
+        """
+        kept = prompt['attention_mask'].bool()
+        starts = [ids[mask] for ids, mask in zip(prompt['input_ids'], kept, strict=True)]
+        inputs = dict(prompt)
+        for key in _PER_TOKEN:
+            if key not in prompt:
+                continue
+            rows = []
+            for value, mask, answer in zip(prompt[key], kept, answers, strict=True):
+                tail = answer if key == 'input_ids' else torch.zeros_like(answer)
+                tail = torch.ones_like(answer) if key == 'attention_mask' else tail
+                rows.append(torch.cat([value[mask], tail]))
+            pad = self.processor.tokenizer.pad_token_id if key == 'input_ids' else 0
+            inputs[key] = pad_sequence(rows, batch_first=True, padding_value=pad)
+        return inputs, starts
+
+    def _run(self, inputs: Mapping[str, Tensor], first: int) -> tuple[Tensor, Tensor]:
+        """Run a forward pass; hidden states and scores from position ``first`` on.
+
+        The hidden states are what goes into the output layer, which all models have.
+        """
+        length = inputs.get('decoder_input_ids', inputs['input_ids']).shape[1]
+        options: dict[str, Any] = {'use_cache': False}
+        if 'logits_to_keep' in inspect.signature(self.model.forward).parameters:
+            options['logits_to_keep'] = length - first
+        caught: list[Tensor] = []
+        layer = self.model.get_output_embeddings()
+        handle = layer.register_forward_pre_hook(lambda _, args: caught.append(args[0]))
+        try:
+            scores = self.model(**inputs, **options).logits
+        finally:
+            handle.remove()
+        return caught[-1][:, first - length :], scores[:, first - length :]
+
+    @property
+    def _text_config(self) -> Any:
+        return self.model.config.get_text_config(decoder=True)
+
+    @property
+    def _has_encoder(self) -> bool:
+        return bool(self.model.config.is_encoder_decoder or self._text_config.is_encoder_decoder)
+
+    def _load_model(self) -> Any:
+        return transformers.AutoModelForImageTextToText.from_pretrained(
+            self.model_name, dtype=self.dtype, **self._hub
+        )
