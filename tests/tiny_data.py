@@ -59,8 +59,8 @@ def write_tiny_data(root):
         store = root / 'data' / name / f'{name}.safetensors'
         store.parent.mkdir(parents=True, exist_ok=True)
         names = write_tiny_store(store)
-    write_tiny_images(root / 'data/ntu120/composites', names)
-    write_tiny_text(root / 'data/ntu120/text_features.safetensors', names)
+        write_tiny_images(root / 'data' / name / 'composites', names)
+        write_tiny_text(root / 'data' / name / 'text_features.safetensors', names)
     return names
 
 

@@ -22,13 +22,13 @@ import torch  # noqa: E402
 from mmaction.structures import ActionDataSample  # noqa: E402
 from mmengine.optim import OptimWrapper  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
+from test_models.catalogue import HIERARCHY, SPATIAL, names  # noqa: E402
 
 import mmcl_ext  # noqa: E402, F401
 from mmcl_ext.apis import load_config, use_deployed_model  # noqa: E402
 from mmcl_ext.graphs import get_layout, layout_names  # noqa: E402
 from mmcl_ext.registry import MODELS  # noqa: E402
 
-BACKBONES = ('CTRGCN', 'STGCN', 'AAGCN')
 SMALL = dict(num_stages=2, base_channels=8, inflate_stages=[2], down_stages=[2])
 
 
@@ -52,9 +52,9 @@ def main():
         use_deployed_model(cfg)
         MODELS.build(cfg.model)
         print('built', path.stem)
-    for backbone in BACKBONES:
+    for backbone in names():
         for layout in layout_names():
-            graph = dict(type='SkeletonGraph', layout=layout, mode='spatial')
+            graph = dict(SPATIAL if backbone != 'HDGCN' else HIERARCHY, layout=layout)
             model = dict(
                 type='SkeletonRecognizer',
                 backbone=dict(type=backbone, graph_cfg=graph, **SMALL),

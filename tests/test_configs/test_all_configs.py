@@ -32,9 +32,11 @@ def pipeline(loader):
 
 
 def build_model(cfg):
-    """Build without files: no public weights, the width of the text from nowhere."""
+    """Build without files, and with cached features where the encoder is Inception-V3."""
     branch = cfg.model.get('co_learning') or {}
-    if branch.get('image_encoder'):
+    if branch.get('image_encoder', {}).get('type') == 'InceptionV3':
+        branch.update(image_encoder=None, fam=dict(branch.fam, in_channels=8))
+    elif branch:
         branch.image_encoder.pretrained = None
     if branch.get('frm'):
         branch.frm.text_channels = 3

@@ -1,6 +1,7 @@
 """The NTU RGB+D configurations are built; what is asserted is what was built."""
 
 import copy
+import math
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,15 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SKELETON = sorted(CONFIGS.glob('skeleton/*_ntu*.py'))
 MMCL = sorted(CONFIGS.glob('mmcl/*_ntu*.py'))
 RANDOM_ENCODER = {'model.co_learning.image_encoder.pretrained': None}
-CTRGCN_PARAMETERS = 1_431_252  # backbone, 25 joints, 2 persons; the head adds 257 per class
-STGCN_PARAMETERS = 3_083_412
+PARAMETERS = dict(  # of the backbones, 25 joints, 2 persons
+    stgcn=3_083_412,
+    stgcnpp=1_387_724,
+    aagcn=3_766_248,
+    ctrgcn=1_431_252,
+    ctrsgcn=2_077_482,
+    infogcn=1_344_011,
+    hdgcn=1_644_560,
+)
 
 
 @pytest.fixture(scope='module')
@@ -79,28 +87,44 @@ def test_built_skeleton_model(path):
     cfg = load_config(path)
     model = MODELS.build(cfg.model)
     classes = 120 if path.stem.endswith('120') else 60
-    backbone = CTRGCN_PARAMETERS if path.stem.startswith('ctrgcn') else STGCN_PARAMETERS
-    assert count(model) == backbone + 257 * classes
+    network = path.stem.partition('_')[0]
+    assert count(model.backbone) == PARAMETERS[network]
+    code = 3 * 256 * 257 if network == 'infogcn' else 0  # its head: three layers before the last
+    assert count(model.cls_head) == code + 257 * classes
     assert model.cls_head.num_classes == classes
-    expected = 'HDGraph' if 'hdgraph' in path.stem else 'SkeletonGraph'
+    expected = 'HDGraph' if 'hdg' in path.stem else 'SkeletonGraph'
     assert type(model.backbone.graph).__name__ == expected
 
 
-def test_stgcn_twins_differ_in_one_line():
-    for folder in ('skeleton', 'mmcl'):
-        paths = [CONFIGS / folder / f'{b}_hdgraph_ntu120.py' for b in ('ctrgcn', 'stgcn')]
-        lines = [path.read_text().splitlines() for path in paths]
-        assert len(lines[0]) == len(lines[1])
-        assert sum(a != b for a, b in zip(*lines, strict=True)) == 1
+def test_every_backbone_is_shipped():
+    for data in ('ntu60', 'ntu120'):
+        assert {f'skeleton/{b}_{data}' for b in PARAMETERS} <= set(map(name, SKELETON))
+        twins = {f'{b}_hdgraph_{data}' for b in PARAMETERS}
+        assert {f'skeleton/{twin}' for twin in twins} <= set(map(name, SKELETON))
+        assert {f'mmcl/{twin}' for twin in twins} == {n for n in map(name, MMCL) if data in n}
+
+
+@pytest.mark.parametrize('backbone', PARAMETERS)
+def test_co_learning_with_another_backbone_differs_in_one_line(backbone):
+    flagship = (CONFIGS / 'mmcl/ctrgcn_hdgraph_ntu120.py').read_text().splitlines()
+    other = (CONFIGS / f'mmcl/{backbone}_hdgraph_ntu120.py').read_text().splitlines()
+    changed = [b for a, b in zip(flagship, other, strict=True) if a != b]
+    assert changed == [f"    '../skeleton/{backbone}_hdgraph_ntu120.py',"] * (backbone != 'ctrgcn')
 
 
 @pytest.mark.parametrize(
     ('config', 'epochs', 'steps'),
-    [('mmcl/ctrgcn_hdgraph_ntu120.py', 110, (90, 100)), ('skeleton/ctrgcn_ntu60.py', 65, (35, 55))],
+    [
+        ('mmcl/ctrgcn_hdgraph_ntu120.py', 110, (90, 100)),
+        ('skeleton/ctrgcn_ntu60.py', 65, (35, 55)),
+        ('skeleton/infogcn_ntu60.py', 110, (90, 100)),
+    ],
 )
 def test_learning_rate_of_every_epoch(config, epochs, steps):
     cfg = load_config(CONFIGS / config)
     optimizer, schedulers = build_schedule(cfg)
+    decay = 5e-4 if 'infogcn' in config else 4e-4
+    assert optimizer.param_groups[0]['weight_decay'] == decay
     assert cfg.train_cfg.max_epochs == epochs
     for epoch in range(epochs):
         expected = 0.1 * min((epoch + 1) / 5, 1) * 0.1 ** sum(epoch >= step for step in steps)
@@ -114,13 +138,34 @@ def build_schedule(cfg, parameters=None):
     parameters = parameters or [torch.nn.Parameter(torch.zeros(1))]
     optimizer = OPTIMIZERS.build(dict(cfg.optim_wrapper.optimizer, params=parameters))
     group = optimizer.param_groups[0]
-    found = (type(optimizer).__name__, group['momentum'], group['weight_decay'], group['nesterov'])
-    assert found == ('SGD', 0.9, 4e-4, True)
+    found = (type(optimizer).__name__, group['momentum'], group['nesterov'])
+    assert found == ('SGD', 0.9, True)
     schedulers = [
         PARAM_SCHEDULERS.build(dict(scheduler, optimizer=optimizer))
         for scheduler in cfg.param_scheduler
+        if not scheduler.get('convert_to_iter_based')
     ]
     return optimizer, schedulers
+
+
+def test_hdgcns_learning_rate_falls_along_a_cosine_of_steps():
+    """Lee et al.: from 0.1 to 1e-4 over epochs 5 to 90, step by step."""
+    cfg = load_config(CONFIGS / 'skeleton/hdgcn_ntu60.py')
+    optimizer, schedulers = build_schedule(cfg)
+    steps = 7  # in an epoch
+    settings = dict(cfg.param_scheduler[1], optimizer=optimizer, epoch_length=steps)
+    assert settings.pop('convert_to_iter_based')  # as the Runner understands it
+    cosine = PARAM_SCHEDULERS.get(settings.pop('type')).build_iter_from_epoch(**settings)
+    for epoch in range(cfg.train_cfg.max_epochs):
+        for index in range(steps):
+            turn = math.cos(math.pi * (steps * (epoch - 5) + index) / (85 * steps))
+            after = 1e-4 + (0.1 - 1e-4) * (1 + turn) / 2
+            expected = 0.1 * (epoch + 1) / 5 if epoch < 5 else after
+            assert optimizer.param_groups[0]['lr'] == pytest.approx(expected, rel=1e-6), epoch
+            optimizer.step()
+            cosine.step()
+        for scheduler in schedulers:
+            scheduler.step()
 
 
 def test_the_flagship_is_the_papers_recipe():

@@ -8,48 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmcl_ext.graphs import layout_names
 from mmcl_ext.models import backbones
 from mmcl_ext.registry import GRAPHS, MODELS
+from test_models.catalogue import HIERARCHY, SMALL, UNION, VARIANTS, coco, graphs, names
 from test_models.helpers import wave
-
-SMALL = dict(base_channels=16, num_stages=4, inflate_stages=(3,), down_stages=(3,))
-SPATIAL = dict(type='SkeletonGraph', mode='spatial')
-UNION = dict(type='HDGraph', flatten='union')
-HIERARCHY = dict(type='HDGraph', flatten=None)
-LEVELS = dict(type='HDGraph', flatten='levels')
-VARIANTS = {
-    'CTRGCN': [{}, dict(relu_after_concat=True)],
-    'CTRSGCN': [{}, dict(topology='graph')],
-    'HDGCN': [{}],
-    'InfoGCN': [{}, dict(k=8, topology='graph')],
-    'STGCN': [
-        {},
-        dict(data_bn_type='MVC'),
-        dict(gcn_adaptive='init', gcn_with_res=True, tcn_type='mstcn'),
-    ],
-    'AAGCN': [{}, dict(gcn_attention=False)],
-}
-
-
-def names() -> list[str]:
-    """List the registered backbones of this package."""
-    found = [getattr(backbones, name) for name in backbones.__all__]
-    return sorted(c.__name__ for c in found if MODELS.get(c.__name__) is c)
-
-
-def graphs(name: str) -> list[dict]:
-    """List one graph per layout, and the HD-Graphs, that a backbone supports."""
-    if name == 'HDGCN':
-        every = [dict(HIERARCHY, layout=layout) for layout in layout_names()]
-        return [*every, dict(HIERARCHY, layout='kinect_v1', center=2)]
-    every = [dict(SPATIAL, layout=layout) for layout in layout_names()]
-    levels = dict(LEVELS, layout='kinect_v1', center=2)
-    return [*every, dict(UNION, layout='nturgb+d'), levels]
-
-
-def coco(name: str) -> dict:
-    return next(graph for graph in graphs(name) if graph['layout'] == 'coco')
 
 
 def cases() -> Iterator[tuple[str, dict, dict]]:

@@ -6,16 +6,12 @@ from pathlib import Path
 import pytest
 from mmengine.registry import DefaultScope
 
-from mmcl_ext.models import SkeletonRecognizer, backbones
+from mmcl_ext.models import SkeletonRecognizer
 from mmcl_ext.registry import MODELS
+from test_models import catalogue
 
 GRAPH = dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial')
 HIERARCHY = dict(type='HDGraph', layout='nturgb+d', center=1, flatten=None)
-
-
-def skeleton_backbones() -> list[str]:
-    found = [getattr(backbones, name) for name in backbones.__all__]
-    return [c.__name__ for c in found if MODELS.get(c.__name__) is c]
 
 
 def page(repo: Path) -> str:
@@ -36,7 +32,7 @@ def test_parameters_are_measured(repo: Path) -> None:
     rows = re.findall(
         r'^\| `(\w+)`(?: with `(.*?)`)? \|.*? \| ([\d,]+) \|', page(repo), re.MULTILINE
     )
-    assert {name for name, _, _ in rows} == set(skeleton_backbones())
+    assert {name for name, _, _ in rows} == set(catalogue.names())
     for name, arguments, count in rows:
         graph = HIERARCHY if name == 'HDGCN' else GRAPH
         backbone = dict(type=name, graph_cfg=graph, **eval(f'dict({arguments})'))

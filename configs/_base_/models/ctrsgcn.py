@@ -1,0 +1,10 @@
+# The CTR-GCN authors' baseline with static topologies; children set the number of classes.
+model = dict(
+    type='SkeletonRecognizer',
+    data_preprocessor=dict(type='SkeletonDataPreprocessor'),
+    backbone=dict(
+        type='CTRSGCN',
+        graph_cfg=dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial'),
+    ),
+    cls_head=dict(type='GCNHead', num_classes=60),
+)

@@ -1,0 +1,15 @@
+# The skeleton-only twin of configs/mmcl: same data, same schedule, no co-learning.
+_base_ = [
+    '../_base_/models/aagcn.py',
+    '../_base_/datasets/ntu60_xsub.py',
+    '../_base_/schedules/mmcl_110e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(
+        graph_cfg=dict(_delete_=True, type='HDGraph', layout='nturgb+d', center=1, flatten='union')
+    ),
+    cls_head=dict(num_classes=60),
+)
+train_dataloader = dict(batch_size=100)  # on 2 GPUs: 200 samples a step

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/stgcnpp.py',
+    '../_base_/datasets/ntu60_xsub.py',
+    '../_base_/schedules/ctrgcn_65e.py',
+    '../_base_/default_runtime.py',
+]
