@@ -1,5 +1,6 @@
 # NTU RGB+D 120, cross-subject. Unlike with NTU 60, CTR-GCN, HD-GCN and MMCL fill an absent
 # second person with a copy of the first.
+# Made by: tools/data/convert.py ntu120 RAW data/ntu120/ntu120.safetensors, or ctrgcn-npz
 _base_ = './ntu60_xsub.py'
 
 ann_file = 'data/ntu120/ntu120.safetensors'
