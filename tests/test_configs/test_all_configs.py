@@ -36,7 +36,7 @@ def build_model(cfg):
     branch = cfg.model.get('co_learning') or {}
     if branch.get('image_encoder', {}).get('type') == 'InceptionV3':
         branch.update(image_encoder=None, fam=dict(branch.fam, in_channels=8))
-    elif branch:
+    elif 'pretrained' in branch.get('image_encoder', {}):
         branch.image_encoder.pretrained = None
     if branch.get('frm'):
         branch.frm.text_channels = 3
