@@ -65,7 +65,7 @@ class MMCLRecognizer(SkeletonRecognizer):
         """
         if data_samples is None:
             raise ValueError("mode 'loss' needs data_samples with labels, got None")
-        feats = self.extract_feat(inputs['keypoint'])
+        feats = self.extract_feat(inputs[self.input_key])
         head: Any = self.cls_head
         embedding = head.embed(feats)  # (N, C')
         logits, losses = head.loss_by_embedding(embedding, data_samples)

@@ -18,13 +18,15 @@ class SkeletonRecognizer(BaseModel):
 
     Args:
         backbone: Configuration of a backbone or the module itself, (N, M, T, V, C) to
-            (N, M, C', T', V).
+            (N, M, C', T', V) or whatever the head can pool.
         cls_head: Configuration of a head or the module itself. Where a configuration
             leaves ``in_channels`` out, it is the backbone's ``out_channels``.
         data_preprocessor: Configuration of a preprocessor or the module itself;
             :class:`SkeletonDataPreprocessor` if None.
         ignore_keys: Prefixes of state-dict entries that are dropped on loading, for
             checkpoints that hold more than this model.
+        input_key: Entry of the inputs that the backbone reads; ``'imgs'`` for the heat
+            maps (N, num_clips, J, T, H, W) of MMAction2's pipelines.
         init_cfg: MMEngine's initialisation.
 
     Raises:
@@ -38,6 +40,7 @@ class SkeletonRecognizer(BaseModel):
         cls_head: Config | nn.Module,
         data_preprocessor: Config | nn.Module | None = None,
         ignore_keys: Sequence[str] = (),
+        input_key: str = 'keypoint',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         preprocessor = data_preprocessor or dict(type='SkeletonDataPreprocessor')
@@ -45,6 +48,7 @@ class SkeletonRecognizer(BaseModel):
         self.backbone = _build(backbone)
         self.cls_head: Any = _build_head(cls_head, self.backbone)
         self.ignore_keys = tuple(ignore_keys)
+        self.input_key = input_key
 
     @classmethod
     def deploy_cfg(cls, model_cfg: Config) -> Config:
@@ -60,7 +64,7 @@ class SkeletonRecognizer(BaseModel):
         """Run the model.
 
         Args:
-            inputs: ``keypoint`` (N, num_clips, M, T, V, C).
+            inputs: ``keypoint`` (N, num_clips, M, T, V, C), or what ``input_key`` names.
             data_samples: N samples; with ``gt_label`` in mode ``'loss'``.
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
 
@@ -76,36 +80,38 @@ class SkeletonRecognizer(BaseModel):
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
-            return self.cls_head(self.extract_feat(inputs['keypoint']))
+            return self.cls_head(self.extract_feat(inputs[self.input_key]))
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
 
     def loss(
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
     ) -> dict[str, Tensor]:
         """Return the losses of labelled skeletons (N, 1, M, T, V, C)."""
-        return self.cls_head.loss(self.extract_feat(inputs['keypoint']), data_samples)
+        return self.cls_head.loss(self.extract_feat(inputs[self.input_key]), data_samples)
 
     def predict(
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
     ) -> list[BaseDataElement]:
         """Return the samples with the scores of skeletons (N, num_clips, M, T, V, C)."""
-        return self.cls_head.predict(self.extract_feat(inputs['keypoint']), data_samples)
+        return self.cls_head.predict(self.extract_feat(inputs[self.input_key]), data_samples)
 
     def extract_feat(self, keypoint: Tensor) -> Tensor:
         """Extract features of every clip.
 
         Args:
-            keypoint: Skeletons (N, num_clips, M, T, V, C).
+            keypoint: Skeletons (N, num_clips, M, T, V, C), or heat maps
+                (N, num_clips, J, T, H, W) where the backbone takes them.
 
         Returns:
-            Features (N * num_clips, M, C', T', V).
+            Features (N * num_clips, M, C', T', V), or (N * num_clips, C', T', H', W').
 
         Raises:
             ValueError: If there are not six axes.
         """
         if keypoint.ndim != 6:
             raise ValueError(
-                f'keypoint must be (N, num_clips, M, T, V, C), got {tuple(keypoint.shape)}'
+                f'{self.input_key} must have six axes, (N, num_clips, M, T, V, C) for skeletons, '
+                f'got {tuple(keypoint.shape)}'
             )
         return self.backbone(keypoint.flatten(0, 1))
 
