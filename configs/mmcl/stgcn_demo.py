@@ -12,3 +12,4 @@ model = dict(
 pipeline = [*_base_.load_co_learning, *_base_.train_pipeline[:-1], _base_.pack_co_learning]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 default_hooks = _base_.co_learning_hooks
+optim_wrapper = _base_.co_learning_optim

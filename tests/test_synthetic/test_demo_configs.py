@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmcl_ext.apis import load_config
@@ -63,14 +64,28 @@ def test_built_pipelines(kind, backbone):
 @pytest.mark.parametrize('backbone', BACKBONES)
 def test_twins_differ_in_nothing_but_co_learning(backbone):
     plain, rich = config('skeleton', backbone), config('mmcl', backbone)
-    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler', 'randomness', 'test_dataloader'):
+    for key in ('train_cfg', 'param_scheduler', 'randomness', 'test_dataloader'):
         assert plain[key] == rich[key]
     assert plain.train_dataloader.batch_size == rich.train_dataloader.batch_size
+    assert plain.optim_wrapper.optimizer == rich.optim_wrapper.optimizer
     model, trained = MODELS.build(plain.model), MODELS.build(rich.model)
     assert type(model.backbone).__name__ == BACKBONES[backbone]
     assert model.cls_head.num_classes == len(DATA.classes)
     kept = {k: s for k, s in shapes(trained).items() if not k.startswith('co_learning.')}
     assert kept == shapes(model)
+
+
+@pytest.mark.parametrize('backbone', BACKBONES)
+def test_the_skeleton_network_learns_at_the_same_rate_in_both(backbone):
+    plain, rich = config('skeleton', backbone), config('mmcl', backbone)
+    model = MODELS.build(rich.model)
+    wrapper = build_optim_wrapper(model, rich.optim_wrapper)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    rates = {names[id(p)]: g['lr'] for g in wrapper.optimizer.param_groups for p in g['params']}
+    assert set(rates) == set(names.values())
+    for name, rate in rates.items():
+        image = name.startswith(('co_learning.image_encoder.', 'co_learning.fam.'))
+        assert rate == plain.optim_wrapper.optimizer.lr * (10 if image else 1), name
 
 
 @pytest.mark.parametrize('backbone', BACKBONES)

@@ -1,5 +1,5 @@
-# One composite image and one text feature per training sample of the demo. A small image
-# encoder with random weights: nothing is downloaded.
+# One composite image and one text feature per training sample of the demo, and a small image
+# encoder: nothing is downloaded.
 _base_ = './co_learning.py'
 
 image_dir = 'data/demo/composites'
@@ -12,3 +12,12 @@ load_co_learning = [
     dict(type='LoadCompositeImage', img_dir=image_dir, size=(96, 96)),
     dict(type='LoadTextFeature', file=text_file),
 ]
+
+# From random weights, and with lambda_1 = 0.1 in front, the image part would stand still for the
+# few epochs of the demo. The skeleton network keeps its learning rate.
+image_part = dict(lr_mult=10.0)
+co_learning_optim = dict(
+    paramwise_cfg=dict(
+        custom_keys={'co_learning.image_encoder': image_part, 'co_learning.fam': image_part}
+    )
+)
