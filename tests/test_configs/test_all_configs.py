@@ -65,6 +65,12 @@ def test_hooks_that_resuming_and_checking_need_are_there(path):
     assert cfg.randomness.seed is not None
 
 
+def without_branch(optim_wrapper):
+    """Drop the settings of parameters that only the branch has; none other may be there."""
+    keys = optim_wrapper.pop('paramwise_cfg', {}).get('custom_keys', {})
+    assert [key for key in keys if not key.startswith('co_learning.')] == []
+
+
 @pytest.mark.parametrize('path', MMCL, ids=name)
 def test_a_co_learning_config_adds_the_branch_to_its_twin(path):
     cfg, twin = load_config(path), load_config(CONFIGS / 'skeleton' / path.name)
@@ -73,6 +79,7 @@ def test_a_co_learning_config_adds_the_branch_to_its_twin(path):
     plain = pipeline(twin.train_dataloader)
     assert [repr(t) for t in own[:-1]] == [repr(t) for t in plain[:-1]]
     assert own[-1].collect_keys == ('keypoint', *(t.key for t in side))
+    without_branch(cfg.optim_wrapper)
     for key in (
         'optim_wrapper',
         'param_scheduler',
