@@ -25,10 +25,11 @@ def test_accuracies_by_hand():
     assert OUTCOME.accuracy_on([2]) == 1.0
 
 
-def test_scores_of_a_sample():
-    np.testing.assert_array_equal(OUTCOME.scores_of('c'), (0.1, 0.8, 0.1))
+def test_probabilities_of_a_sample():
+    expected = np.exp((0.1, 0.8, 0.1)) / (2 * np.exp(0.1) + np.exp(0.8))
+    np.testing.assert_allclose(OUTCOME.probabilities_of('c'), expected)
     with pytest.raises(ValueError, match='not in tuple'):
-        OUTCOME.scores_of('z')
+        OUTCOME.probabilities_of('z')
 
 
 def test_survives_json():

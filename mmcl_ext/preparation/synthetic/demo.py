@@ -156,7 +156,7 @@ def _prediction(
     return Prediction(
         title=f'{name}: {data.classes[label]}',
         keypoint=keypoint,
-        scores={title: outcome.scores_of(name) for title, outcome in outcomes.items()},
+        scores={title: outcome.probabilities_of(name) for title, outcome in outcomes.items()},
         label=label,
         image=make_composite(clip.frames, clip.boxes)[..., ::-1],
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Outcome:
         training_parameters: Number of those that only its training needed.
         names: N sample names.
         labels: N true classes.
-        scores: N rows of K class scores.
+        scores: N rows of K class scores (logits).
     """
 
     deployed_parameters: int
@@ -51,13 +52,14 @@ class Outcome:
         """Share of the samples of some classes that are right."""
         return float(self._hits[np.isin(self.labels, classes)].mean())
 
-    def scores_of(self, name: str) -> np.ndarray:
-        """(K,) scores of a sample.
+    def probabilities_of(self, name: str) -> np.ndarray:
+        """(K,) class probabilities of a sample: the softmax of its scores.
 
         Raises:
             ValueError: If the sample was not in the test.
         """
-        return np.array(self.scores[self.names.index(name)])
+        probabilities: np.ndarray = softmax(self.scores[self.names.index(name)])
+        return probabilities
 
     @property
     def _hits(self) -> np.ndarray:
