@@ -1,0 +1,129 @@
+"""The converting command line, by the commands of the documentation."""
+
+import importlib.util
+import re
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+from mmengine.registry import init_default_scope
+from tiny_data import write_tiny_store
+
+from mmcl_ext.datasets import AnnotationPickle
+from mmcl_ext.datasets.converters import NTU_TRADITIONS
+from mmcl_ext.datasets.store import SkeletonStore
+
+COMMAND = 'python tools/data/convert.py '
+
+
+@pytest.fixture(scope='module')
+def convert(repo):
+    spec = importlib.util.spec_from_file_location('convert', repo / 'tools/data/convert.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    init_default_scope('mmcl_ext')
+
+
+def commands(page):
+    lines = [line for block in re.findall(r'^```bash\n(.*?)^```', page, re.DOTALL | re.M)
+             for line in block.replace('\\\n', ' ').splitlines()]  # fmt: skip
+    return [shlex.split(line[len(COMMAND) :]) for line in lines if line.startswith(COMMAND)]
+
+
+def test_custom_page(repo, convert, tmp_path):
+    """The page's blocks build on one another: run in their order, as a reader does."""
+    page = (repo / 'docs/datasets/custom.md').read_text()
+    names: dict = {}
+    for language, block in re.findall(r'^```(python|bash)\n(.*?)^```', page, re.DOTALL | re.M):
+        if language == 'bash':
+            [command] = commands(f'```bash\n{block}```\n')
+            convert([*command, '--quiet', '--processes', '1'])
+        else:
+            exec(compile(block, 'docs/datasets/custom.md', 'exec'), names)
+    store = SkeletonStore('data/clips.safetensors')
+    assert (len(store), store.classes, store.layout) == (7, ('kick', 'wave'), 'stick-figure')
+    np.testing.assert_allclose(store.keypoint(6)[0, 1, 1], (0.1, 1.6, 3))
+
+
+def test_pyskl_page(repo, convert, tmp_path, capsys):
+    write_tiny_store(tmp_path / 'made.safetensors')
+    convert(['export-pickle', 'made.safetensors', 'ntu60_3d.pkl'])
+    for command in commands((repo / 'docs/datasets/pyskl.md').read_text()):
+        convert(command)
+    made, back = (AnnotationPickle(name) for name in ('ntu60_3d.pkl', 'back.pkl'))
+    assert made.names == back.names
+    assert made.splits.keys() == back.splits.keys()
+    for i in range(len(made)):
+        np.testing.assert_array_equal(made.keypoint(i), back.keypoint(i))
+    checksum = SkeletonStore('data/ntu60/ntu60.safetensors').checksum()
+    assert f'sha256 of the content: {checksum}' in capsys.readouterr().out
+
+
+def test_ntu_page(repo, convert, shared, tmp_path):
+    shutil.copytree(shared / 'datasets/ntu_sample', 'raw')
+    page = commands((repo / 'docs/datasets/ntu.md').read_text())
+    for command in page[:2]:
+        convert([*command, '--quiet'])
+    for path in ('data/ntu60/ntu60.safetensors', 'data/ntu120/ntu120.safetensors'):
+        assert list(SkeletonStore(path).names) == ['S001C001P001R001A001', 'S001C003P008R002A058']
+    assert page[2][0] == 'ctrgcn-npz'
+    checksums = set()
+    for tradition in NTU_TRADITIONS:
+        options = ['--tradition', tradition, '--no-translate', '--second-body', 'copy']
+        convert(['ntu60', 'raw', 'o', *options, '--dtype', 'float32', '--quiet'])
+        checksums.add(SkeletonStore('o').checksum())
+        assert SkeletonStore('o').num_persons.tolist() == [2, 2]
+    # The same bodies; only the layouts differ.
+    assert len(checksums) == 2
+
+
+def test_nw_ucla_page(repo, convert, shared, tmp_path, capsys):
+    (tmp_path / 'raw').symlink_to(shared / 'datasets/nw_ucla')
+    page = (repo / 'docs/datasets/nw_ucla.md').read_text()
+    [command] = commands(page)
+    convert([*command, '--quiet'])
+    [report] = re.findall(r'^```text\n(.*?)^```', page, re.DOTALL | re.M)
+
+    def timeless(text):
+        return re.sub(r'[\d.]+ s$', '', text, flags=re.M).strip()
+
+    assert timeless(capsys.readouterr().out) == timeless(report)
+
+
+def test_arrays(convert, tmp_path):
+    x = np.zeros((2, 4, 150), np.float32)
+    x[:, :3, :75] = 1
+    np.savez('a.npz', x_train=x, y_train=np.eye(60)[:2], x_test=x[:1], y_test=np.eye(60)[:1])
+    convert(['ctrgcn-npz', 'a.npz', 'o', '--names', 'index', '--quiet'])
+    assert list(SkeletonStore('o').names) == ['train_0', 'train_1', 'test_0']
+    with pytest.raises(SystemExit, match=r'error: .*no known benchmark'):
+        convert(['ctrgcn-npz', 'a.npz', 'o', '--quiet'])
+
+
+def test_errors_are_one_line(convert, tmp_path):
+    with pytest.raises(SystemExit, match='error: neither a folder nor an archive: nowhere'):
+        convert(['nw-ucla', 'nowhere', 'o'])
+    with pytest.raises(SystemExit, match=r'error: no file SUBJECT/videoK/sklWorld.mat in nowhere'):
+        convert(['sysu', 'nowhere', 'o'])
+    with pytest.raises(SystemExit) as stop:
+        convert(['other', 'a', 'b'])
+    assert stop.value.code == 2
+
+
+def test_every_kind_explains_itself(convert, capsys):
+    with pytest.raises(SystemExit):
+        convert(['--help'])
+    kinds = re.findall(r'^ {4}([a-z0-9-]+)(?: |$)', capsys.readouterr().out, re.M)
+    assert len(kinds) == 9
+    for kind in kinds:
+        with pytest.raises(SystemExit) as stop:
+            convert([kind, '--help'])
+        assert stop.value.code == 0
+        assert 'source' in capsys.readouterr().out
