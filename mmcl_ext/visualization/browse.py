@@ -1,0 +1,124 @@
+"""Pictures of the samples of a data set."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mmcl_ext.datasets.seeding import seeded
+from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
+from mmcl_ext.datasets.transforms import CenterSkeleton
+from mmcl_ext.visualization.motion import write_motion
+from mmcl_ext.visualization.prediction_figure import save_figure
+from mmcl_ext.visualization.sample_sheet import SampleSheet, draw_sample_sheet
+
+_END_OF_AUGMENTATION = ('SkeletonStream', 'GenSkeFeat', 'FormatSkeleton', 'FormatGCNInput')
+_UPRIGHT_ALONG_Z = ('AlignSkeleton', 'PreNormalize3D')
+
+
+def augmentation_of(dataset: SkeletonDataset) -> list[Any]:
+    """Return the transforms of a pipeline that come before streams, formatting and packing."""
+    transforms = []
+    for transform in dataset.pipeline.transforms:
+        name = type(transform).__name__
+        if name in _END_OF_AUGMENTATION or name.startswith('Pack'):
+            break
+        transforms.append(transform)
+    return transforms
+
+
+def augment(dataset: SkeletonDataset, index: int, draws: int, seed: int = 0) -> list[dict]:
+    """Run the augmentation on one item several times, as in successive epochs.
+
+    Args:
+        dataset: The data set.
+        index: The item.
+        draws: Number of results.
+        seed: Seed of the training.
+
+    Returns:
+        Each time what is in the pipeline before the streams are computed; a draw that
+        the pipeline gave up is left out.
+    """
+    drawn = []
+    for epoch in range(draws):
+        results = dataset.get_data_info(index)
+        with seeded(seed, epoch, index):
+            for transform in augmentation_of(dataset):
+                results = transform(results) if results is not None else None
+        drawn.append(results)
+    return [results for results in drawn if results is not None]
+
+
+def browse(
+    dataset: SkeletonDataset,
+    indices: Sequence[int],
+    out: str | os.PathLike,
+    *,
+    composites: str | os.PathLike | None = None,
+    draws: int = 2,
+    motion: str | None = 'gif',
+    fps: float = 30.0,
+) -> Iterator[Path]:
+    """Write a page and a moving picture of each item.
+
+    Args:
+        dataset: The data set; its pipeline is the augmentation to show.
+        indices: The items.
+        out: Folder to write to.
+        composites: Folder of the images ``<sample name>.jpg``.
+        draws: How often to draw the augmentation.
+        motion: ``'gif'``, ``'mp4'`` or None.
+        fps: Frames per second of the moving picture.
+
+    Yields:
+        Each file when it is written.
+    """
+    for index in indices:
+        item = dataset.get_data_info(index)
+        name = item['sample_name']
+        picture = None if composites is None else read_picture(Path(composites) / f'{name}.jpg')
+        page = Path(out) / f'{name}.png'
+        save_figure(draw_sample_sheet(_sheet(dataset, index, item, picture, draws)), page)
+        yield page
+        if motion is not None:
+            moving = Path(out) / f'{name}.{motion}'
+            write_motion(moving, item['keypoint'], item['layout'], fps=fps, picture=picture)
+            yield moving
+
+
+def read_picture(path: Path) -> np.ndarray | None:
+    """Read an image, (H, W, 3), uint8, RGB; None where there is none.
+
+    Raises:
+        ValueError: The file is no image.
+    """
+    if not path.is_file():
+        return None
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f'{path} cannot be decoded')
+    return image[..., ::-1]
+
+
+def _sheet(
+    dataset: SkeletonDataset, index: int, item: dict, picture: np.ndarray | None, draws: int
+) -> SampleSheet:
+    drawn = augment(dataset, index, draws)
+    names = [type(transform).__name__ for transform in augmentation_of(dataset)]
+    M, T = item['keypoint'].shape[:2]
+    classes = dataset.metainfo.get('classes')
+    label = classes[item['label']] if classes else f'class {item["label"]}'
+    return SampleSheet(
+        title=f'{item["sample_name"]}: {label}, {M} person{"s" * (M > 1)}, {T} frames',
+        keypoint=item['keypoint'],
+        layout=item['layout'],
+        centered=CenterSkeleton()(dict(item))['keypoint'],
+        augmented=[results['keypoint'] for results in drawn],
+        augmented_layout=drawn[0]['layout'] if drawn else '',
+        augmented_vertical=2 if set(names) & set(_UPRIGHT_ALONG_Z) else 1,
+        picture=picture,
+    )

@@ -1,0 +1,95 @@
+"""One sample on one page: views, composite, streams, augmentation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmcl_ext.visualization.skeleton_plot import draw_sequence
+from mmcl_ext.visualization.stream_plot import draw_stream, stream_lengths
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+
+@dataclass(frozen=True)
+class SampleSheet:
+    """What the page of a sample shows.
+
+    Args:
+        title: Heading.
+        keypoint: (M, T, V, C) as stored.
+        layout: Name of the layout.
+        centered: (M, T, V, C) around an origin on the body, for the streams.
+        augmented: Outcomes of the training pipeline, each (M', T', V', C').
+        augmented_layout: Name of their layout.
+        augmented_vertical: Their vertical coordinate.
+        picture: Composite image (H, W, 3), uint8, RGB.
+    """
+
+    title: str
+    keypoint: np.ndarray
+    layout: str
+    centered: np.ndarray
+    augmented: Sequence[np.ndarray] = field(default_factory=tuple)
+    augmented_layout: str = ''
+    augmented_vertical: int = 1
+    picture: np.ndarray | None = None
+
+
+def draw_sample_sheet(sheet: SampleSheet) -> 'Figure':
+    """Draw the page of one sample."""
+    from matplotlib.figure import Figure
+
+    rows = [1.0 if sheet.keypoint.shape[-1] == 2 else 2.0, 1.5]
+    rows += [float(len(sheet.augmented))] if len(sheet.augmented) else []
+    figure = Figure(figsize=(13, 0.6 + 2.0 * sum(rows)), layout='constrained')
+    parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows)[:, 0]
+    figure.suptitle(sheet.title, fontsize=12)
+    _draw_views(parts[0], sheet)
+    _draw_streams(parts[1], sheet)
+    if len(rows) == 3:
+        _draw_augmented(parts[2], sheet)
+    return figure
+
+
+def _draw_views(part: 'SubFigure', sheet: SampleSheet) -> None:
+    widths = (2.6, 1.0) if sheet.picture is not None else (1.0,)
+    left, *right = part.subfigures(1, len(widths), squeeze=False, width_ratios=widths)[0]
+    views = {'front': sheet.keypoint}
+    if sheet.keypoint.shape[-1] == 3:
+        views['side (towards the camera is left)'] = sheet.keypoint[..., ::-1]
+    table = left.subplots(len(views), 1, squeeze=False)[:, 0]
+    for axes, (title, keypoint) in zip(table, views.items(), strict=True):
+        _draw(axes, title, keypoint, sheet.layout, 1)
+    for panel in right:
+        axes = panel.subplots()
+        axes.imshow(sheet.picture)
+        axes.axis('off')
+        axes.set_title('composite', fontsize=9, loc='left')
+
+
+def _draw_streams(part: 'SubFigure', sheet: SampleSheet) -> None:
+    table = part.subplots(1, 4)
+    lengths = stream_lengths(sheet.centered, sheet.layout)
+    for axes, (stream, values) in zip(table, lengths.items(), strict=True):
+        draw_stream(axes, values, sheet.layout, stream)
+
+
+def _draw_augmented(part: 'SubFigure', sheet: SampleSheet) -> None:
+    table = part.subplots(len(sheet.augmented), 1, squeeze=False)[:, 0]
+    for draw, (axes, keypoint) in enumerate(zip(table, sheet.augmented, strict=True)):
+        title = f'after augmentation, draw {draw + 1} ({keypoint.shape[1]} frames)'
+        _draw(axes, title, keypoint, sheet.augmented_layout, sheet.augmented_vertical)
+
+
+def _draw(axes: 'Axes', title: str, keypoint: np.ndarray, layout: Any, vertical: int) -> None:
+    axes.set_title(title, fontsize=9, loc='left')
+    if not np.isfinite(keypoint).any() or not keypoint.any():
+        axes.text(0.5, 0.5, 'nobody is in the sample', ha='center')
+        axes.axis('off')
+        return
+    upwards = keypoint.shape[-1] == 3
+    draw_sequence(axes, keypoint, layout, num_frames=9, vertical=vertical, upwards=upwards)

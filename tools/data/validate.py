@@ -1,0 +1,87 @@
+"""Check a store, and composites or features against it; exit 1 when something is wrong."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+from mmcl_ext.apis.check_composites import check_composites
+from mmcl_ext.apis.check_store import check_store
+from mmcl_ext.apis.finding import KINDS, Finding
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.mmcl.check_features import check_features
+from mmcl_ext.mmcl.feature_file import FeatureFile
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('store', help='annotation store (.safetensors)')
+    parser.add_argument('--composites', help='folder with one image per sample')
+    parser.add_argument('--suffix', default='.jpg', help='ending of the images')
+    parser.add_argument('--features', nargs='+', default=[], help='files of text or image features')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        help='samples that need an image and features: those of these splits; default: all',
+    )
+    parser.add_argument(
+        '--ignore', nargs='+', default=[], choices=KINDS, help='kinds that are no fault here'
+    )
+    parser.add_argument('--num-shown', type=int, default=10, help='names shown of each finding')
+    parser.add_argument('--threads', type=int, default=4, help='images read at a time')
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+    return parser.parse_args()
+
+
+def needed_names(store: SkeletonStore, splits: list[str] | None) -> list[str]:
+    if splits is None:
+        return list(store.names)
+    unknown = sorted(set(splits) - set(store.splits))
+    if unknown:
+        raise ValueError(f'{store.path} has no splits {unknown}; it has {sorted(store.splits)}')
+    positions = {int(i): None for split in splits for i in store.splits[split]}
+    return [store.names[i] for i in positions]
+
+
+def report(title: str, findings: Iterable[Finding], args: argparse.Namespace) -> int:
+    """Print the findings; return how many count."""
+    counted = [finding for finding in findings if finding.kind not in args.ignore]
+    print(f'{title}: {"nothing wrong" if not counted else ""}')
+    for finding in counted:
+        print(f'  {finding.describe(args.num_shown)}')
+    return len(counted)
+
+
+def check(args: argparse.Namespace) -> int:
+    store = SkeletonStore(args.store)
+    names, everyone = needed_names(store, args.splits), list(store.names)
+    sizes = ', '.join(f'{name} {len(index)}' for name, index in store.splits.items())
+    title = f'{args.store} ({len(store)} samples, {len(store.classes)} classes; {sizes})'
+    count = report(title, check_store(store, progress=not args.quiet), args)
+    if args.composites:
+        found = check_composites(
+            args.composites,
+            names,
+            args.suffix,
+            others=everyone,
+            threads=args.threads,
+            progress=not args.quiet,
+        )
+        count += report(f'{args.composites} (for {len(names)} samples)', found, args)
+    for path in args.features:
+        found = check_features(FeatureFile(path), names, others=everyone)
+        count += report(f'{path} (for {len(names)} samples)', found, args)
+    return count
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        count = check(args)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+    print(f'{count} findings' if count else 'all is well')
+    sys.exit(1 if count else 0)
+
+
+if __name__ == '__main__':
+    main()
