@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from tiny_data import write_tiny_images, write_tiny_store
+from tool_processes import ToolProcesses
 
 import mmcl_ext.mmcl  # noqa: F401
 from mmcl_ext.mmcl import FeatureFile, LoadCompositeImage, LoadImageFeature
@@ -156,6 +157,22 @@ def test_interrupted_run_ends_like_an_unbroken_one(cfg, tmp_path, monkeypatch):
     assert (report.total, report.present) == (8, 4)
     assert out.read_bytes() == (tmp_path / 'whole.safetensors').read_bytes()
     assert not list(tmp_path.glob('*.shards'))
+
+
+@pytest.mark.slow
+def test_two_processes_killed_and_resumed(repo, cfg, tmp_path):
+    sizes = dict(batch_size=1, chunk_size=1)
+    extract(cfg, tmp_path / 'whole.safetensors', **sizes)
+    cfg.dump(tmp_path / 'config.py')
+    tool, out = repo / 'tools/data/extract_image_features.py', tmp_path / 'out.safetensors'
+    line = [tool, tmp_path / 'config.py', out, '--batch-size', '1', '--chunk-size', '1']
+    with ToolProcesses(line) as run:
+        run.kill_at(tmp_path / 'out.safetensors.shards', 1)
+    assert not out.exists()
+    with ToolProcesses(line) as run:
+        statuses, outputs = run.wait()
+    assert statuses == [0, 0], outputs
+    assert out.read_bytes() == (tmp_path / 'whole.safetensors').read_bytes()
 
 
 def test_random_weights_follow_the_seed(cfg, tmp_path):
