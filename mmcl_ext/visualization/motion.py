@@ -103,7 +103,8 @@ def write_motion(
 
 
 def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
-    images = [Image.fromarray(frame).quantize(64) for frame in frames]
+    octree = Image.Quantize.FASTOCTREE  # twenty times as fast as the default
+    images = [Image.fromarray(frame).quantize(128, octree) for frame in frames]
     duration = max(round(100 / fps), 2) * 10  # browsers slow down below 20 ms
     images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0)
 

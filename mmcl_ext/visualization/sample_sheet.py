@@ -75,7 +75,7 @@ def _draw_streams(part: 'SubFigure', sheet: SampleSheet) -> None:
     table = part.subplots(1, 4)
     lengths = stream_lengths(sheet.centered, sheet.layout)
     for axes, (stream, values) in zip(table, lengths.items(), strict=True):
-        draw_stream(axes, values, sheet.layout, stream)
+        draw_stream(axes, values, sheet.layout, stream, named=axes is table[0])
 
 
 def _draw_augmented(part: 'SubFigure', sheet: SampleSheet) -> None:

@@ -30,7 +30,9 @@ def stream_lengths(keypoint: np.ndarray, layout: str) -> dict[str, np.ndarray]:
     return lengths
 
 
-def draw_stream(axes: 'Axes', lengths: np.ndarray, layout: str, title: str = '') -> None:
+def draw_stream(
+    axes: 'Axes', lengths: np.ndarray, layout: str, title: str = '', *, named: bool = True
+) -> None:
     """Draw one stream: a row per joint, a column per frame, darker where vectors are longer.
 
     Args:
@@ -38,6 +40,7 @@ def draw_stream(axes: 'Axes', lengths: np.ndarray, layout: str, title: str = '')
         lengths: (V, T), see :func:`stream_lengths`.
         layout: Name of the layout.
         title: Heading; the largest length is added.
+        named: Write the joints' names at the rows.
 
     Raises:
         ValueError: The lengths do not fit the layout.
@@ -47,5 +50,5 @@ def draw_stream(axes: 'Axes', lengths: np.ndarray, layout: str, title: str = '')
         raise ValueError(f'expected ({len(names)}, T) for layout {layout!r}, got {lengths.shape}')
     axes.imshow(lengths, aspect='auto', cmap='magma_r', vmin=0, interpolation='nearest')
     axes.set_title(f'{title} (up to {np.nanmax(lengths):.3g})', fontsize=9, loc='left')
-    axes.set_yticks(range(len(names)), names, fontsize=4.5)
+    axes.set_yticks(range(len(names)) if named else [], names if named else [], fontsize=5.5)
     axes.tick_params(axis='x', labelsize=6)
