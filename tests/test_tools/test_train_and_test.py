@@ -1,5 +1,6 @@
 """The command lines, run as a user runs them, on a tiny data set."""
 
+import itertools
 import json
 import os
 import pickle
@@ -19,6 +20,7 @@ from tiny_data import FAST_OPTIONS, write_tiny_data
 REPO = Path(__file__).resolve().parents[2]
 SKELETON = REPO / 'configs/skeleton/ctrgcn_hdgraph_ntu120.py'
 MMCL = REPO / 'configs/mmcl/ctrgcn_hdgraph_ntu120.py'
+CALLS = itertools.count()
 CACHED_BRANCH = {  # the smallest image that Inception-v3 takes
     'model.co_learning.image_encoder.pretrained': None,
     'train_dataloader.dataset.pipeline.0.size': '(75,75)',
@@ -63,6 +65,8 @@ def run(root, tool, *arguments, expect=0, **options):
 
 def call(root, tool, *arguments, **options):
     """Run the main function of a tool in this process, which is faster."""
+    # MMEngine names a run after its second, and two runs of one name would share a visualizer.
+    options.setdefault('experiment_name', f'call_{next(CALLS)}')
     script, *argv = command(tool, *arguments, **options)[1:]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
