@@ -200,7 +200,12 @@ def test_wheel_of_a_tree_with_an_editable_install(
 
 def test_imports_of_the_package_are_declared(repo: Path) -> None:
     """Every third-party module imported at module level stands in the requirements."""
-    provided = {'cv2': 'mmaction2', 'mmaction': 'mmaction2', 'mmcv': 'mmcv-lite'}
+    provided = {
+        'PIL': 'pillow',
+        'cv2': 'mmaction2',
+        'mmaction': 'mmaction2',
+        'mmcv': 'mmcv-lite',
+    }
     declared = {re.split(r'[<>=]', line)[0] for line in requirements(repo, 'runtime', 'lite')}
     missing = set()
     for path in (repo / 'mmcl_ext').rglob('*.py'):
