@@ -1,8 +1,10 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 torch.set_num_threads(int(os.environ.get('MMCL_EXT_TEST_THREADS', '1')))
 
@@ -22,3 +24,12 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f'shared data not found at {folder}; set MMCL_EXT_SHARED')
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_default_scope() -> Iterator[None]:
+    """Keep the default scope that a Runner sets from leaking into the next test."""
+    before = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
