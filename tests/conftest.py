@@ -26,9 +26,9 @@ def shared() -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope='module')
 def _own_default_scope() -> Iterator[None]:
-    """Keep the default scope that a Runner sets from leaking into the next test."""
+    """Keep the default scope that a Runner sets from leaking into the next file of tests."""
     before = dict(DefaultScope._instance_dict)
     yield
     DefaultScope._instance_dict.clear()
