@@ -166,6 +166,18 @@ def test_prompts_of_different_lengths_do_not_disturb_each_other(folder):
         torch.testing.assert_close(one.log_prob, other.log_prob, atol=1e-5, rtol=1e-4)
 
 
+def test_no_answer_holds_the_placeholder_of_an_image(folder):
+    """A model would look for a second image where its own answer has the placeholder."""
+    source = build(folder, 'llava')
+    image_token = source.model.config.image_token_id
+    source.model.lm_head.register_forward_hook(
+        lambda _, __, scores: scores.index_fill(-1, torch.tensor([image_token]), 50.0)
+    )
+    for sample in ask(source):
+        assert image_token not in sample.values['token_ids']
+        assert np.isfinite(sample.values['hidden_states']).all()
+
+
 def test_mean_is_the_mean_of_the_tokens(folder):
     pooled = ask(build(folder, 'llava'))
     tokens = ask(build(folder, 'llava', pooling='tokens'))

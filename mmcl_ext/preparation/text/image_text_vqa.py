@@ -92,11 +92,13 @@ class ImageTextVQA(VQASource):
 
     def generate(self, prompt: Mapping[str, Tensor]) -> list[Tensor]:
         """Generate the answers."""
-        pad = self.processor.tokenizer.pad_token_id
-        sequences = self.model.generate(
-            **prompt,
-            **{'pad_token_id': pad, 'eos_token_id': list(self.end_tokens), **self.generation},
-        )
+        settings = {
+            'pad_token_id': self.processor.tokenizer.pad_token_id,
+            'eos_token_id': list(self.end_tokens),
+            **self.generation,
+            'suppress_tokens': self._suppressed,
+        }
+        sequences = self.model.generate(**prompt, **settings)
         ids = prompt['input_ids']
         if self._has_encoder:
             sequences = sequences[:, 1:]  # without the decoder's start token
@@ -165,6 +167,17 @@ class ImageTextVQA(VQASource):
         finally:
             handle.remove()
         return caught[-1][:, first - length :], scores[:, first - length :]
+
+    @property
+    def _suppressed(self) -> list[int]:
+        """Tokens that no answer holds, placeholders of images among them.
+
+        A model takes a placeholder in its own answer for one more image and fails.
+        """
+        given = self.generation.get('suppress_tokens', self.model.generation_config.suppress_tokens)
+        names = ('image_token_id', 'image_token_index', 'video_token_id')
+        placeholders = {getattr(self.model.config, name, None) for name in names} - {None}
+        return sorted({*(given or ()), *placeholders})
 
     @property
     def _text_config(self) -> Any:
