@@ -5,6 +5,7 @@ is named, its training samples. An interrupted run goes on where it was.
 """
 
 import argparse
+import os
 import sys
 
 from mmengine.config import DictAction
@@ -65,6 +66,8 @@ def main() -> None:
     try:
         complete = extract(args)
     except (ValueError, OSError) as error:
+        if 'TORCHELASTIC_ERROR_FILE' in os.environ:  # the summary of torchrun tells it
+            raise
         print(f'error: {error}', file=sys.stderr, flush=True)
         raise SystemExit(1) from error
     raise SystemExit(0 if complete else 2)

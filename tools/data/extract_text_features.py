@@ -5,6 +5,7 @@ them). An interrupted run goes on where it was.
 """
 
 import argparse
+import os
 import sys
 
 from mmengine.config import Config, DictAction
@@ -75,6 +76,8 @@ def main() -> None:
     try:
         complete = extract(args)
     except (ValueError, OSError) as error:
+        if 'TORCHELASTIC_ERROR_FILE' in os.environ:  # the summary of torchrun tells it
+            raise
         print(f'error: {error}', file=sys.stderr, flush=True)
         raise SystemExit(1) from error
     raise SystemExit(0 if complete else 2)
