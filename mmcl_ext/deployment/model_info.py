@@ -1,0 +1,257 @@
+"""What a deployed model takes and gives, in plain values that any file format can carry."""
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmcl_ext.graphs.layout import Layout
+from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout
+from mmcl_ext.registry import MODELS
+from mmcl_ext.version import __version__
+
+FORMAT_VERSION = 1
+"""Version of the fields of :class:`ModelInfo`; a reader refuses later ones."""
+
+_WINDOW_KEYS = ('window', 'num_frames', 'clip_len')
+_LETTERS = {'j': 'joint', 'b': 'bone', 'jm': 'joint_motion', 'bm': 'bone_motion'}
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a user must know of a deployed model to feed it and to read its answer.
+
+    Every value is a string, number, boolean, None, or a list or dict of such, so that it
+    fits the meta data of a checkpoint that loads with ``weights_only=True``, of an ONNX
+    file, and a JSON file.
+
+    Attributes:
+        classes: Names of the K classes in the order of the scores.
+        layout: Name of the skeleton layout that enters the pipeline.
+        skeleton: Description of that layout: ``joint_names``, ``edges`` as (child, parent),
+            ``center``, ``pairs`` and ``hd_groups``, see :meth:`Layout.from_dict`.
+        stream: ``'joint'``, ``'bone'``, ``'joint_motion'`` or ``'bone_motion'``.
+        num_person: Persons M of the network's input.
+        window: Frames T of the network's input; None where the pipeline keeps the clip's.
+        in_channels: Coordinates C of the network's input.
+        pipeline: Configurations of the test transforms, in their order.
+        average_clips: What is averaged over the clips of a sample: ``'score'``, ``'prob'``
+            or None.
+        backbone: Type of the backbone.
+        model: Configuration of the deployed model.
+        recipe: Where the model comes from: ``config``, ``version`` of this package,
+            ``dataset``, ``split``, ``license``, ``metrics``; whatever is known.
+        scope: Registry scope in which the transforms and the model are built.
+        format_version: Version of these fields.
+    """
+
+    classes: tuple[str, ...]
+    layout: str
+    skeleton: dict[str, Any]
+    stream: str
+    num_person: int
+    window: int | None
+    in_channels: int
+    pipeline: tuple[dict[str, Any], ...]
+    average_clips: str | None
+    backbone: str
+    model: dict[str, Any]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    scope: str = 'mmcl_ext'
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names of the V joints, in the order of the data."""
+        return tuple(self.skeleton['joint_names'])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return plain_values(asdict(self))
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the fields as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> 'ModelInfo':
+        """Read what :meth:`to_dict` gave.
+
+        Raises:
+            ValueError: The fields are those of a later version, or some are missing.
+        """
+        version = values.get('format_version')
+        if not isinstance(version, int) or version > FORMAT_VERSION:
+            raise ValueError(
+                f'model information of version {version!r}; this release reads up to '
+                f'version {FORMAT_VERSION}'
+            )
+        known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+        missing = [item.name for item in fields(cls) if item.name not in known]
+        if missing:
+            raise ValueError(f'model information lacks {missing}')
+        lists = {key: tuple(known[key]) for key in ('classes', 'pipeline')}
+        return cls(**{**known, **lists})
+
+    @classmethod
+    def from_json(cls, text: str) -> 'ModelInfo':
+        """Read what :meth:`to_json` gave.
+
+        Raises:
+            ValueError: The text is not JSON, or no such description.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError(f'model information is an object, got {type(values).__name__}')
+        return cls.from_dict(values)
+
+    @classmethod
+    def from_cfg(
+        cls,
+        cfg: Config,
+        *,
+        classes: Sequence[str] | None = None,
+        layout: str | None = None,
+        recipe: Mapping[str, Any] | None = None,
+    ) -> 'ModelInfo':
+        """Gather what a configuration says.
+
+        Args:
+            cfg: Configuration of the training, or of the deployed model; left as it is.
+            classes: Names of the classes; None takes ``class0``, ``class1``, ...
+            layout: Layout of the data; None takes that of the network's graph.
+            recipe: Additions to the recipe.
+
+        Raises:
+            ValueError: The number of classes is not the head's, the layout is unknown, or a
+                value of the configuration is not plain.
+        """
+        scope = cfg.get('default_scope') or 'mmcl_ext'
+        with DefaultScope.overwrite_default_scope(scope):
+            model = _deployed(cfg.model.to_dict())
+            backbone, head = model['backbone'], model['cls_head']
+            in_channels = _setting(backbone, 'in_channels', 3)
+            slots = _setting(backbone, 'num_person', 2)
+            average_clips = _setting(head, 'average_clips', None)
+        pipeline = [plain_values(step) for step in cfg.test_dataloader.dataset.pipeline]
+        description = _describe(layout or _graph_layout(backbone))
+        return cls(
+            classes=_classes(classes, head['num_classes']),
+            layout=description.pop('name'),
+            skeleton=description,
+            stream=_stream(pipeline),
+            num_person=_last(pipeline, ('num_person',)) or slots,
+            window=_last(pipeline, _WINDOW_KEYS),
+            in_channels=in_channels,
+            pipeline=tuple(pipeline),
+            average_clips=average_clips,
+            backbone=str(backbone['type']),
+            model=plain_values(model),
+            recipe=_recipe(cfg) | plain_values(dict(recipe or {})),
+            scope=scope,
+        )
+
+    def ensure_layout(self) -> str:
+        """Make the layout known to this process and return its name.
+
+        Raises:
+            ValueError: Another layout goes by this name here.
+        """
+        ours = Layout.from_dict(dict(self.skeleton, name=self.layout))
+        if self.layout not in layout_names():
+            register_layout(ours)
+        known = get_layout(self.layout)
+        if (known.joint_names, known.parents) != (ours.joint_names, ours.parents):
+            raise ValueError(
+                f"the model's layout {self.layout!r} is not the one that goes by this name here"
+            )
+        return self.layout
+
+
+def plain_values(value: Any) -> Any:
+    """Turn nested values into dicts with string keys, lists, strings, numbers and None.
+
+    Raises:
+        ValueError: A value is anything else, or a number is not finite.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain_values(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain_values(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain_values(value.tolist())
+    if isinstance(value, type):
+        return f'{value.__module__}.{value.__qualname__}'
+    if isinstance(value, float) and not np.isfinite(value):
+        raise ValueError(f'{value} cannot be written to a description of a model')
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise ValueError(f'cannot describe a model by a {type(value).__name__}: {value!r}')
+
+
+def _deployed(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of what is left of a model after its training."""
+    kind = MODELS.get(model['type'])
+    if kind is None:
+        raise ValueError(f'model.type {model["type"]!r} is not registered')
+    return kind.deploy_cfg(model) if hasattr(kind, 'deploy_cfg') else model
+
+
+def _setting(module: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+    """Return a setting of a module: the configuration's, else its class's default."""
+    if name in module:
+        return module[name]
+    for kind in getattr(MODELS.get(module['type']), '__mro__', ()):
+        parameters = inspect.signature(kind).parameters if '__init__' in vars(kind) else {}
+        if name in parameters and parameters[name].default is not inspect.Parameter.empty:
+            return parameters[name].default
+    return otherwise
+
+
+def _graph_layout(backbone: Mapping[str, Any]) -> Any:
+    graph = backbone.get('graph_cfg') or {}
+    layout = graph.get('layout') if isinstance(graph, Mapping) else None
+    if layout is None:
+        raise ValueError(f'{backbone["type"]} names no layout: say which one the data have')
+    return layout
+
+
+def _describe(layout: Any) -> dict[str, Any]:
+    known = get_layout(layout) if isinstance(layout, str) else Layout.from_dict(layout)
+    return plain_values(asdict(known))
+
+
+def _classes(names: Sequence[str] | None, number: int) -> tuple[str, ...]:
+    names = tuple(f'class{i}' for i in range(number)) if names is None else tuple(names)
+    if len(names) != number:
+        raise ValueError(f'{len(names)} names of classes for a model of {number} classes')
+    return names
+
+
+def _stream(pipeline: Sequence[Mapping[str, Any]]) -> str:
+    for step in pipeline:
+        if step['type'].endswith('SkeletonStream'):
+            return step.get('stream', 'joint')
+        if step['type'].endswith('GenSkeFeat'):
+            return ', '.join(_LETTERS.get(letter, letter) for letter in step.get('feats', 'j'))
+    return 'joint'
+
+
+def _last(pipeline: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> int | None:
+    values = [step[key] for step in pipeline for key in keys if isinstance(step.get(key), int)]
+    return values[-1] if values else None
+
+
+def _recipe(cfg: Config) -> dict[str, Any]:
+    """Say what a configuration tells of the training: package version, data, split."""
+    dataset = cfg.test_dataloader.dataset
+    data = {key: dataset.get(name) for key, name in (('dataset', 'ann_file'), ('split', 'split'))}
+    recipe = {'version': __version__, **{k: v for k, v in data.items() if v is not None}}
+    if recipe.get('dataset'):  # the file's name, not where it lies on the author's machine
+        recipe['dataset'] = str(recipe['dataset']).replace('\\', '/').rpartition('/')[2]
+    return recipe
