@@ -18,6 +18,7 @@ LEVELS = {
     'models.layers': 1,
     'datasets.store': 1,
     'datasets.safe_pickle': 1,
+    'datasets.tensor_pickle': 1,
     'datasets.transforms': 1,
     'models': 2,
     'datasets': 2,

@@ -1,9 +1,9 @@
 """Reading of annotation pickles without running what they say.
 
 A pickle is a program: the ordinary loader calls any function the file names.
-:func:`load_pickle` knows a handful of names, those of numpy arrays and of plain
-containers, and puts stand-ins behind them which check what they are given, so
-that no code of the file's choosing runs and no array is built over bad memory.
+:func:`load_pickle` knows a handful of names, those of numpy arrays, tensors and
+plain containers, and puts stand-ins behind them which check what they are given,
+so that no code of the file's choosing runs and no array is built over bad memory.
 """
 
 import os
@@ -15,12 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.tensor_pickle import ADMITTED as _TENSORS
+
 _NDARRAY = object()  # a name that can be mentioned, not called
 _PLAIN_DTYPE = re.compile(r'[<>|=]?([biufcSU]\d+|\?)')
 
 
 def load_pickle(path: str | os.PathLike) -> Any:
-    """Load a pickle that holds numpy arrays, numbers, strings and plain containers.
+    """Load a pickle that holds arrays, numbers, strings and plain containers.
+
+    Tensors of PyTorch come back as numpy arrays, bfloat16 ones as float32.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -99,6 +103,7 @@ _NUMPY: dict[str, Callable] = {
 _ADMITTED: dict[str, object] = {
     **{f'numpy.core.{name}': function for name, function in _NUMPY.items()},
     **{f'numpy._core.{name}': function for name, function in _NUMPY.items()},
+    **_TENSORS,
     'numpy.ndarray': _NDARRAY,
     'numpy.dtype': _DType,
     '_codecs.encode': _encode,
@@ -119,7 +124,7 @@ class _PlainUnpickler(pickle.Unpickler):
             return _ADMITTED[f'{module}.{name}']
         except KeyError:
             raise pickle.UnpicklingError(
-                f'refused {module}.{name}: only numpy arrays and plain containers are admitted'
+                f'refused {module}.{name}: only arrays and plain containers are admitted'
             ) from None
 
 
