@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from mmengine.runner import find_latest_checkpoint
 
@@ -135,16 +136,21 @@ def set_randomness(
 
 
 def set_amp(cfg: Config) -> None:
-    """Train with mixed precision.
+    """Train with mixed precision: on a CPU in bfloat16, where no loss has to be scaled.
 
     Raises:
-        ValueError: The optimizer wrapper is neither the plain nor the AMP one.
+        ValueError: The optimizer wrapper is neither the plain nor an AMP one.
     """
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         raise ValueError(f'--amp does not go with optim_wrapper.type={kind!r}')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if get_device() == 'cpu':
+        for key in ('loss_scale', 'dtype', 'use_fsdp'):
+            cfg.optim_wrapper.pop(key, None)
+        cfg.optim_wrapper.type = 'CPUAmpOptimWrapper'
+    else:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def drop_validation(cfg: Config) -> None:

@@ -8,10 +8,12 @@ from mmcl_ext.engine.hooks import (
     RandomStateHook,
 )
 from mmcl_ext.engine.loops import ResumableTrainLoop
+from mmcl_ext.engine.optimizers import CPUAmpOptimWrapper
 
 __all__ = [
     'AtomicLocalBackend',
     'AugmentationSeedHook',
+    'CPUAmpOptimWrapper',
     'DataCheckHook',
     'PredictionImageHook',
     'RandomStateHook',

@@ -172,11 +172,20 @@ def test_resume_without_a_checkpoint_starts_from_the_beginning(root, capsys):
     assert 'Epoch(val)' not in out
 
 
+def test_mixed_precision_on_a_cpu(root):
+    options = {'train_cfg.max_epochs': 1}
+    call(root, 'train.py', SKELETON, '--work-dir', 'amp', '--amp', '--no-validate', **options)
+    state = torch.load(root / 'amp/epoch_1.pth', weights_only=False)['state_dict']
+    assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
+    assert 0 < last_scalars(root / 'amp')['loss'] < 20
+
+
 def test_wrong_options_are_named(root):
     with pytest.raises(FileNotFoundError, match=r"no checkpoint 'no\.pth'"):
         call(root, 'train.py', SKELETON, '--work-dir', 'x', '--resume', 'no.pth')
-    with pytest.raises(ValueError, match=r'--amp, AmpOptimWrapper\) needs a GPU'):
-        call(root, 'train.py', SKELETON, '--work-dir', 'x', '--amp')
+    gpu_only = {'optim_wrapper.type': 'AmpOptimWrapper'}
+    with pytest.raises(ValueError, match=r'AmpOptimWrapper needs a GPU.*--amp'):
+        call(root, 'train.py', SKELETON, '--work-dir', 'x', **gpu_only)
     with pytest.raises(ValueError, match=r"'a\.json'"):
         call(root, 'test.py', SKELETON, 'epoch_1.pth', '--dump', 'a.json')
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from mmcl_ext.models.heads.pooled_head import PooledHead
+from mmcl_ext.models.heads.pooled_head import PooledHead, at_least_float32
 from mmcl_ext.registry import MODELS
 
 _LARGEST_NOISE = 100.0
@@ -97,8 +97,8 @@ class InfoGCNHead(PooledHead):
             ValueError: If there is not one label per feature.
         """
         self.check_labels(embedding, data_samples)
-        z = self.encode(embedding)
-        logits = self.decoder(z)
+        z = at_least_float32(self.encode(embedding))
+        logits = at_least_float32(self.decoder(z))
         labels = torch.cat([sample.gt_label for sample in data_samples]).to(z.device)
         losses = self.loss_by_feat(logits, data_samples)
         return logits, losses | self.loss_mmd(z, labels, self.z_prior)

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 
+import torch
 from mmaction.models.heads.base import BaseHead
 from mmengine.structures import BaseDataElement
 from torch import Tensor
@@ -81,7 +82,7 @@ class PooledHead(BaseHead):
             ValueError: If there is not one label per feature.
         """
         self.check_labels(embedding, data_samples)
-        logits = self.classify(embedding)
+        logits = at_least_float32(self.classify(embedding))
         return logits, self.loss_by_feat(logits, data_samples)
 
     @staticmethod
@@ -100,3 +101,8 @@ class PooledHead(BaseHead):
     def forward(self, feats: Tensor) -> Tensor:
         """Map features (N, M, C', T', V) to logits (N, K)."""
         return self.classify(self.embed(feats))
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Widen what autocast left in half precision: losses of it would be coarse."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -1,0 +1,37 @@
+"""Mixed precision without a GPU."""
+
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from mmcl_ext import apis
+from mmcl_ext.registry import OPTIM_WRAPPERS
+
+
+def wrapper_cfg(model, **kwargs):
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper', **kwargs)))
+    apis.set_amp(cfg)
+    return dict(cfg.optim_wrapper, optimizer=torch.optim.SGD(model.parameters(), lr=0.5))
+
+
+def test_forward_in_bfloat16_weights_in_float32():
+    torch.manual_seed(0)
+    model, x = nn.Linear(3, 2), torch.rand(4, 3)
+    before = model.weight.detach().clone()
+    wrapper = OPTIM_WRAPPERS.build(wrapper_cfg(model, clip_grad=dict(max_norm=1e9)))
+    with wrapper.optim_context(model):
+        y = model(x)
+    assert y.dtype == torch.bfloat16
+    assert not torch.is_autocast_enabled('cpu')
+    wrapper.update_params(y.float().sum())
+    assert model.weight.dtype == torch.float32
+    expected = before - 0.5 * x.sum(0)  # the gradient of the sum, rounded to 8 bits
+    torch.testing.assert_close(model.weight.detach(), expected.expand(2, 3), rtol=0, atol=0.02)
+
+
+def test_settings_of_the_gpu_wrapper_are_left_out():
+    cfg = Config(
+        dict(optim_wrapper=dict(type='AmpOptimWrapper', loss_scale=512.0, dtype='float16'))
+    )
+    apis.set_amp(cfg)
+    assert cfg.optim_wrapper == dict(type='CPUAmpOptimWrapper')
