@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -60,10 +60,13 @@ class FeatureExtractor(Protocol):
     def load(self) -> None:
         """Load the model; called once, in processes that have something to do."""
 
-    def read(self, name: str) -> np.ndarray:
-        """Read the input of a sample; ValueError or OSError when it is unreadable."""
+    def read(self, name: str) -> Any:
+        """Read the input of a sample; ValueError or OSError when it is unreadable.
 
-    def compute(self, items: Sequence[np.ndarray]) -> Sequence[SampleFeatures]:
+        An array, or a tuple of arrays, which is handed on to :meth:`compute`.
+        """
+
+    def compute(self, items: Sequence[Any]) -> Sequence[SampleFeatures]:
         """Compute the features of a batch, in its order."""
 
 
@@ -174,7 +177,7 @@ class FeatureShards:
         self.recipe = json.loads(_json({**recipe, **self._layout()}))
         merged = [path for path in self.targets.values() if path.exists()]
         for path in merged:
-            self._check_recipe(path, json.loads(FeatureFile(path).metadata.get('recipe', '{}')))
+            self._check_recipe(path, json.loads(self.read_metadata(path).get('recipe', '{}')))
         if len(merged) == len(self.targets) and not self.skipped_when_merged():
             shutil.rmtree(self.folder, ignore_errors=True)  # left by an interruption
             return []
@@ -187,8 +190,12 @@ class FeatureShards:
     def skipped_when_merged(self) -> dict[str, str]:
         """Tell what the feature files lack, as their metadata say."""
         path = next(iter(self.targets.values()))
-        skipped: dict[str, str] = json.loads(FeatureFile(path).metadata.get('skipped', '{}'))
+        skipped: dict[str, str] = json.loads(self.read_metadata(path).get('skipped', '{}'))
         return skipped
+
+    def read_metadata(self, path: Path) -> Mapping[str, str]:
+        """Read what :meth:`write_merged` was told about a file that it wrote."""
+        return FeatureFile(path).metadata
 
     def write(
         self,
@@ -245,11 +252,32 @@ class FeatureShards:
             'source_hash': _digest(content['names'], content['digests']),
             'skipped': _json(content['skipped']),
         }
-        for output, path in self.targets.items():
-            array = _unpack([shard.arrays(output) for shard in shards], padding[output], output)
-            write_feature_file(path, array, content['names'], {'output': output, **metadata})
+
+        def read(output: str) -> list[dict[str, np.ndarray]]:
+            return [shard.arrays(output) for shard in shards]
+
+        self.write_merged(content['names'], read, metadata, padding)
         if not content['skipped']:
             shutil.rmtree(self.folder)
+
+    def write_merged(
+        self,
+        names: Sequence[str],
+        read: Callable[[str], Sequence[Mapping[str, np.ndarray]]],
+        metadata: Mapping[str, str],
+        padding: Mapping[str, float | None],
+    ) -> None:
+        """Write the targets; a subclass may have a format of its own.
+
+        Args:
+            names: Names of the samples that were computed, in the order wanted.
+            read: Reads an output: the shards in their order, array (L, ...) by sample name.
+            metadata: Recipe, hash of the inputs and skipped samples, each as JSON.
+            padding: See :meth:`merge`.
+        """
+        for output, path in self.targets.items():
+            array = _unpack(read(output), padding[output], output)
+            write_feature_file(path, array, names, {'output': output, **metadata})
 
     def merged_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each feature file."""
@@ -373,7 +401,7 @@ def _compute_chunk(
                 if on_error == 'stop':
                     raise
                 skipped[name] = str(error)
-        digests |= {name: _array_digest(item) for name, item in items.items()}
+        digests |= {name: _input_digest(item) for name, item in items.items()}
         computed = extractor.compute(list(items.values())) if items else []
         samples |= dict(zip(items, computed, strict=True))
     return samples, digests, skipped
@@ -513,9 +541,14 @@ def _digest(names: Sequence[str], values: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps([list(names), list(values)]).encode()).hexdigest()
 
 
-def _array_digest(array: np.ndarray) -> str:
-    data = np.ascontiguousarray(array)
-    return hashlib.sha256(f'{data.dtype.str}{data.shape}'.encode() + data.tobytes()).hexdigest()
+def _input_digest(item: np.ndarray | tuple[np.ndarray, ...]) -> str:
+    """Hash types, shapes and values of an array, or of several."""
+    total = hashlib.sha256()
+    for array in item if isinstance(item, tuple) else (item,):
+        data = np.ascontiguousarray(array)
+        total.update(f'{data.dtype.str}{data.shape}'.encode())
+        total.update(data.tobytes())
+    return total.hexdigest()
 
 
 def _clock(seconds: float) -> str:
