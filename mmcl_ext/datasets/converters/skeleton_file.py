@@ -25,6 +25,8 @@ class Recording:
         body_id: The B tracking identities.
         joints: float32 (B, V=25, C=3), metres: x to the camera's right, y up, z away
             from the camera.
+        pixels: float32 (B, V=25, 2), the joints in the 1920 x 1080 colour image, NaN where the
+            sensor gave none; None unless asked for.
     """
 
     num_frames: int
@@ -32,20 +34,27 @@ class Recording:
     slot: np.ndarray
     body_id: tuple[str, ...]
     joints: np.ndarray
+    pixels: np.ndarray | None = None
 
 
-def read_skeleton_file(member: Member) -> Recording:
+def read_skeleton_file(member: Member, with_pixels: bool = False) -> Recording:
     """Read one file.
 
     The format: the number of frames; then for each frame the number of bodies, and for
     each body a line of 10 fields that begins with its identity, the number of joints
-    and a line of 12 fields per joint, which begins with x, y and z.
+    and a line of 12 fields per joint, which begins with x, y and z; the sixth and seventh
+    are its place in the colour image.
+
+    Args:
+        member: The file.
+        with_pixels: Read the places in the colour image, too.
 
     Raises:
         ValueError: A line is not what it should be, or there are too few or too many;
             the message names file and line.
     """
     lines = _Lines(member)
+    convert = _xyz_uv if with_pixels else _xyz
     num_frames = lines.count('the number of frames')
     frame, slot, body_id, joints = [], [], [], []
     for t in range(num_frames):
@@ -53,21 +62,25 @@ def read_skeleton_file(member: Member) -> Recording:
             frame.append(t)
             slot.append(m)
             body_id.append(lines.fields('a body', _HEADER_FIELDS)[0].decode())
-            joints.append(_read_joints(lines))
+            joints.append(_read_joints(lines, convert))
     lines.finish()
+    values = np.array(joints, np.float32).reshape(-1, _NUM_JOINTS, 5 if with_pixels else 3)
     return Recording(
         num_frames=num_frames,
         frame=np.array(frame, np.int64),
         slot=np.array(slot, np.int64),
         body_id=tuple(body_id),
-        joints=np.array(joints, np.float32).reshape(-1, _NUM_JOINTS, 3),
+        joints=np.ascontiguousarray(values[..., :3]),
+        pixels=np.ascontiguousarray(values[..., 3:]) if with_pixels else None,
     )
 
 
-def _read_joints(lines: '_Lines') -> list[tuple[float, float, float]]:
+def _read_joints(
+    lines: '_Lines', convert: Callable[[list[bytes]], tuple[float, ...]]
+) -> list[tuple[float, ...]]:
     if lines.count('the number of joints') != _NUM_JOINTS:
         raise lines.error(f'expected {_NUM_JOINTS} joints')
-    return [lines.parse('a joint', _JOINT_FIELDS, _xyz) for _ in range(_NUM_JOINTS)]
+    return [lines.parse('a joint', _JOINT_FIELDS, convert) for _ in range(_NUM_JOINTS)]
 
 
 def _xyz(fields: list[bytes]) -> tuple[float, float, float]:
@@ -75,6 +88,12 @@ def _xyz(fields: list[bytes]) -> tuple[float, float, float]:
     if not abs(x) + abs(y) + abs(z) < np.inf:
         raise ValueError('coordinates are not finite')
     return x, y, z
+
+
+def _xyz_uv(fields: list[bytes]) -> tuple[float, ...]:
+    u, v = float(fields[5]), float(fields[6])
+    seen = abs(u) + abs(v) < np.inf
+    return *_xyz(fields), *((u, v) if seen else (np.nan, np.nan))
 
 
 class _Lines:
