@@ -7,6 +7,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
 from mmcl_ext.apis import load_config
+from mmcl_ext.datasets.transforms import SkeletonStream
 from mmcl_ext.mmcl.transforms import SideDataTransform
 from mmcl_ext.registry import HOOKS, MODELS
 
@@ -21,6 +22,16 @@ MMCL = sorted(CONFIGS.glob('mmcl/*.py'))
 @pytest.fixture(autouse=True)
 def _scope():
     init_default_scope('mmcl_ext')
+
+
+def twin_of(path):
+    """Find the skeleton-only twin: the same name, but for the plain graphs of NTU RGB+D.
+
+    There that name is the backbone's own recipe; the twin has MMCL's schedule.
+    """
+    network, _, data = path.stem.partition('_')
+    stem = f'{network}_mmcl110e_{data}' if data in ('ntu60', 'ntu120') else path.stem
+    return CONFIGS / 'skeleton' / f'{stem}.py'
 
 
 def name(path):
@@ -54,6 +65,20 @@ def test_testing_loads_neither_images_nor_texts(path):
 
 
 @pytest.mark.parametrize('path', ALL, ids=name)
+def test_one_variable_switches_the_stream_of_every_pipeline(path):
+    cfg = load_config(path, dict(stream='bone_motion'))
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        found = [t.stream for t in pipeline(loader) if isinstance(t, SkeletonStream)]
+        assert found == ['bone_motion']
+
+
+@pytest.mark.parametrize('path', ALL, ids=name)
+def test_a_config_shows_its_difference(path):
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith('#')]
+    assert len(lines) <= 15
+
+
+@pytest.mark.parametrize('path', ALL, ids=name)
 def test_hooks_that_resuming_and_checking_need_are_there(path):
     cfg = load_config(path)
     hooks = {type(HOOKS.build(dict(hook))).__name__ for hook in cfg.default_hooks.values()}
@@ -73,7 +98,7 @@ def without_branch(optim_wrapper):
 
 @pytest.mark.parametrize('path', MMCL, ids=name)
 def test_a_co_learning_config_adds_the_branch_to_its_twin(path):
-    cfg, twin = load_config(path), load_config(CONFIGS / 'skeleton' / path.name)
+    cfg, twin = load_config(path), load_config(twin_of(path))
     own = [t for t in pipeline(cfg.train_dataloader) if not isinstance(t, SideDataTransform)]
     side = [t for t in pipeline(cfg.train_dataloader) if isinstance(t, SideDataTransform)]
     plain = pipeline(twin.train_dataloader)

@@ -30,6 +30,7 @@ train_dataloader = dict(
     batch_size=64,
     num_workers=4,
     persistent_workers=True,
+    drop_last=True,  # as CTR-GCN's loader
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='SkeletonDataset',
