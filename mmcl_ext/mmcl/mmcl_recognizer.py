@@ -3,11 +3,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmcl_ext.mmcl.checkpoint import TRAIN_ONLY
 from mmcl_ext.mmcl.co_learning import CoLearning
+from mmcl_ext.mmcl.text_refinement import check_mode, refine_at_test
 from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer
 from mmcl_ext.registry import MODELS
 
@@ -18,7 +20,7 @@ class MMCLRecognizer(SkeletonRecognizer):
 
     Multi-modality co-learning, Liu et al., ACM MM 2024, arXiv 2407.15706. Only the
     ``'loss'`` mode reads images and texts; ``'predict'`` and ``'tensor'`` are those
-    of :class:`SkeletonRecognizer`. Everything that only the training needs lies in
+    of :class:`SkeletonRecognizer` unless ``text_refinement`` is set. Everything that only the training needs lies in
     ``co_learning``.
 
     Args:
@@ -27,6 +29,9 @@ class MMCLRecognizer(SkeletonRecognizer):
         co_learning: Configuration of :class:`CoLearning`, whose widths are filled in
             from the head, or the branch itself.
         data_preprocessor: None for ``dict(type='MMCLDataPreprocessor')``.
+        text_refinement: What ``'predict'`` gives where texts are at hand at test time:
+            ``'replace'``, the refined logits (Eq. 8); ``'add'``, their sum with the plain
+            ones; None, the plain ones.
         **kwargs: Further arguments of :class:`SkeletonRecognizer`.
 
     Raises:
@@ -40,12 +45,15 @@ class MMCLRecognizer(SkeletonRecognizer):
         cls_head: nn.Module | dict[str, Any],
         co_learning: CoLearning | dict[str, Any],
         data_preprocessor: nn.Module | dict[str, Any] | None = None,
+        text_refinement: str | None = None,
         **kwargs: Any,
     ) -> None:
+        check_mode(text_refinement)
         if data_preprocessor is None:
             data_preprocessor = {'type': 'mmcl_ext.MMCLDataPreprocessor'}  # in any scope
         super().__init__(backbone, cls_head, data_preprocessor=data_preprocessor, **kwargs)
         self.co_learning = _build_branch(co_learning, self.cls_head)
+        self.text_refinement = text_refinement
 
     def loss(
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
@@ -71,6 +79,29 @@ class MMCLRecognizer(SkeletonRecognizer):
         logits, losses = head.loss_by_embedding(embedding, data_samples)
         labels = stack_labels(data_samples).to(logits.device)
         return losses | self.co_learning.loss(embedding, logits, inputs, labels)
+
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
+    ) -> list[BaseDataElement]:
+        """Return the samples with their scores.
+
+        Args:
+            inputs: ``keypoint`` of shape (N, num_clips, M, T, V, C); ``text`` of shape
+                (N, D) if ``text_refinement`` is set, otherwise not read.
+            data_samples: N samples.
+
+        Raises:
+            ValueError: ``text_refinement`` is set and there are no texts.
+        """
+        if self.text_refinement is None:
+            return super().predict(inputs, data_samples)
+        if 'text' not in inputs:
+            raise ValueError(f"text_refinement needs 'text' among the inputs, got {sorted(inputs)}")
+        logits = self.cls_head(self.extract_feat(inputs[self.input_key]))  # (N * num_clips, K)
+        clips = len(logits) // len(inputs['text'])
+        refined = self.refine(logits, inputs['text'].repeat_interleave(clips, dim=0))
+        scores = refined if self.text_refinement == 'replace' else logits + refined
+        return self.cls_head.predict_by_feat(scores, data_samples)
 
     def refine(self, logits: Tensor, text: Tensor) -> Tensor:
         """Refine logits by text features, where text is at hand at test time.
@@ -111,6 +142,42 @@ class MMCLRecognizer(SkeletonRecognizer):
         cfg['ignore_keys'] = (*cfg.get('ignore_keys', ()), *TRAIN_ONLY)
         return cfg
 
+    @classmethod
+    def refinement_cfg(cls, model_cfg: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn the configuration of a training into that of a model which refines scores.
+
+        Args:
+            model_cfg: Configuration of this class; left as it is.
+
+        Returns:
+            The same without image encoder and alignment, whose weights it ignores.
+
+        Raises:
+            ValueError: The branch has no refinement module.
+        """
+        cfg = copy.deepcopy(dict(model_cfg))
+        branch = cfg['co_learning']
+        if branch.get('frm') is None:
+            raise ValueError('this model was built without a refinement module (frm=None)')
+        cfg['co_learning'] = {**branch, 'image_encoder': None, 'fam': None}
+        trained = ('co_learning.image_encoder.', 'co_learning.fam.')
+        cfg['ignore_keys'] = (*cfg.get('ignore_keys', ()), *trained)
+        return cfg
+
+
+    @classmethod
+    def refine_at_test(cls, cfg: Config) -> None:
+        """Change a configuration to test with texts, see :mod:`mmcl_ext.mmcl.text_refinement`."""
+        refine_at_test(cfg)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Refuse to refine with a module that the checkpoint does not hold."""
+        if self.text_refinement is not None:
+            _check_refinement(self.co_learning.frm, state_dict, f'{prefix}co_learning.frm.')
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
 
 def stack_labels(data_samples: Sequence[BaseDataElement]) -> Tensor:
     """Stack the labels of a batch.
@@ -141,6 +208,22 @@ def _build_branch(branch: CoLearning | dict[str, Any], head: Any) -> CoLearning:
                 f'co_learning has {name}={getattr(built, name)}, but the head has {width}'
             )
     return built
+
+
+def _check_refinement(frm: nn.Module | None, state_dict: Mapping[str, Any], prefix: str) -> None:
+    """Compare the shapes of the refinement module with those of a checkpoint."""
+    for key, value in ({} if frm is None else frm.state_dict()).items():
+        found = state_dict.get(prefix + key)
+        if found is None:
+            raise ValueError(
+                f'text_refinement: the checkpoint has no {prefix}{key}; give the whole '
+                'checkpoint of a training with FRM, not a stripped one'
+            )
+        if found.shape != value.shape:
+            raise ValueError(
+                f'text_refinement: {prefix}{key} has shape {tuple(found.shape)} in the checkpoint, '
+                f'but {tuple(value.shape)} by the configuration and the text file'
+            )
 
 
 def _scoped(name: str, old_type: Any) -> str:

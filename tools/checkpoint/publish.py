@@ -1,0 +1,51 @@
+"""Write a checkpoint to hand out, which needs no configuration."""
+
+import argparse
+
+from mmcl_ext.deployment.publish import publish
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='configuration file of the training')
+    parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
+    parser.add_argument('out', help='file to write, to whose name a hash is added; or a folder')
+    parser.add_argument('--license', help='terms of use, any text')
+    parser.add_argument('--commit', help='commit of the source that the training ran with')
+    parser.add_argument(
+        '--metrics', nargs='+', default=[], metavar='NAME=VALUE', help='results, such as top1=92.1'
+    )
+    return parser.parse_args()
+
+
+def read_metrics(texts: list[str]) -> dict[str, float]:
+    metrics = {}
+    for text in texts:
+        name, _, value = text.partition('=')
+        try:
+            metrics[name] = float(value)
+        except ValueError:
+            raise ValueError(f'--metrics takes NAME=VALUE with a number, got {text!r}') from None
+    return metrics
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        known = dict(
+            license=args.license, commit=args.commit, metrics=read_metrics(args.metrics) or None
+        )
+        recipe = {key: value for key, value in known.items() if value is not None}
+        published = publish(args.config, args.checkpoint, args.out, recipe)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+    info = published.info
+    print(
+        f'{info.backbone}, {len(info.classes)} classes, layout {info.layout}, stream {info.stream}'
+    )
+    print(f'sha256 {published.sha256}')
+    print(published.path)
+
+
+if __name__ == '__main__':
+    main()
