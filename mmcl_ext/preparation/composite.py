@@ -1,4 +1,4 @@
-"""Composite images: a few person crops of a clip side by side, in time order from the left."""
+"""Composite images: a few person crops of a clip in one picture, in time order."""
 
 import os
 import tempfile
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+ORDERS = ('ltr', 'rtl', 'ttb', 'btt')
+"""Where time goes: left to right, right to left, top to bottom, bottom to top."""
 
 
 def sample_frames(num_frames: int, num_tiles: int = 5, rule: str = 'center') -> np.ndarray:
@@ -72,6 +75,7 @@ def make_composite(
     *,
     size: tuple[int, int] = (480, 480),
     margin: float = 0.1,
+    order: str = 'ltr',
 ) -> np.ndarray:
     """Crop the person in each frame and set the crops side by side (MMCL, Eq. 2).
 
@@ -82,25 +86,28 @@ def make_composite(
         boxes: (m, 4) person boxes x1, y1, x2, y2 in pixels of their own frame.
         size: Width W and height H of the composite in pixels.
         margin: See :func:`crop_person`.
+        order: One of :data:`ORDERS`.
 
     Returns:
-        (H, W, 3) uint8, BGR. Tile i spans the columns ``i * W // m`` to ``(i + 1) * W // m``.
+        (H, W, 3) uint8, BGR. Place i spans the columns ``i * W // m`` to ``(i + 1) * W // m``,
+        or rows of ``H`` likewise.
 
     Raises:
-        ValueError: If frames and boxes do not fit each other or a frame is no BGR image.
+        ValueError: If frames and boxes do not fit each other, a frame is no BGR image or the
+            order is unknown.
     """
+    if order not in ORDERS:
+        raise ValueError(f'unknown order {order!r}, expected one of {ORDERS}')
     boxes = np.asarray(boxes, dtype=np.float64)
     if not len(frames) or boxes.shape != (len(frames), 4):
         raise ValueError(f'{len(frames)} frames need boxes ({len(frames)}, 4), got {boxes.shape}')
     width, height = size
-    edges = np.arange(len(frames) + 1) * width // len(frames)
-    if height < 1 or (np.diff(edges) < 1).any():
-        raise ValueError(f'size {size} has no room for {len(frames)} tiles')
     canvas = np.empty((height, width, 3), dtype=np.uint8)
-    for frame, box, left, right in zip(frames, boxes, edges[:-1], edges[1:], strict=True):
+    places = _places(canvas, len(frames), order)
+    for frame, box, place in zip(frames, boxes, places, strict=True):
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
             raise ValueError(f'expected a (H, W, 3) uint8 frame, got {frame.dtype} {frame.shape}')
-        canvas[:, left:right] = _resize(crop_person(frame, box, margin), int(right - left), height)
+        place[:] = _resize(crop_person(frame, box, margin), place.shape[1], place.shape[0])
     return canvas
 
 
@@ -146,9 +153,23 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files private
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = os.fspath(path)  # a full disk does not say which one
         raise
+
+
+def _places(canvas: np.ndarray, count: int, order: str) -> list[np.ndarray]:
+    """Cut a canvas (H, W, 3) into views for the tiles, in the order of time."""
+    axis = 1 if order in ('ltr', 'rtl') else 0
+    length = canvas.shape[axis]
+    edges = np.arange(count + 1) * length // count
+    if min(canvas.shape) < 1 or (np.diff(edges) < 1).any():
+        size = (canvas.shape[1], canvas.shape[0])
+        raise ValueError(f'size {size} has no room for {count} tiles')
+    places = np.split(canvas, edges[1:-1], axis=axis)
+    return places[::-1] if order in ('rtl', 'btt') else places
 
 
 def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,20 +1,25 @@
 """Composite images of a whole data set: in parallel, interruptible, resumable."""
 
+import contextlib
+import errno
 import json
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
-from mmengine.utils import ProgressBar
 
+from mmcl_ext.dist import rank, world_size
 from mmcl_ext.preparation.clip import Clip
-from mmcl_ext.preparation.composite import make_composite, write_bytes, write_image
+from mmcl_ext.preparation.composite import ORDERS, make_composite, write_bytes, write_image
 from mmcl_ext.preparation.composite_report import CompositeReport
+from mmcl_ext.preparation.process_group import from_main_process, gather
+from mmcl_ext.preparation.progress import Progress
+from mmcl_ext.preparation.worker_pool import run_parallel
 
 
 class CompositeFolder:
@@ -30,6 +35,10 @@ class CompositeFolder:
         margin: See :func:`~mmcl_ext.preparation.composite.crop_person`.
         rule: See :func:`~mmcl_ext.preparation.composite.sample_frames`.
         quality: JPEG quality.
+        order: Where time goes, see :data:`~mmcl_ext.preparation.composite.ORDERS`.
+
+    Raises:
+        ValueError: If the order is unknown.
     """
 
     def __init__(
@@ -41,10 +50,13 @@ class CompositeFolder:
         margin: float = 0.1,
         rule: str = 'center',
         quality: int = 95,
+        order: str = 'ltr',
     ) -> None:
+        if order not in ORDERS:
+            raise ValueError(f'unknown order {order!r}, expected one of {ORDERS}')
         self.path = Path(path)
         self.num_tiles, self.size, self.margin = num_tiles, size, margin
-        self.rule, self.quality = rule, quality
+        self.rule, self.quality, self.order = rule, quality, order
 
     def image(self, name: str) -> Path:
         """Path of a sample's composite."""
@@ -59,46 +71,78 @@ class CompositeFolder:
         on_error: str = 'stop',
         progress: bool = True,
     ) -> CompositeReport:
-        """Make the composites that are not there yet.
+        """Make the composites that are not there yet, on all processes of the group.
+
+        The main process lists them; process r of W takes every W-th. ``problems.json`` in the
+        folder tells why samples have no composite, if there are any.
 
         Args:
             source: Frames and boxes by sample name.
             samples: Names and skeletons, usually an annotation store.
-            jobs: Number of processes.
+            jobs: Number of worker processes of each process of the group.
             on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
-            progress: Show a progress bar.
+            progress: Show progress, in the main process.
 
         Returns:
-            Counts of the run.
+            Counts of the run, in every process.
 
         Raises:
-            ValueError: If the folder belongs to another recipe, or with ``on_error='stop'`` if a
-                sample is malformed.
-            OSError: If a file cannot be read or written.
+            ValueError: If the folder belongs to another recipe, a name is unfit for a file, or
+                with ``on_error='stop'`` if a sample is malformed.
+            OSError: If a file cannot be read or written; a full disk stops every run.
         """
         if on_error not in ('stop', 'skip'):
             raise ValueError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
-        self._claim({'clips': source.recipe, 'composite': self._recipe()})
-        names = list(samples.names)
-        available = set(source.names)
-        todo = [
-            index
-            for index, name in enumerate(names)
-            if name in available and not self.image(name).exists()
-        ]
-        report = CompositeReport(
-            folder=str(self.path),
-            present=sum(self.image(name).exists() for name in names),
-            missing=tuple(name for name in names if name not in available),
+        begin = time.time()
+        report, todo = from_main_process(lambda: self._plan(source, samples))
+        mine = todo[rank() :: world_size()]
+        own = CompositeReport(str(self.path))
+        bar = Progress(
+            len(todo), lambda: len(self.existing()) - report.present, progress and rank() == 0
         )
-        bar = ProgressBar(len(todo)) if progress and todo else None
-        for outcome in _run(_Job(self, source, samples, on_error), todo, jobs):
-            report.add(*outcome)
-            if bar is not None:
-                bar.update()
-        if bar is not None:
-            bar.file.write('\n')
+        for outcome in run_parallel(_Job(self, source, samples, on_error), mine, jobs):
+            own.add(*outcome)
+            bar.update()
+        with bar.waiting():
+            report.add_reports(gather(own))
+        bar.finish()
+        report.seconds = time.time() - begin
+        if rank() == 0:
+            self._conclude(report, begin)
         return report
+
+    def existing(self) -> set[str]:
+        """List the names that have a composite."""
+        found = set()
+        for parent, _, files in os.walk(self.path):
+            place = Path(parent).relative_to(self.path)
+            found |= {(place / f).as_posix()[:-4] for f in files if f[0] != '.' and f[-4:] == '.jpg'}
+        return found
+
+    def _plan(
+        self, source: 'ClipSource', samples: 'SampleStore'
+    ) -> tuple[CompositeReport, list[int]]:
+        """Begin or go on with the recipe; tell what is there and which samples are to do."""
+        names = list(samples.names)
+        _check_names(names)
+        self._claim({'clips': source.recipe, 'composite': self._recipe()})
+        available, existing = set(source.names), self.existing()
+        there = existing.intersection(names)
+        missing = tuple(name for name in names if name not in available and name not in there)
+        todo = [i for i, name in enumerate(names) if name in available and name not in existing]
+        return CompositeReport(str(self.path), len(there), missing=missing), todo
+
+    def _conclude(self, report: CompositeReport, begin: float) -> None:
+        """Write why samples are lacking; remove what killed runs have left half-written."""
+        problems = self.path / 'problems.json'
+        if report.problems:
+            write_bytes(problems, (json.dumps(report.problems, indent=1) + '\n').encode())
+        else:
+            problems.unlink(missing_ok=True)
+        for file in self.path.rglob('.*.tmp'):
+            with contextlib.suppress(FileNotFoundError):  # of another run, just finished
+                if file.stat().st_mtime < begin:
+                    file.unlink()
 
     def _recipe(self) -> dict[str, Any]:
         return {
@@ -107,6 +151,7 @@ class CompositeFolder:
             'margin': self.margin,
             'rule': self.rule,
             'quality': self.quality,
+            **({} if self.order == 'ltr' else {'order': self.order}),
         }
 
     def _claim(self, recipe: dict[str, Any]) -> None:
@@ -160,38 +205,36 @@ class _Job:
     def __call__(self, index: int) -> tuple[str, int, str | None]:
         folder, name = self.folder, self.samples.names[index]
         try:
-            keypoint = self.samples.keypoint(index)
-            clip = self.source.load(name, keypoint, folder.num_tiles, folder.rule)
-            image = make_composite(clip.frames, clip.boxes, size=folder.size, margin=folder.margin)
+            image, without_person = self._make(name, self.samples.keypoint(index))
         except (ValueError, OSError) as error:
-            if self.on_error == 'stop':
+            if self.on_error == 'stop' or _is_full(error):
                 raise
             return name, 0, str(error)
         # Outside the `try`: a full disk stops every run.
         write_image(folder.image(name), image, folder.quality)
-        return name, int((~clip.found).sum()), None
+        return name, without_person, None
+
+    def _make(self, name: str, keypoint: np.ndarray) -> tuple[np.ndarray, int]:
+        folder = self.folder
+        clip = self.source.load(name, keypoint, folder.num_tiles, folder.rule)
+        try:
+            image = make_composite(
+                clip.frames, clip.boxes, size=folder.size, margin=folder.margin, order=folder.order
+            )
+        except ValueError as error:
+            raise ValueError(f'sample {name}: {error}') from error
+        return image, int((~clip.found).sum())
 
 
-_job: _Job | None = None  # of this worker process
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def _start_worker(job: _Job) -> None:
-    global _job
-    _job = job
-    cv2.setNumThreads(1)  # the processes are the parallelism
-
-
-def _work(index: int) -> tuple[str, int, str | None]:
-    assert _job is not None
-    return _job(index)
-
-
-def _run(job: _Job, indices: list[int], jobs: int) -> Iterator[tuple[str, int, str | None]]:
-    if jobs <= 1 or len(indices) <= 1:
-        yield from map(job, indices)
-        return
-    executor = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(job,))
-    try:
-        yield from executor.map(_work, indices, chunksize=8)
-    finally:  # also after Ctrl-C or an error: do not begin what is still queued
-        executor.shutdown(cancel_futures=True)
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that come twice or that lead out of the folder."""
+    if len(set(names)) != len(names):
+        raise ValueError(f'sample {Counter(names).most_common(1)[0][0]!r} occurs more than once')
+    for name in names:
+        path = PurePosixPath(name)
+        if not name or path.is_absolute() or '..' in path.parts:
+            raise ValueError(f'sample name {name!r} cannot be the name of a file in the folder')

@@ -1,6 +1,11 @@
 """What a run over a folder of composites did."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from mmcl_ext.preparation.progress import clock
+
+_SHOWN = 20
 
 
 @dataclass
@@ -13,7 +18,9 @@ class CompositeReport:
         made: Composites made by the run.
         missing: Samples without a clip in the source.
         failed: Reason by sample that could not be read and was skipped.
-        frames_without_person: Tiles that show the whole frame, because no person was found.
+        frames_without_person: Tiles made by the run that show the whole frame, because no person
+            was found.
+        seconds: How long the run took.
     """
 
     folder: str
@@ -22,11 +29,17 @@ class CompositeReport:
     missing: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
     frames_without_person: int = 0
+    seconds: float = 0.0
 
     @property
     def complete(self) -> bool:
         """Whether every sample has its composite."""
         return not self.missing and not self.failed
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why a sample has no composite, by name."""
+        return {**dict.fromkeys(self.missing, 'no clip in the source'), **self.failed}
 
     def add(self, name: str, frames_without_person: int, error: str | None) -> None:
         """Count one sample.
@@ -42,12 +55,25 @@ class CompositeReport:
         self.made += 1
         self.frames_without_person += frames_without_person
 
+    def add_reports(self, others: Iterable['CompositeReport']) -> None:
+        """Count what other processes have made and skipped."""
+        for other in others:
+            self.made += other.made
+            self.failed |= other.failed
+            self.frames_without_person += other.frames_without_person
+
     def __str__(self) -> str:
-        lines = [
+        lines = [f'WITHOUT A CLIP {name}' for name in self.missing[:_SHOWN]]
+        lines += _more(len(self.missing))
+        lines += [f'FAILED {name}: {error}' for name, error in list(self.failed.items())[:_SHOWN]]
+        lines += _more(len(self.failed))
+        lines.append(
             f'{self.folder}: {self.made} composites made, {self.present} were there, '
             f'{len(self.missing)} without a clip, {len(self.failed)} failed; '
-            f'{self.frames_without_person} tiles without a person'
-        ]
-        lines += [f'WITHOUT A CLIP {name}' for name in self.missing]
-        lines += [f'FAILED {name}: {error}' for name, error in self.failed.items()]
+            f'{self.frames_without_person} tiles without a person; {clock(self.seconds)}'
+        )
         return '\n'.join(lines)
+
+
+def _more(count: int) -> list[str]:
+    return [f'and {count - _SHOWN} more, see problems.json'] if count > _SHOWN else []

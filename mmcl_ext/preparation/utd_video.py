@@ -1,18 +1,16 @@
 """RGB videos of UTD-MHAD."""
 
 import os
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.converters.utd_mhad import find_utd_mhad
 from mmcl_ext.preparation.boxes import boxes_from_joints
 from mmcl_ext.preparation.camera import PinholeCamera
 from mmcl_ext.preparation.clip import Clip
 from mmcl_ext.preparation.composite import sample_frames
-from mmcl_ext.preparation.video import count_frames, read_frames
+from mmcl_ext.preparation.local_file import LocalFile
+from mmcl_ext.preparation.video import check_backend, count_frames, read_frames
 
 # Kinect v1's nominal focal length at 640 x 480. Unlike the depth maps the videos are not
 # mirrored. Taken from the sensor's specification, not fitted to the data set.
@@ -31,14 +29,19 @@ class UTDVideoSource:
     Args:
         source: Folder with ``RGB/``, ``RGB.zip`` or ``RGB-part*.zip``.
         padding: See :func:`~mmcl_ext.preparation.boxes.boxes_from_joints`.
+        backend: See :func:`~mmcl_ext.preparation.video.read_frames`.
 
     Raises:
         FileNotFoundError: If there are no videos.
+        ValueError: If the backend is unknown or not installed.
     """
 
-    def __init__(self, source: str | os.PathLike, padding: float = 0.1) -> None:
+    def __init__(
+        self, source: str | os.PathLike, padding: float = 0.1, backend: str = 'auto'
+    ) -> None:
+        check_backend(backend)
         self._members = find_utd_mhad(source, 'RGB')
-        self.padding = padding
+        self.padding, self.backend = padding, backend
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,10 +68,10 @@ class UTDVideoSource:
         """
         if name not in self._members:
             raise FileNotFoundError(f'sample {name} has no RGB video')
-        with _LocalFile(self._members[name]) as path:
-            num_frames = count_frames(path)
+        with LocalFile(self._members[name]) as path:
+            num_frames = count_frames(path, self.backend)
             chosen = sample_frames(num_frames, num_tiles, rule)
-            frames = read_frames(path, chosen.tolist())
+            frames = read_frames(path, chosen.tolist(), self.backend)
         if frames[0].shape[:2] != UTD_RGB_CAMERA.size[::-1]:
             raise ValueError(f'{self._members[name]}: expected 640x480, got {frames[0].shape}')
         joints = keypoint[:, skeleton_frames(chosen, num_frames, keypoint.shape[1])]
@@ -89,23 +92,3 @@ def skeleton_frames(video_frames: np.ndarray, num_video: int, num_skeleton: int)
     """
     share = (video_frames - _LAG + 0.5) / num_video
     return np.clip(np.floor(share * num_skeleton), 0, num_skeleton - 1).astype(np.int64)
-
-
-class _LocalFile:
-    """Give a file inside an archive a path, because decoders need one."""
-
-    def __init__(self, member: Member) -> None:
-        self._member = member
-        self._temporary: str | None = None
-
-    def __enter__(self) -> Path:
-        if self._member.inner is None:
-            return self._member.path
-        handle, self._temporary = tempfile.mkstemp(suffix=Path(self._member.name).suffix)
-        with os.fdopen(handle, 'wb') as file:
-            file.write(self._member.read())
-        return Path(self._temporary)
-
-    def __exit__(self, *_: object) -> None:
-        if self._temporary is not None:
-            os.unlink(self._temporary)

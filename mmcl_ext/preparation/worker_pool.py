@@ -1,0 +1,66 @@
+"""Work on many items in several processes."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import cv2
+
+
+def run_parallel(
+    work: Callable[[Any], Any], items: Sequence[Any], jobs: int, chunk: int = 8
+) -> Iterator[Any]:
+    """Yield the results of ``work`` in the order of the items.
+
+    The processes end with the main one, also when that is killed. At an error or an interrupt
+    nothing more is begun.
+
+    Args:
+        work: A picklable callable.
+        items: What it is called with.
+        jobs: Number of processes; with 1 the main process works itself.
+        chunk: Items that a process is given at a time.
+    """
+    if jobs <= 1 or len(items) <= 1:
+        yield from map(work, items)
+        return
+    executor = ProcessPoolExecutor(
+        min(jobs, len(items)),
+        # Linux's habit, whatever Python's default: other ways import this package in every worker.
+        mp_context=multiprocessing.get_context('fork'),
+        initializer=_start,
+        initargs=(work, os.getpid()),
+    )
+    try:
+        yield from executor.map(_call, items, chunksize=chunk)
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+_work: Callable[[Any], Any] | None = None  # of this worker process
+
+
+def _start(work: Callable[[Any], Any], parent: int) -> None:
+    global _work
+    _work = work
+    cv2.setNumThreads(1)  # the processes are the parallelism
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """Do not outlive a main process that was killed: nobody would send the stop signal."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _call(item: Any) -> Any:
+    assert _work is not None
+    return _work(item)
