@@ -257,6 +257,36 @@ class TestRandomRotation:
         )
 
 
+_LIMBS = dict(elbow='shoulder', wrist='elbow', knee='hip', ankle='knee')
+_KINECT_LIMBS = dict(_LIMBS, hand='wrist', foot='ankle')
+_NTU_LIMBS = dict(_KINECT_LIMBS, shoulder='=spine_shoulder', hip='=spine_base', thumb='hand')
+_NTU_TRUNK = dict(
+    spine_base='spine_mid', spine_mid='spine_shoulder', neck='spine_shoulder', head='neck'
+)
+_FACE = dict(eye='=nose', ear='eye')
+PARENTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    # joints of both sides ('=': the parent has no side), and those in the middle
+    'nturgb+d': (dict(_NTU_LIMBS, hand_tip='hand'), _NTU_TRUNK),
+    'nturgb+d-ctrgcn': (dict(_NTU_LIMBS, hand_tip='thumb'), _NTU_TRUNK),
+    'kinect_v1': (
+        dict(_KINECT_LIMBS, shoulder='=shoulder_center', hip='=hip_center'),
+        dict(hip_center='spine', spine='shoulder_center', head='shoulder_center'),
+    ),
+    'coco': (dict(_LIMBS, **_FACE, shoulder='=nose', hip='shoulder'), {}),
+    'openpose': (dict(_LIMBS, **_FACE, shoulder='=neck', hip='shoulder'), dict(nose='neck')),
+}
+
+
+def _parents(layout: str) -> dict[str, str]:
+    limbs, trunk = PARENTS[layout]
+    parents = dict(trunk)
+    for side in ('left', 'right'):
+        for child, parent in limbs.items():
+            name = parent[1:] if parent.startswith('=') else f'{side}_{parent}'
+            parents[f'{side}_{child}'] = name
+    return parents
+
+
 class TestSkeletonStream:
     def test_bones_of_ntu(self) -> None:
         """The bone list as CTR-GCN prints it, counted from one."""
@@ -275,6 +305,29 @@ class TestSkeletonStream:
         stream = transforms.SkeletonStream('bone')
         result = stream(_results(keypoint, layout='nturgb+d'))['keypoint']
         np.testing.assert_array_equal(result[:, :, 21], keypoint[:, :, 21] - keypoint[:, :, 7])
+
+    @pytest.mark.parametrize('layout', PARENTS)
+    def test_four_streams_of_every_layout(self, layout: str) -> None:
+        """Against parents by name, from a sequence of three frames."""
+        names = get_layout(layout).joint_names
+        keypoint = _random(V=len(names), T=3)
+        bone = np.zeros_like(keypoint)  # that of the root stays zero
+        for child, parent in _parents(layout).items():
+            a, b = names.index(child), names.index(parent)
+            bone[:, :, a] = keypoint[:, :, a] - keypoint[:, :, b]
+        assert len(_parents(layout)) == len(names) - 1
+        wanted = dict(joint=keypoint, bone=bone)
+        for key, values in list(wanted.items()):
+            motion = np.zeros_like(values)
+            motion[:, 0], motion[:, 1] = values[:, 1] - values[:, 0], values[:, 2] - values[:, 1]
+            wanted[f'{key}_motion'] = motion
+        for stream, values in wanted.items():
+            transform = transforms.SkeletonStream(stream)
+            result = transform(_results(keypoint.copy(), layout))['keypoint']
+            np.testing.assert_allclose(result, values, rtol=0, atol=1e-6, err_msg=stream)
+
+    def test_no_layout_is_left_out(self) -> None:
+        assert set(PARENTS) >= {'nturgb+d', 'nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose'}
 
     @pytest.mark.parametrize('layout', ['nturgb+d', 'kinect_v1', 'coco', 'openpose'])
     def test_bones_do_not_see_translations(self, layout: str) -> None:
@@ -379,9 +432,17 @@ class TestRandomView:
         assert -60 <= np.rad2deg(x) <= 60
 
     def test_whole_degrees_reach_both_ends(self) -> None:
+        """A point on the x axis turns about y alone, and tells the angle."""
         np.random.seed(0)
-        angles = np.random.randint(-2, 3, size=1000)
-        assert set(angles.tolist()) == {-2, -1, 0, 1, 2}
+        view = transforms.RandomView(max_degrees=2, scale=(2, 2))
+        found = set()
+        for _ in range(200):
+            keypoint = np.zeros((1, 1, 25, 3), np.float32)
+            keypoint[0, 0, 0] = (1, 0, 0)
+            x, y, z = view(_results(keypoint))['keypoint'][0, 0, 0].tolist()
+            found.add(round(np.rad2deg(np.arccos(x / 2)), 3))
+            assert np.hypot(x, np.hypot(y, z)) == pytest.approx(2)
+        assert found == {0, 1, 2}
         still = transforms.RandomView(max_degrees=0, scale=(1, 1))
         keypoint = _random()
         np.testing.assert_array_equal(still(_results(keypoint))['keypoint'], keypoint)
@@ -435,6 +496,18 @@ class TestRandomMirror:
         twice = mirror(_results(result))['keypoint']
         np.testing.assert_array_equal(twice, keypoint)
 
+    @pytest.mark.parametrize('layout', ['nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose'])
+    def test_sides_of_every_layout_by_name(self, layout: str) -> None:
+        names = get_layout(layout).joint_names
+        keypoint = _random(V=len(names))
+        result = transforms.RandomMirror(prob=1)(_results(keypoint, layout))['keypoint']
+        sides = {'left': 'right', 'right': 'left'}
+        for joint, name in enumerate(names):
+            side, _, part = name.partition('_')
+            other = f'{sides[side]}_{part}' if side in sides else name
+            wanted = keypoint[:, :, names.index(other)] * np.float32([-1, 1, 1])
+            np.testing.assert_array_equal(result[:, :, joint], wanted, err_msg=name)
+
     def test_probability(self) -> None:
         np.random.seed(0)
         mirror = transforms.RandomMirror(prob=0.25)
@@ -454,6 +527,24 @@ class TestRandomScaleAndDrop:
         np.testing.assert_allclose(ratio, np.broadcast_to(ratio[0, 0, 0], ratio.shape), rtol=1e-5)
         assert (np.abs(ratio - 1) < 0.2001).all()
         assert len(set(ratio[0, 0, 0].tolist())) == 3
+
+    def test_scale_of_a_known_draw(self) -> None:
+        keypoint = _random()
+        np.random.seed(4)
+        result = transforms.RandomScale(0.3)(_results(keypoint))['keypoint']
+        np.random.seed(4)
+        wanted = keypoint * (1 + 0.3 * (2 * np.random.rand(3) - 1))
+        np.testing.assert_allclose(result, wanted, rtol=1e-5)
+
+    def test_drop_takes_the_asked_share(self) -> None:
+        """2,500 joints at 20 %: 500 with a standard deviation of 20."""
+        np.random.seed(0)
+        drop = transforms.RandomJointDrop(prob=0.2)
+        keypoint = _random(1, 2)
+        lost = [int((drop(_results(keypoint))['keypoint'][0, 0] == 0).all(-1).sum())
+                for _ in range(100)]  # fmt: skip
+        assert abs(sum(lost) - 500) < 80
+        assert len(set(lost)) > 5
 
     def test_drop_takes_whole_joints(self) -> None:
         np.random.seed(1)
