@@ -1,0 +1,226 @@
+"""Fusion of the scores of several streams."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from mmcl_ext.evaluation.bootstrap import Estimate
+from mmcl_ext.evaluation.scores import Scores
+from mmcl_ext.evaluation.system_result import SystemResult, difference
+from mmcl_ext.evaluation.weight_search import WeightSearch, search_weights
+
+TREATMENTS = ('raw', 'softmax', 'l2')
+"""What can be done to scores before they are weighted and added."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the streams and where they come from.
+
+    Attributes:
+        values: One weight per stream.
+        origin: Where they come from, for the reader.
+        search: What the search found, where there was one.
+        searched_on_test: Whether the weights were chosen by the labels that they are tested on.
+        warning: What to tell the reader along with the result.
+    """
+
+    values: tuple[float, ...]
+    origin: str
+    search: WeightSearch | None = None
+    searched_on_test: bool = False
+    warning: str | None = None
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, float)
+        if not np.isfinite(values).all() or (values < 0).any() or not values.any():
+            raise ValueError(
+                f'weights must be finite, not negative and not all zero, got {list(self.values)}'
+            )
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Several streams, fused, and how good they are.
+
+    Attributes:
+        streams: Results of the single streams.
+        weights: Their weights.
+        treatment: What was done to the scores, one of ``TREATMENTS``.
+        scores: The fused scores.
+        fused: Result of the fused scores.
+        best: Position of the stream with the highest top-1 accuracy.
+        gain: Top-1 accuracy of the fused scores minus that of this stream.
+        resamples: Number of resamples of the bootstrap.
+        seed: Of the bootstrap.
+    """
+
+    streams: tuple[SystemResult, ...]
+    weights: Weights
+    treatment: str
+    scores: Scores = field(repr=False)
+    fused: SystemResult
+    best: int
+    gain: Estimate
+    resamples: int
+    seed: int
+
+
+def align(streams: Sequence[Scores]) -> list[Scores]:
+    """Bring streams into the sample order of the first.
+
+    Raises:
+        ValueError: They do not have the same samples, labels and number of classes.
+    """
+    if not streams:
+        raise ValueError('no streams to fuse')
+    return [stream.aligned_to(streams[0]) for stream in streams]
+
+
+def treat(streams: Sequence[Scores], treatment: str) -> np.ndarray:
+    """Make the scores of aligned streams fit to be added.
+
+    Args:
+        streams: S aligned streams.
+        treatment: ``'raw'``: as they are. ``'softmax'``: logits become probabilities, which
+            stay what they are. ``'l2'``: each sample's logits are divided by their norm
+            (HD-GCN).
+
+    Returns:
+        (S, N, K) scores.
+
+    Raises:
+        ValueError: Unknown treatment; logits and probabilities would be added; probabilities
+            would be divided by a norm.
+    """
+    if treatment not in TREATMENTS:
+        raise ValueError(f'scores {treatment!r}: known are {TREATMENTS}')
+    kinds = {stream.kind: stream.source for stream in streams}
+    if treatment == 'raw' and len(kinds) > 1:
+        raise ValueError(
+            f'{kinds["logits"]} holds logits and {kinds["probabilities"]} probabilities: fuse '
+            'them with --scores softmax'
+        )
+    if treatment == 'l2' and 'probabilities' in kinds:
+        raise ValueError(f'{kinds["probabilities"]} holds probabilities; l2 is for logits')
+    return np.stack([_treat_one(stream, treatment) for stream in streams])
+
+
+def _treat_one(stream: Scores, treatment: str) -> np.ndarray:
+    values = stream.values
+    if treatment == 'softmax' and not stream.are_probabilities:
+        exponential = np.exp(values - values.max(axis=1, keepdims=True))
+        return exponential / exponential.sum(axis=1, keepdims=True)
+    if treatment == 'l2':
+        norm = np.linalg.norm(values, axis=1, keepdims=True)
+        return values / np.where(norm > 0, norm, 1)
+    return values
+
+
+def fuse(
+    streams: Sequence[Scores], weights: Sequence[float], treatment: str = 'raw', name: str = 'fused'
+) -> Scores:
+    """Add weighted scores, joined by sample name; the weights are scaled to sum to 1.
+
+    Raises:
+        ValueError: The number of weights is not that of the streams, or see :func:`align` and
+            :func:`treat`.
+    """
+    if len(weights) != len(streams):
+        raise ValueError(f'{len(weights)} weights for {len(streams)} streams')
+    aligned = align(streams)
+    share = np.array(weights, float) / np.sum(weights)
+    values = np.tensordot(share, treat(aligned, treatment), axes=1)
+    searched = any(stream.searched_on_test for stream in aligned)
+    return Scores(aligned[0].names, values, aligned[0].labels, name, searched)
+
+
+def search_on_held_out(
+    held_out: Sequence[Scores], tested: Sequence[Scores], treatment: str, largest: int = 6
+) -> Weights:
+    """Search weights on streams of a held-out part of the training data.
+
+    Args:
+        held_out: Scores of the streams on the held-out samples.
+        tested: Scores of the same streams, in the same order, on the test samples.
+        treatment: See :func:`treat`.
+        largest: See :func:`~mmcl_ext.evaluation.weight_search.search_weights`.
+
+    Raises:
+        ValueError: There is not one held-out file per stream, or a held-out sample is tested on.
+    """
+    if len(held_out) != len(tested):
+        raise ValueError(f'{len(held_out)} held-out files for {len(tested)} streams')
+    aligned = align(held_out)
+    tested_names = set(tested[0].names)
+    shared = [name for name in aligned[0].names if name in tested_names]
+    if shared:
+        raise ValueError(
+            f'sample {shared[0]!r} of {aligned[0].source} is among the test samples '
+            f'({len(shared)} are): weights may be searched on test data with '
+            '--search-on-test only'
+        )
+    if aligned[0].num_classes != tested[0].num_classes:
+        raise ValueError(
+            f'{aligned[0].source} has {aligned[0].num_classes} classes, '
+            f'{tested[0].source} has {tested[0].num_classes}'
+        )
+    search = _search(aligned, treatment, largest)
+    origin = f'searched on {search.num_samples} held-out samples ({aligned[0].source}, ...)'
+    return Weights(search.weights, origin, search)
+
+
+def search_on_test(streams: Sequence[Scores], treatment: str, largest: int = 6) -> Weights:
+    """Search weights on the test samples themselves: an upper bound, no result."""
+    search = _search(align(streams), treatment, largest)
+    return Weights(search.weights, 'SEARCHED ON THE TEST DATA', search, searched_on_test=True)
+
+
+def _search(aligned: Sequence[Scores], treatment: str, largest: int) -> WeightSearch:
+    values = treat(aligned, treatment)
+    probabilities = treatment == 'softmax' or all(s.are_probabilities for s in aligned)
+    return search_weights(values, aligned[0].labels, probabilities=probabilities, largest=largest)
+
+
+def evaluate_ensemble(
+    streams: Sequence[Scores],
+    weights: Weights,
+    treatment: str = 'raw',
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Ensemble:
+    """Fuse streams and measure them and their fusion.
+
+    Args:
+        streams: Scores of each stream.
+        weights: One weight per stream.
+        treatment: See :func:`treat`.
+        resamples: Number of resamples of the bootstrap.
+        seed: Of the bootstrap.
+    """
+    fused = fuse(streams, weights.values, treatment)
+    if weights.searched_on_test:
+        fused = replace(fused, searched_on_test=True)
+    options = dict(resamples=resamples, seed=seed)
+    aligned = align(streams)
+    results = [SystemResult.measure(s, short_name(s.source), **options) for s in aligned]
+    best = max(range(len(results)), key=lambda i: results[i].top1.value)
+    return Ensemble(
+        streams=tuple(results),
+        weights=weights,
+        treatment=treatment,
+        scores=fused,
+        fused=SystemResult.measure(fused, 'fused', **options),
+        best=best,
+        gain=difference(aligned[best], fused, **options),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def short_name(source: str) -> str:
+    """Shorten a path to its last two parts."""
+    return '/'.join(Path(source).parts[-2:])

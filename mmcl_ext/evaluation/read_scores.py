@@ -1,0 +1,173 @@
+"""Reading of score files: ours, MMAction2's, PYSKL's and the reference repositories'."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmcl_ext.datasets.safe_pickle import load_pickle
+from mmcl_ext.evaluation.scores import Scores, check_same_names
+from mmcl_ext.evaluation.split_labels import SplitLabels
+
+NAME_FIELDS = ('sample_name', 'frame_dir', 'filename')
+"""Fields of a dump that tell which sample it is, in the order they are looked for."""
+
+SEARCHED_ON_TEST = 'searched_on_test_data'
+"""Field by which an ensemble's scores say that its weights were searched on these samples."""
+
+_POSITION = re.compile(r'(?:test_)?(\d+)')
+
+
+class _Content(NamedTuple):
+    """What a file holds: names and labels are None where it has none."""
+
+    names: list[str] | None
+    values: list[Any]
+    labels: list[int] | None
+    searched_on_test: bool = False
+
+
+def read_scores(
+    path: str | os.PathLike, split: SplitLabels | None = None, *, by_position: bool = False
+) -> Scores:
+    """Read scores without running what the file says.
+
+    Known are the dumps of ``tools/test.py --dump`` and of MMAction2 (a list of dicts), the
+    score pickles of CTR-GCN, HD-GCN, InfoGCN and MMCL (a dict from sample name to scores) and
+    PYSKL's ``result.pkl`` (a list of score arrays).
+
+    Args:
+        path: The file.
+        split: The samples that the scores are of. Needed where the file holds no labels; where
+            it does, they are compared.
+        by_position: Take names from the order of the split where the file has none, or has
+            numbers in their place (``test_0``, 0), which CTR-GCN's and MMCL's feeders give.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is refused or of no known kind, lacks names or labels, or does not
+            have the samples and labels of the split.
+    """
+    source = os.fspath(path)
+    content = _content(load_pickle(path), source)
+    names = _resolve_names(content, split, by_position, source)
+    if split is not None:
+        check_same_names(names, source, split.names, split.source)
+    labels = _labels(names, content.labels, split, source)
+    values = _stack(content.values, names, source)
+    scores = Scores(names, values, labels, source, content.searched_on_test)
+    if split is not None and content.labels is not None:
+        known = dict(zip(split.names, split.labels.tolist(), strict=True))
+        wrong = [i for i, name in enumerate(names) if known[name] != labels[i]]
+        if wrong:
+            name = names[wrong[0]]
+            raise ValueError(
+                f'sample {name!r} has label {labels[wrong[0]]} in {source} and '
+                f'{known[name]} in {split.source}'
+            )
+    return scores
+
+
+def _content(loaded: Any, source: str) -> _Content:
+    """Tell the kind of a file by its content."""
+    if isinstance(loaded, Mapping) and loaded:
+        return _Content([str(key) for key in loaded], list(loaded.values()), None)
+    if isinstance(loaded, np.ndarray) and loaded.ndim == 2:
+        return _Content(None, list(loaded), None)
+    if isinstance(loaded, Sequence) and not isinstance(loaded, str) and loaded:
+        if all(isinstance(item, Mapping) for item in loaded):
+            return _dump_content(loaded, source)
+        if all(isinstance(item, np.ndarray) for item in loaded):
+            return _Content(None, list(loaded), None)
+    raise ValueError(
+        f'{source} holds no scores: expected a list of dicts with pred_score, or a dict from '
+        'sample name to scores'
+    )
+
+
+def _dump_content(items: Sequence[Mapping[str, Any]], source: str) -> _Content:
+    field = next((f for f in NAME_FIELDS if all(f in item for item in items)), None)
+    names = None if field is None else [str(item[field]) for item in items]
+    values = [
+        _field(item, i, ('pred_score', 'pred_scores'), source) for i, item in enumerate(items)
+    ]
+    labels = [_field(item, i, ('gt_label', 'gt_labels'), source) for i, item in enumerate(items)]
+    numbers = [_single(label, i, source) for i, label in enumerate(labels)]
+    return _Content(names, values, numbers, any(item.get(SEARCHED_ON_TEST) for item in items))
+
+
+def _field(item: Mapping[str, Any], index: int, fields: tuple[str, str], source: str) -> Any:
+    """Return a field under its present name or that of MMAction2 1.0 and 1.1."""
+    value = next((item[field] for field in fields if field in item), None)
+    if isinstance(value, Mapping) and set(value) == {'item'}:
+        value = value['item']
+    if value is None or isinstance(value, Mapping):
+        raise ValueError(f'{source}: entry {index} has no {fields[0]}; it has {sorted(item)}')
+    return value
+
+
+def _single(label: Any, index: int, source: str) -> int:
+    array = np.asarray(label)
+    if array.size != 1 or array.dtype.kind not in 'iu':
+        raise ValueError(f'{source}: entry {index}: expected one label, got {label!r}')
+    return int(array.reshape(()))
+
+
+def _resolve_names(
+    content: _Content, split: SplitLabels | None, by_position: bool, source: str
+) -> list[str]:
+    names = content.names
+    known = () if split is None else split.names
+    if names is not None and (split is None or not _are_positions(names, known)):
+        return names
+    if not by_position or split is None:
+        what = 'no sample names' if names is None else f'numbers such as {names[0]!r} as names'
+        raise ValueError(
+            f'{source} has {what}: say --by-position with --store and --split if its order is '
+            f'that of the split, or test again with one of {NAME_FIELDS} among the meta_keys'
+        )
+    if len(content.values) != len(split.names):
+        raise ValueError(
+            f'{source} has {len(content.values)} samples, {split.source} has {len(split.names)}'
+        )
+    if names is None:
+        return list(split.names)
+    return [_name_at(name, split, source) for name in names]
+
+
+def _are_positions(names: Sequence[str], known: Sequence[str]) -> bool:
+    """Tell whether the names are numbers that the split does not know as names."""
+    return names[0] not in set(known) and all(_POSITION.fullmatch(name) for name in names)
+
+
+def _name_at(number: str, split: SplitLabels, source: str) -> str:
+    match = _POSITION.fullmatch(number)
+    position = -1 if match is None else int(match[1])
+    if not 0 <= position < len(split.names):
+        raise ValueError(f'{source}: {number!r} is no position in {split.source}')
+    return split.names[position]
+
+
+def _labels(
+    names: Sequence[str], labels: list[int] | None, split: SplitLabels | None, source: str
+) -> np.ndarray:
+    if labels is not None:
+        return np.array(labels, np.int64)
+    if split is None:
+        raise ValueError(f'{source} holds no labels: name --store and --split')
+    known = dict(zip(split.names, split.labels.tolist(), strict=True))
+    return np.array([known[name] for name in names], np.int64)
+
+
+def _stack(values: Sequence[Any], names: Sequence[str], source: str) -> np.ndarray:
+    """Stack score vectors to (N, K)."""
+    arrays = [np.asarray(value) for value in values]
+    for array, name in zip(arrays, names, strict=True):
+        if array.ndim != 1 or array.dtype.kind not in 'fiu' or array.shape != arrays[0].shape:
+            raise ValueError(
+                f'{source}: sample {name!r}: expected {arrays[0].size} scores, got '
+                f'{array.dtype} of shape {array.shape}'
+            )
+    return np.stack(arrays).astype(np.float64)

@@ -1,0 +1,125 @@
+"""Class scores of one model for named samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+_ROUNDING = 0.01  # half-precision probabilities of 120 classes do not sum to 1 exactly
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What one model gives for every sample of a split.
+
+    Attributes:
+        names: N sample names, unique.
+        values: (N, K) scores: logits or probabilities, larger is better.
+        labels: (N,) true classes.
+        source: Where the scores come from, for messages.
+        searched_on_test: Whether they are an ensemble's, the weights of which were chosen by
+            these labels.
+
+    Raises:
+        ValueError: Names occur twice, shapes do not fit, a score is not finite, or a label
+            is outside the classes; names the source and the first such sample.
+    """
+
+    names: Sequence[str]
+    values: np.ndarray
+    labels: np.ndarray
+    source: str = 'scores'
+    searched_on_test: bool = False
+
+    def __post_init__(self) -> None:
+        shapes = (len(self.names), *np.shape(self.labels), *np.shape(self.values))
+        if np.ndim(self.values) != 2 or shapes[:2] != (len(self.values),) * 2 or 0 in shapes:
+            raise ValueError(
+                f'{self.source}: {len(self.names)} names and labels {np.shape(self.labels)} do '
+                f'not fit scores (N, K) of shape {np.shape(self.values)}'
+            )
+        if len(self.positions) != len(self.names):
+            # the last place of a name is not its first one when it occurs twice
+            pairs = enumerate(self.names)
+            twice = next(name for i, name in pairs if self.positions[name] != i)
+            raise ValueError(f'{self.source} holds sample {twice!r} twice')
+        self._refuse(~np.isfinite(self.values).all(axis=1), 'has a score that is not finite')
+        outside = (self.labels < 0) | (self.labels >= self.num_classes)
+        self._refuse(outside, f'has a label outside the {self.num_classes} classes')
+
+    def _refuse(self, wrong: np.ndarray, problem: str) -> None:
+        if wrong.any():
+            name = self.names[int(wrong.argmax())]
+            raise ValueError(f'{self.source}: sample {name!r} {problem}')
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, K."""
+        return self.values.shape[1]
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Row of each sample by its name."""
+        return {name: i for i, name in enumerate(self.names)}
+
+    @cached_property
+    def predictions(self) -> np.ndarray:
+        """Class with the highest score, the first among equals: (N,)."""
+        return self.values.argmax(axis=1)
+
+    @cached_property
+    def are_probabilities(self) -> bool:
+        """Whether every row lies between 0 and 1 and sums to 1."""
+        sums = self.values.sum(axis=1)
+        inside = self.values.min() >= 0 and self.values.max() <= 1 + _ROUNDING
+        return bool(inside and np.abs(sums - 1).max() <= _ROUNDING)
+
+    @property
+    def kind(self) -> str:
+        """``'probabilities'`` or ``'logits'``, told by the values."""
+        return 'probabilities' if self.are_probabilities else 'logits'
+
+    def aligned_to(self, other: 'Scores') -> 'Scores':
+        """Return these scores in the order of another model's samples.
+
+        Raises:
+            ValueError: The two do not have the same samples, labels and number of classes;
+                names the first sample that differs.
+        """
+        if self.num_classes != other.num_classes:
+            raise ValueError(
+                f'{self.source} has {self.num_classes} classes, '
+                f'{other.source} has {other.num_classes}'
+            )
+        check_same_names(self.names, self.source, other.names, other.source)
+        rows = np.array([self.positions[name] for name in other.names])
+        aligned = replace(
+            self, names=other.names, values=self.values[rows], labels=self.labels[rows]
+        )
+        differs = aligned.labels != other.labels
+        if differs.any():
+            i = int(differs.argmax())
+            raise ValueError(
+                f'sample {other.names[i]!r} has label {aligned.labels[i]} in {self.source} and '
+                f'{other.labels[i]} in {other.source}'
+            )
+        return aligned
+
+
+def check_same_names(a: Sequence[str], source_a: str, b: Sequence[str], source_b: str) -> None:
+    """Raise a ValueError with the first name that only one of two sources has."""
+    for (names, source), (others, other_source) in (
+        ((a, source_a), (b, source_b)),
+        ((b, source_b), (a, source_a)),
+    ):
+        known = set(names)
+        missing = [name for name in others if name not in known]
+        if missing:
+            raise ValueError(
+                f'{source} lacks sample {missing[0]!r}, which {other_source} has '
+                f'({len(missing)} such samples)'
+            )

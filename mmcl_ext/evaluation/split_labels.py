@@ -1,0 +1,45 @@
+"""Names and labels of a split, for score files that hold none."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.store import SkeletonStore
+
+
+@dataclass(frozen=True)
+class SplitLabels:
+    """The samples of a split in its order.
+
+    Attributes:
+        names: N sample names.
+        labels: (N,) classes.
+        source: File and split, for messages.
+    """
+
+    names: tuple[str, ...]
+    labels: np.ndarray
+    source: str
+
+    @classmethod
+    def read(cls, path: str | os.PathLike, split: str) -> 'SplitLabels':
+        """Read them from a store, or from an annotation pickle (``.pkl``).
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file cannot be read or has no such split.
+        """
+        annotation = open_annotation(path)
+        if split not in annotation.splits:
+            raise ValueError(f'{path} has no split {split!r}; it has {sorted(annotation.splits)}')
+        positions = annotation.splits[split]
+        names = tuple(annotation.names[i] for i in positions.tolist())
+        return cls(names, annotation.labels[positions], f'split {split!r} of {os.fspath(path)}')
+
+
+def open_annotation(path: str | os.PathLike) -> SkeletonStore | AnnotationPickle:
+    """Open a store or an annotation pickle (``.pkl``), told apart by the ending."""
+    is_pickle = os.fspath(path).endswith(('.pkl', '.pickle'))
+    return AnnotationPickle(path) if is_pickle else SkeletonStore(path)

@@ -1,0 +1,66 @@
+"""Accuracies of one model or ensemble with their confidence intervals."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.evaluation.accuracy import label_ranks, mean_class_accuracy
+from mmcl_ext.evaluation.bootstrap import Estimate, interval, resample
+from mmcl_ext.evaluation.scores import Scores
+
+
+@dataclass(frozen=True)
+class SystemResult:
+    """How good a model or an ensemble is.
+
+    Attributes:
+        name: Of the model.
+        kind: ``'logits'`` or ``'probabilities'``.
+        top1: Share of samples whose class has the highest score.
+        top5: Share of samples whose class is among the five highest scores.
+        mean_class: Mean over the classes of their top-1 accuracy.
+    """
+
+    name: str
+    kind: str
+    top1: Estimate
+    top5: Estimate
+    mean_class: Estimate
+
+    @classmethod
+    def measure(
+        cls, scores: Scores, name: str, *, resamples: int = 10_000, seed: int = 0
+    ) -> 'SystemResult':
+        """Measure scores; see :func:`mmcl_ext.evaluation.bootstrap.resample`."""
+        ranks = label_ranks(scores.values, scores.labels)
+        hits = ranks[:, None] < np.array([1, 5])
+        draws = resample(hits, scores.labels, resamples=resamples, seed=seed)
+        mean_class = mean_class_accuracy(hits[:, 0], scores.labels, scores.num_classes)
+        return cls(
+            name=name,
+            kind=scores.kind,
+            top1=interval(hits[:, 0].mean(), draws.share[:, 0]),
+            top5=interval(hits[:, 1].mean(), draws.share[:, 1]),
+            mean_class=interval(mean_class, draws.class_mean[:, 0]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        estimates = {key: getattr(self, key)._asdict() for key in ('top1', 'top5', 'mean_class')}
+        return dict(name=self.name, kind=self.kind, **estimates)
+
+
+def difference(a: Scores, b: Scores, *, resamples: int = 10_000, seed: int = 0) -> Estimate:
+    """Return the top-1 accuracy of ``b`` minus that of ``a``, by the paired bootstrap.
+
+    Args:
+        a: Scores of one model.
+        b: Scores of another for the same samples in the same order.
+        resamples: Number of resamples.
+        seed: Of the random numbers.
+    """
+    hits = np.stack([s.predictions == s.labels for s in (a, b)], axis=1)
+    draws = resample(hits, a.labels, resamples=resamples, seed=seed).share
+    value = (int(hits[:, 1].sum()) - int(hits[:, 0].sum())) / len(hits)
+    return interval(value, draws[:, 1] - draws[:, 0])

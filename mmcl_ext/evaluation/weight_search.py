@@ -1,0 +1,108 @@
+"""Search of ensemble weights on samples that are not tested on."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+_EXHAUSTIVE = 3e8
+"""Products of weights, samples and classes up to which every combination is tried."""
+
+
+class WeightSearch(NamedTuple):
+    """What a search found.
+
+    Attributes:
+        weights: One integer per stream, without common divisor.
+        accuracy: Top-1 accuracy with them on the samples of the search.
+        equal_accuracy: The same with equal weights.
+        num_samples: Number of these samples.
+        num_tried: Number of combinations tried.
+    """
+
+    weights: tuple[int, ...]
+    accuracy: float
+    equal_accuracy: float
+    num_samples: int
+    num_tried: int
+
+
+def search_weights(
+    values: np.ndarray, labels: np.ndarray, *, probabilities: bool, largest: int = 6
+) -> WeightSearch:
+    """Find the integer weights of the highest top-1 accuracy.
+
+    Among equal accuracies the lower cross entropy of the fused scores decides, then whoever
+    comes first, equal weights before all. Few samples make every combination
+    affordable; with more, the weights are improved one at a time from equal ones.
+
+    Args:
+        values: (S, N, K) scores of S streams, as they are added.
+        labels: (N,) true classes.
+        probabilities: Whether the scores are probabilities, not logits.
+        largest: Largest weight.
+
+    Raises:
+        ValueError: ``largest`` is not positive.
+    """
+    if largest < 1:
+        raise ValueError(f'the largest weight must be positive, got {largest}')
+    objective = _Objective(values, labels, probabilities)
+    equal = (1,) * len(values)
+    if (largest + 1) ** len(values) * values[0].size <= _EXHAUSTIVE:
+        best = max([equal, *_combinations(len(values), largest)], key=objective)
+    else:
+        best = _ascend(objective, (max(1, largest // 2),) * len(values), largest)
+    best = tuple(weight // math.gcd(*best) for weight in best)
+    return WeightSearch(
+        best,
+        objective(best)[0] / len(labels),
+        objective(equal)[0] / len(labels),
+        len(labels),
+        len(objective.known),
+    )
+
+
+def _combinations(num_streams: int, largest: int) -> Iterator[tuple[int, ...]]:
+    """Yield weights without common divisor: multiples give the same ensemble."""
+    for weights in itertools.product(range(largest + 1), repeat=num_streams):
+        if math.gcd(*weights) == 1:
+            yield weights
+
+
+def _ascend(objective: '_Objective', start: tuple[int, ...], largest: int) -> tuple[int, ...]:
+    """Improve one weight at a time until none can be."""
+    best, previous = start, None
+    while best != previous:
+        previous = best
+        for i in range(len(start)):
+            options = [(*best[:i], weight, *best[i + 1 :]) for weight in range(largest + 1)]
+            best = max([best, *(option for option in options if any(option))], key=objective)
+    return best
+
+
+class _Objective:
+    """Number of right samples, then the negative cross entropy; remembers what it has seen."""
+
+    def __init__(self, values: np.ndarray, labels: np.ndarray, probabilities: bool) -> None:
+        self.values = values
+        self.labels = labels
+        self.probabilities = probabilities
+        self.known: dict[tuple[int, ...], tuple[int, float]] = {}
+
+    def __call__(self, weights: Sequence[int]) -> tuple[int, float]:
+        key = tuple(weight // math.gcd(*weights) for weight in weights)
+        if key not in self.known:
+            self.known[key] = self._measure(key)
+        return self.known[key]
+
+    def _measure(self, weights: tuple[int, ...]) -> tuple[int, float]:
+        fused = np.tensordot(np.array(weights) / sum(weights), self.values, axes=1)
+        right = int((fused.argmax(axis=1) == self.labels).sum())
+        own = np.take_along_axis(fused, self.labels[:, None], axis=1)[:, 0]
+        if self.probabilities:
+            return right, float(np.log(np.maximum(own, 1e-12)).mean())
+        return right, float((own - logsumexp(fused, axis=1)).mean())

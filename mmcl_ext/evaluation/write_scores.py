@@ -1,0 +1,51 @@
+"""Writing of score files."""
+
+import os
+import pickle
+import uuid
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmcl_ext.evaluation.read_scores import SEARCHED_ON_TEST
+from mmcl_ext.evaluation.scores import Scores
+
+
+def write_scores(path: str | os.PathLike, scores: Scores) -> None:
+    """Write scores as ``tools/test.py --dump`` does, so that ensembles nest.
+
+    Args:
+        path: Pickle to write; it appears only when it is whole.
+        scores: The scores; kept in float32.
+    """
+    values = torch.from_numpy(scores.values).float()
+    mark = {SEARCHED_ON_TEST: True} if scores.searched_on_test else {}
+    items = [
+        dict(
+            sample_name=name,
+            num_classes=scores.num_classes,
+            # a copy: a row of a matrix would be pickled with the whole matrix
+            pred_score=value.clone(),
+            pred_label=value.argmax(dim=0, keepdim=True),
+            gt_label=torch.tensor([label]),
+            **mark,
+        )
+        for name, value, label in zip(scores.names, values, scores.labels.tolist(), strict=True)
+    ]
+    write_pickle(path, items)
+
+
+def write_pickle(path: str | os.PathLike, content: Any) -> None:
+    """Write a pickle that appears under its name only when it is whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.part')
+    try:
+        with temporary.open('xb') as file:
+            pickle.dump(content, file, protocol=4)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

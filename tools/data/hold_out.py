@@ -1,0 +1,33 @@
+"""Hold out a part of a training split: ``hold_out.py STORE OUT --split xsub_train``."""
+
+import argparse
+from collections.abc import Sequence
+
+from mmcl_ext.datasets.hold_out import WAYS, hold_out
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='annotation store (.safetensors)')
+    parser.add_argument('out', help='store to write, with two more splits')
+    parser.add_argument('--split', required=True, help='training split to divide')
+    parser.add_argument('--fraction', type=float, default=0.1, help='share to hold out')
+    parser.add_argument('--by', choices=WAYS, default='subject', help='what decides who')
+    parser.add_argument('--seed', type=int, default=0, help='another one holds out others')
+    parser.add_argument(
+        '--subject-pattern', help='regular expression; its first group is the subject'
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = vars(parse_args(arguments))
+    source, out, split = (options.pop(key) for key in ('source', 'out', 'split'))
+    try:
+        print(hold_out(source, out, split, **options))
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,125 @@
+"""Fuse the scores of several streams: ``ensemble.py joint.pkl bone.pkl ...``."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmcl_ext.evaluation import (
+    PRESETS,
+    TREATMENTS,
+    Scores,
+    SplitLabels,
+    Weights,
+    ensemble_to_dict,
+    evaluate_ensemble,
+    format_ensemble,
+    read_scores,
+    search_on_held_out,
+    search_on_test,
+    write_scores,
+)
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('dumps', nargs='+', help='score files, one per stream')
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument('--weights', nargs='+', type=float, help='one per stream; default: equal')
+    weights.add_argument('--preset', choices=PRESETS, help='fixed weights')
+    weights.add_argument(
+        '--search-on',
+        nargs='+',
+        metavar='DUMP',
+        help='search weights on these score files of a held-out part of the TRAINING data',
+    )
+    weights.add_argument(
+        '--search-on-test',
+        action='store_true',
+        help='search weights on the test data: an upper bound, no result',
+    )
+    parser.add_argument('--largest-weight', type=int, default=6, help='of a search')
+    parser.add_argument(
+        '--scores',
+        choices=TREATMENTS,
+        help='add scores as they are (raw, the default), as probabilities, or l2-normalised',
+    )
+    parser.add_argument('--store', help='store or annotation .pkl with the names and labels')
+    parser.add_argument('--split', help='its split that the scores are of')
+    parser.add_argument('--search-split', help='its split that --search-on is of')
+    parser.add_argument(
+        '--by-position',
+        action='store_true',
+        help='scores without names, or with numbers as names, are in the order of the split',
+    )
+    parser.add_argument('--resamples', type=int, default=10_000, help='of the bootstrap')
+    parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
+    parser.add_argument('--out', help='pickle to write the fused scores to')
+    parser.add_argument('--json', help='file to write the numbers to')
+    return check_args(parser, parser.parse_args(arguments))
+
+
+def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.Namespace:
+    if bool(args.store) != bool(args.split or args.search_split):
+        parser.error('--store goes with --split, or --search-split')
+    if args.preset and len(PRESETS[args.preset].weights) != len(args.dumps):
+        streams = ', '.join(PRESETS[args.preset].streams)
+        parser.error(f'--preset {args.preset} is for: {streams}; got {len(args.dumps)} files')
+    return args
+
+
+def read(paths: Sequence[str], split: str | None, args: argparse.Namespace) -> list[Scores]:
+    labels = SplitLabels.read(args.store, split) if split else None
+    return [read_scores(path, labels, by_position=args.by_position) for path in paths]
+
+
+def choose_treatment(args: argparse.Namespace) -> str:
+    preset = PRESETS[args.preset].scores if args.preset else None
+    return args.scores or preset or 'raw'
+
+
+def choose_weights(streams: list[Scores], args: argparse.Namespace) -> Weights:
+    treatment = choose_treatment(args)
+    if args.preset:
+        preset = PRESETS[args.preset]
+        origin = f'preset {args.preset} ({", ".join(preset.streams)}): {preset.source}'
+        return Weights(preset.weights, origin, warning=preset.warning)
+    if args.search_on:
+        held_out = read(args.search_on, args.search_split, args)
+        return search_on_held_out(held_out, streams, treatment, args.largest_weight)
+    if args.search_on_test:
+        return search_on_test(streams, treatment, args.largest_weight)
+    if args.weights:
+        return Weights(tuple(args.weights), 'fixed, from the command line')
+    return Weights((1,) * len(streams), 'equal')
+
+
+def run(args: argparse.Namespace) -> None:
+    streams = read(args.dumps, args.split, args)
+    ensemble = evaluate_ensemble(
+        streams,
+        choose_weights(streams, args),
+        choose_treatment(args),
+        resamples=args.resamples,
+        seed=args.seed,
+    )
+    print(format_ensemble(ensemble))
+    if args.out:
+        write_scores(args.out, ensemble.scores)
+    if args.json:
+        files = dict(files=args.dumps, search_files=args.search_on or [])
+        content = ensemble_to_dict(ensemble) | files
+        Path(args.json).parent.mkdir(parents=True, exist_ok=True)
+        Path(args.json).write_text(json.dumps(content, indent=2) + '\n')
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parse_args(arguments)
+    try:
+        run(args)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+
+
+if __name__ == '__main__':
+    main()
