@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from mmcl_ext.datasets.safe_pickle import load_pickle
-from mmcl_ext.datasets.store import write_store
 from mmcl_ext.graphs.layouts import get_layout
 
 _LAYOUT_OF_JOINTS = {25: 'nturgb+d', 17: 'coco', 18: 'openpose', 20: 'kinect_v1'}
@@ -20,8 +19,8 @@ class AnnotationPickle:
     The file is ``dict(split=dict(name: [frame_dir, ...]), annotations=[dict, ...])``
     or the bare list of annotations; each has ``frame_dir`` (or ``filename``),
     ``label`` and ``keypoint`` (M, T, V, C), two-dimensional ones ``keypoint_score``
-    (M, T, V). The whole file is held in memory: convert large ones once with
-    :meth:`convert`.
+    (M, T, V). The whole file is held in memory: convert large ones once
+    (``tools/data/convert.py pickle``).
 
     Args:
         path: The pickle; read without running it, see :mod:`mmcl_ext.datasets.safe_pickle`.
@@ -67,30 +66,6 @@ class AnnotationPickle:
         """Return what else the annotation says, such as ``img_shape``."""
         known = ('frame_dir', 'filename', 'label', 'keypoint', 'keypoint_score', 'total_frames')
         return {k: v for k, v in self._annotations[index].items() if k not in known}
-
-    def convert(
-        self, path: str | os.PathLike, classes: Sequence[str], dtype: str = 'float16'
-    ) -> None:
-        """Write the annotations as a store, see :func:`mmcl_ext.datasets.store.write_store`."""
-        names = np.array(self.names, object)
-        samples = (
-            dict(
-                name=self.names[i],
-                label=int(self.labels[i]),
-                keypoint=annotation['keypoint'],
-                keypoint_score=annotation.get('keypoint_score'),
-            )
-            for i, annotation in enumerate(self._annotations)
-        )
-        write_store(
-            path,
-            samples,
-            layout=self.layout,
-            classes=classes,
-            splits={key: names[positions].tolist() for key, positions in self.splits.items()},
-            dtype=dtype,
-            metadata=dict(source=self.path.name),
-        )
 
     def _name(self, index: int) -> str:
         annotation = self._annotations[index]

@@ -69,7 +69,7 @@ def test_store_and_report(tmp_path):
     lines = str(report).splitlines()
     assert lines[0].split() == ['class', 'kept', 'dropped', 'train', 'val']
     assert lines[2].split() == ['1', 'kick', '6', '2', '3', '3']
-    assert 'splits: train 11, val 8' in lines
+    assert 'splits: train 11 (1 dropped), val 8' in lines
     assert 'dropped 1 samples, nobody there: clip07' in lines
     assert 'MISSING 1 samples: clip99' in lines
     assert lines[-1] == 'a remark'
@@ -170,6 +170,48 @@ def test_an_error_in_a_worker_reaches_the_user(tmp_path):
     assert not (tmp_path / 'out').exists()
     with pytest.raises(ValueError, match='no sample is left to write: file 0, line 3: bad'):
         conversion(tmp_path / 'out', read, on_error='drop').run()
+
+
+class Dying:
+    """Kills its process, as the system does when memory runs out."""
+
+    def __call__(self, number: int) -> np.ndarray:
+        if number == 13:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return np.ones((1, 2, 25, 3), np.float32)
+
+
+def test_a_killed_worker_is_told(tmp_path):
+    with pytest.raises(ChildProcessError, match='out: a process was killed or ran out of memory'):
+        conversion(tmp_path / 'out', Dying(), processes=2).run()
+    assert not (tmp_path / 'out').exists()
+    report = conversion(tmp_path / 'out', lambda number: np.ones((1, 2, 25, 3), np.float32)).run()
+    assert report.num_samples == 20
+
+
+def test_nothing_is_left_of_a_run_that_did_nothing(tmp_path):
+    with pytest.raises(ValueError, match='invalid literal'):
+        conversion(tmp_path / 'out', lambda number: int('bad')).run()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_not_replaced(tmp_path):
+    (tmp_path / 'out').mkdir()
+    read = Reader(tmp_path / 'log')
+    with pytest.raises(IsADirectoryError, match='out is a folder'):
+        conversion(tmp_path / 'out', read).run()
+    assert read.reads() == []
+
+
+def test_many_splits_stay_readable(tmp_path):
+    """SYSU has 120 of them; the report shows eight, the store has all."""
+    splits = {f's{i:02d}': NAMES[: i + 1] for i in range(19)}
+    report = conversion(tmp_path / 'out', Reader(tmp_path / 'log'), splits=splits).run()
+    lines = str(report).splitlines()
+    assert lines[0].split() == ['class', 'kept', 'dropped', *(f's{i:02d}' for i in range(8))]
+    wanted = 's00 1, s01 2, s02 3, s03 4, s04 5, s05 6, s06 7, s07 7 (1 dropped)'
+    assert f'splits: {wanted} and 11 more' in lines
+    assert len(SkeletonStore(tmp_path / 'out').splits) == 19
 
 
 def test_the_progress_bar_counts_samples(tmp_path, capsys):

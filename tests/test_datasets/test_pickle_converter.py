@@ -8,6 +8,7 @@ import pytest
 
 from mmcl_ext.datasets import AnnotationPickle
 from mmcl_ext.datasets.converters import convert_pickle, export_pickle, ntu_classes
+from mmcl_ext.datasets.converters.pickle_file import PickleReader
 from mmcl_ext.datasets.store import SkeletonStore
 
 NTU = ('S001C001P001R001A001', 'S001C002P003R001A060', 'S002C003P001R001A005')
@@ -32,8 +33,9 @@ def dump(path, annotations, **split):
 
 
 def round_trip(path, folder, **options):
+    options = dict(processes=1, progress=False) | options
     convert_pickle(path, folder / 'a.safetensors', **options)
-    export_pickle(folder / 'a.safetensors', folder / 'back.pkl')
+    export_pickle(folder / 'a.safetensors', folder / 'back.pkl', progress=False)
     return pickle.loads((folder / 'back.pkl').read_bytes())
 
 
@@ -87,10 +89,63 @@ def test_classes_layout_and_type_on_demand(tmp_path):
         classes=[f'c{i}' for i in range(60)],
         layout='nturgb+d-ctrgcn',
         dtype='float16',
+        processes=1,
+        progress=False,
     )
     store = SkeletonStore(tmp_path / 'o')
     assert (store.classes[59], store.layout, store.dtype) == ('c59', 'nturgb+d-ctrgcn', 'float16')
     assert (report.num_samples, report.num_frames) == (2, 9)
+    assert report.class_counts['59 c59'] == dict(kept=1, dropped=0)
+
+
+def test_reports_and_labels_outside(tmp_path, capsys):
+    path = dump(
+        tmp_path / 'p.pkl', skeletons('abc', np.float16, 17, 2), train=['a', 'c'], val=['b']
+    )
+    report = convert_pickle(path, tmp_path / 'o', processes=1)
+    assert '3/3' in capsys.readouterr().err
+    assert report.class_counts['2 class2'] == dict(kept=1, dropped=0, train=1, val=0)
+    back = export_pickle(tmp_path / 'o', tmp_path / 'deep' / 'back.pkl')
+    assert '3/3' in capsys.readouterr().err
+    assert back.class_counts == report.class_counts
+    with pytest.raises(ValueError, match=r"p.pkl: sample 'c': label 2 is outside the 2 classes"):
+        convert_pickle(path, tmp_path / 'o', classes=['x', 'y'], progress=False)
+
+
+def test_processes_and_a_stopped_run_do_not_change_the_store(tmp_path, monkeypatch):
+    """600 samples are three parts; the second run finds those of the first."""
+    names = [f'clip{i}' for i in range(600)]
+    annotations = [dict(a, label=0) for a in skeletons(names, np.float16, 17, 2)]
+    path = dump(tmp_path / 'p.pkl', [dict(a, keypoint=a['keypoint'][:, :4]) for a in annotations])
+    convert_pickle(path, tmp_path / 'whole', processes=2, progress=False)
+
+    reads = []
+
+    def read(self, index):
+        reads.append(index)
+        if index == 300 and 599 not in reads:
+            raise OSError('disk on fire')
+        return original(self, index)
+
+    original = PickleReader.__call__
+    monkeypatch.setattr(PickleReader, '__call__', read)
+    with pytest.raises(OSError, match='on fire'):
+        convert_pickle(path, tmp_path / 'o', processes=1, progress=False)
+    assert not (tmp_path / 'o').exists()
+    assert reads == list(range(301))
+    reads[:] = [599]
+    convert_pickle(path, tmp_path / 'o', processes=1, progress=False)
+    assert reads == [599, *range(256, 600)]
+    stores = [SkeletonStore(tmp_path / name) for name in ('whole', 'o')]
+    assert stores[0].checksum() == stores[1].checksum()
+
+
+def test_the_reader_reopens_its_file_elsewhere(tmp_path):
+    path = dump(tmp_path / 'p.pkl', skeletons('ab', np.float16, 17, 2))
+    reader = PickleReader(AnnotationPickle(path))
+    copied = pickle.loads(pickle.dumps(reader))
+    assert len(pickle.dumps(reader)) < 1000
+    np.testing.assert_array_equal(copied(1)['keypoint'], reader(1)['keypoint'])
 
 
 class Hostile:

@@ -12,6 +12,7 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset, pseudo_collate
 from torch.utils.data import DataLoader
 
 from mmcl_ext.datasets import AnnotationPickle, RepeatDataset, SkeletonDataset, SkeletonStore
+from mmcl_ext.datasets.converters import convert_pickle
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.registry import DATASETS
 
@@ -372,7 +373,7 @@ def test_real_pickle_without_coordinates_is_named(shared: Path) -> None:
 def test_pickle_converts_to_a_store(pickle_path: Path, tmp_path: Path) -> None:
     source = AnnotationPickle(pickle_path)
     target = tmp_path / 'converted.safetensors'
-    source.convert(target, classes=('wave', 'kick', 'sit'))
+    convert_pickle(pickle_path, target, classes=('wave', 'kick', 'sit'), progress=False)
     store = SkeletonStore(target)
     assert list(store.names) == list(source.names)
     assert {key: value.tolist() for key, value in store.splits.items()} == {

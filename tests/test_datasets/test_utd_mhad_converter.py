@@ -81,6 +81,22 @@ def test_store_holds_labels_splits_and_layout(source, tmp_path):
     }
     assert report.num_frames == 5 + 6 + 7 + 8
     assert report.splits == {'xsub_train': 2, 'xsub_test': 2}
+    row = dict(kept=1, dropped=0, xsub_train=0, xsub_test=1)
+    assert report.class_counts['1 swipe_right'] == row
+    assert len(report.class_counts) == 27
+
+
+def test_an_unreadable_file_may_be_dropped(source, tmp_path):
+    save_skeleton(source / 'Skeleton', 'a2_s2_t1', other=np.zeros(1))
+    out = tmp_path / 'utd.safetensors'
+    report = convert_utd_mhad(source, out, on_error='drop', processes=1, progress=False)
+    assert list(report.dropped) == ['a2_s2_t1']
+    assert report.class_counts['1 swipe_right']['dropped'] == 1
+    assert report.split_drops == {'xsub_train': 0, 'xsub_test': 1}
+    assert 'splits: xsub_train 2, xsub_test 1 (1 dropped)' in str(report)
+    assert SkeletonStore(out).dtype == 'float32'
+    convert_utd_mhad(source, out, on_error='drop', dtype='float16', processes=2, progress=False)
+    assert SkeletonStore(out).dtype == 'float16'
 
 
 def test_missing_and_foreign_files_are_reported(source, tmp_path):

@@ -1,8 +1,11 @@
 """Convert a data set to an annotation store: ``convert.py KIND SOURCE OUT``."""
 
 import argparse
+import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmcl_ext.datasets import SkeletonStore
 from mmcl_ext.datasets.converters import (
@@ -21,11 +24,11 @@ from mmcl_ext.datasets.converters import (
 )
 
 
-def convert_ntu60(*args, **options) -> ConversionReport:
+def convert_ntu60(*args: Any, **options: Any) -> ConversionReport:
     return convert_ntu(*args, num_classes=60, **options)
 
 
-def convert_ntu120(*args, **options) -> ConversionReport:
+def convert_ntu120(*args: Any, **options: Any) -> ConversionReport:
     return convert_ntu(*args, num_classes=120, **options)
 
 
@@ -78,7 +81,7 @@ def add_npz(parser: argparse.ArgumentParser) -> None:
 
 
 def add_pickle(parser: argparse.ArgumentParser) -> None:
-    add_dtype(parser)
+    add_parallel(parser)
     add_classes(parser)
     parser.add_argument('--layout', help='default: by the number of joints')
 
@@ -102,7 +105,7 @@ def read_lines(path: str) -> list[str]:
 Convert = Callable[..., ConversionReport]
 AddOptions = Callable[[argparse.ArgumentParser], None]
 KINDS: dict[str, tuple[Convert, AddOptions, str]] = {
-    'utd-mhad': (convert_utd_mhad, add_common, 'folder with Skeleton/ or Skeleton.zip'),
+    'utd-mhad': (convert_utd_mhad, add_raw, 'folder with Skeleton/ or Skeleton.zip'),
     'ntu60': (convert_ntu60, add_ntu, 'folder with .skeleton files or their archives'),
     'ntu120': (convert_ntu120, add_ntu, 'folder with .skeleton files or their archives'),
     'ctrgcn-npz': (convert_ctrgcn_npz, add_npz, 'NTU60_CS.npz or another of these files'),
@@ -110,7 +113,7 @@ KINDS: dict[str, tuple[Convert, AddOptions, str]] = {
     'nw-ucla': (convert_nw_ucla, add_raw, 'all_sqe.zip, or a folder that holds it or its files'),
     'sysu': (convert_sysu, add_sysu, 'folder with SUBJECT/videoK/sklWorld.mat'),
     'custom': (convert_custom, add_custom, 'folder with a .npy or .csv per sample'),
-    'export-pickle': (export_pickle, lambda parser: None, 'store; OUT is a .pkl for MMAction2'),
+    'export-pickle': (export_pickle, add_common, 'store; OUT is a .pkl for MMAction2'),
 }
 
 
@@ -135,10 +138,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source, out = options.pop('source'), options.pop('out')
     try:
         print(convert(source, out, **options))
+        print(checksum(Path(out)))
     except (ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error
-    if not out.endswith('.pkl'):
-        print(f'sha256 of the content: {SkeletonStore(out).checksum()}')
+    except KeyboardInterrupt:
+        print('\ninterrupted: the same command goes on where it was', file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def checksum(out: Path) -> str:
+    if out.suffix != '.pkl':
+        return f'sha256 of the content: {SkeletonStore(out).checksum()}'
+    with out.open('rb') as file:
+        return f'sha256 of the file: {hashlib.file_digest(file, "sha256").hexdigest()}'
 
 
 if __name__ == '__main__':

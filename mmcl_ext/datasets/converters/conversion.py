@@ -8,9 +8,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,7 +110,11 @@ class Conversion:
 
         Raises:
             ValueError: A sample cannot be read, or none is left.
+            IsADirectoryError: The store would take the place of a folder.
+            ChildProcessError: A process was killed, for its use of memory perhaps.
         """
+        if self.out.is_dir():
+            raise IsADirectoryError(f'{self.out} is a folder; name the file to write')
         start = time.perf_counter()
         parts = self._convert_parts()
         reasons = {item.name: reason for item, reason in (dropped or {}).items()}
@@ -124,11 +131,12 @@ class Conversion:
             num_samples=len(kept),
             num_frames=sum(part['num_frames'] for part in parts),
             splits={key: len(names) for key, names in splits.items()},
+            split_drops={key: len(self.splits[key]) - len(splits[key]) for key in splits},
             missing=tuple(missing),
             ignored=tuple(ignored),
             seconds=time.perf_counter() - start,
             dropped=reasons,
-            class_counts=self._class_counts(kept, splits, [*self.items, *(dropped or {})]),
+            class_counts=count_classes([*self.items, *(dropped or {})], self.classes, kept, splits),
             notes=tuple(notes),
         )
 
@@ -140,6 +148,17 @@ class Conversion:
     def _convert_parts(self) -> list[dict[str, Any]]:
         """Read what is not there yet; return what each part says about itself."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._run_parts()
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                f'{self.out}: a process was killed or ran out of memory; what is done is kept'
+            ) from error
+        finally:
+            with suppress(OSError):
+                self.folder.rmdir()  # empty: not a single part was done
+
+    def _run_parts(self) -> list[dict[str, Any]]:
         bar = ProgressBar(len(self.items), file=sys.stderr) if self.progress else None
         found = []
         for index, part in enumerate(_run(self, self._num_parts, self._num_processes)):
@@ -199,11 +218,14 @@ class Conversion:
         return dict(name=item.name, label=item.label, **arrays)
 
     def _part_path(self, index: int) -> Path:
-        recipe = [__version__, self.layout, list(self.classes), self.dtype, self.on_error]
         items = [(item.name, item.label, _stamp(item.source)) for item in self._part_items(index)]
-        text = json.dumps([recipe, self.metadata, items], sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = _digest([self._recipe, items])
         return self.folder / f'{index:05d}-{digest[:20]}.json'
+
+    @cached_property
+    def _recipe(self) -> str:
+        recipe = [__version__, self.layout, list(self.classes), self.dtype, self.on_error]
+        return _digest([recipe, self.metadata])
 
     def _join(
         self,
@@ -234,21 +256,37 @@ class Conversion:
                 score = store.keypoint_score(i)
                 yield sample if score is None else dict(sample, keypoint_score=score)
 
-    def _class_counts(
-        self, kept: set[str], splits: Mapping[str, Sequence[str]], items: Sequence[Item]
-    ) -> dict[str, dict[str, int]]:
-        columns = ('kept', 'dropped', *splits)
-        counts = [dict.fromkeys(columns, 0) for _ in self.classes]
-        labels = {item.name: item.label for item in items}
-        for name, label in labels.items():
-            counts[label]['kept' if name in kept else 'dropped'] += 1
-        for key, names in splits.items():
-            for name in names:
-                counts[labels[name]][key] += 1
-        return {
-            f'{label} {name}': row
-            for label, (name, row) in enumerate(zip(self.classes, counts, strict=True))
-        }
+
+def count_classes(
+    items: Sequence[Item],
+    classes: Sequence[str],
+    kept: Set[str],
+    splits: Mapping[str, Sequence[str]],
+) -> dict[str, dict[str, int]]:
+    """Count the samples of each class: ``kept``, ``dropped``, and those in each split.
+
+    Args:
+        items: All samples, the dropped ones included.
+        classes: Names of the classes.
+        kept: Names of the samples that were kept.
+        splits: Names of the kept samples by split.
+    """
+    columns = ('kept', 'dropped', *splits)
+    counts = [dict.fromkeys(columns, 0) for _ in classes]
+    labels = {item.name: item.label for item in items}
+    for name, label in labels.items():
+        counts[label]['kept' if name in kept else 'dropped'] += 1
+    for key, names in splits.items():
+        for name in names:
+            counts[labels[name]][key] += 1
+    return {
+        f'{label} {name}': row
+        for label, (name, row) in enumerate(zip(classes, counts, strict=True))
+    }
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _stamp(source: Any) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_MOST_SPLITS = 8  # in the text: SYSU has 120
+
 
 @dataclass(frozen=True)
 class ConversionReport:
@@ -13,6 +15,7 @@ class ConversionReport:
         num_samples: Samples in it.
         num_frames: Frames of all samples together.
         splits: Number of samples by split.
+        split_drops: How many more the split would have, had none been dropped.
         missing: Names that the data set should have and the source has not.
         ignored: Files of the source that belong to no known sample.
         seconds: Time the conversion took.
@@ -25,6 +28,7 @@ class ConversionReport:
     num_samples: int
     num_frames: int
     splits: Mapping[str, int] = field(default_factory=dict)
+    split_drops: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -33,12 +37,11 @@ class ConversionReport:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        splits = ', '.join(f'{name} {count}' for name, count in self.splits.items())
         lines = [
             *_table(self.class_counts),
             f'{self.out}: {self.num_samples} samples, {self.num_frames} frames, '
             f'{self.seconds:.1f} s',
-            f'splits: {splits}',
+            f'splits: {self._splits_text()}',
         ]
         for reason, names in _by_reason(self.dropped).items():
             lines.append(f'dropped {len(names)} samples, {reason}: {_some(names)}')
@@ -47,6 +50,15 @@ class ConversionReport:
         if self.ignored:
             lines.append(f'ignored {len(self.ignored)} other files: {_some(self.ignored)}')
         return '\n'.join([*lines, *self.notes])
+
+    def _splits_text(self) -> str:
+        texts = []
+        for name, count in self.splits.items():
+            dropped = self.split_drops.get(name, 0)
+            texts.append(f'{name} {count}' + (f' ({dropped} dropped)' if dropped else ''))
+        more = len(texts) - _MOST_SPLITS
+        shown = ', '.join(texts[:_MOST_SPLITS])
+        return f'{shown} and {more} more' if more > 0 else shown
 
 
 def _some(names: tuple[str, ...], limit: int = 20) -> str:
@@ -65,7 +77,7 @@ def _table(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Lay counts out in columns, a line per class."""
     if not rows:
         return []
-    columns = list(next(iter(rows.values())))
+    columns = list(next(iter(rows.values())))[: 2 + _MOST_SPLITS]  # after kept and dropped
     width = max(len('class'), *map(len, rows))
     head = f'{"class":{width}}  ' + '  '.join(columns)
     return [head] + [

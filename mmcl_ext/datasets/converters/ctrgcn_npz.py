@@ -10,6 +10,7 @@ import numpy as np
 
 from mmcl_ext.datasets.converters.conversion import Conversion, Item
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.members import describe_file
 from mmcl_ext.datasets.converters.npz_array import NpzArray
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes, ntu_splits
 
@@ -118,12 +119,11 @@ def convert_ctrgcn_npz(
 
 
 def _metadata(source: Path, num_classes: int, second_body: str) -> dict[str, Any]:
-    stat = source.stat()
     return dict(
         dataset=f'NTU RGB+D {num_classes}',
         unit='metre',
         tradition='ctrgcn',
-        source=dict(name=source.name, bytes=stat.st_size, modified=stat.st_mtime_ns),
+        source=describe_file(source),
         second_body='none' if second_body != 'keep' else 'keep',
     )
 

@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """Tell a file's name and state, for the metadata of a store."""
+    stat = path.stat()
+    return dict(name=path.name, bytes=stat.st_size, modified=stat.st_mtime_ns)
 
 
 @dataclass(frozen=True)

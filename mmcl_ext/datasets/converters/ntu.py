@@ -146,7 +146,7 @@ def convert_ntu(
         read=reader,
         layout='nturgb+d-ctrgcn' if tradition == 'ctrgcn' else 'nturgb+d',
         classes=ntu_classes(num_classes),
-        splits=ntu_splits(num_classes, [item.name for item in kept]),
+        splits=ntu_splits(num_classes, [item.name for item in items]),
         dtype=dtype or ('float32' if tradition == 'ctrgcn' else 'float16'),
         metadata=_metadata(num_classes, reader),
         processes=processes,

@@ -2,19 +2,53 @@
 
 import os
 import pickle
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.utils import track_iter_progress
 
 from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.converters.conversion import Conversion, Item, count_classes
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.members import describe_file
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
-from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.datasets.store import SkeletonStore
 
 _FIELDS = 'annotation_fields'  # of the store's metadata
+
+
+class PickleReader:
+    """Reads one annotation of a pickle.
+
+    The file is held in memory as a whole; forked processes share it, others load it anew.
+
+    Args:
+        annotations: The opened file.
+    """
+
+    def __init__(self, annotations: AnnotationPickle) -> None:
+        self._path, self._layout = annotations.path, annotations.layout
+        self._annotations: AnnotationPickle | None = annotations
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | dict(_annotations=None)
+
+    def __call__(self, index: int) -> dict[str, np.ndarray]:
+        """Read an annotation.
+
+        Returns:
+            ``keypoint`` (M, T, V, C) and, where there are confidences,
+            ``keypoint_score`` (M, T, V).
+        """
+        if self._annotations is None:
+            self._annotations = AnnotationPickle(self._path, self._layout)
+        score = self._annotations.keypoint_score(index)
+        arrays = dict(keypoint=self._annotations.keypoint(index))
+        return arrays if score is None else dict(arrays, keypoint_score=score)
 
 
 def convert_pickle(
@@ -24,6 +58,8 @@ def convert_pickle(
     classes: Sequence[str] | None = None,
     layout: str | None = None,
     dtype: str | None = None,
+    processes: int | None = None,
+    progress: bool = True,
 ) -> ConversionReport:
     """Convert an annotation pickle.
 
@@ -36,60 +72,78 @@ def convert_pickle(
             are named as there, else ``class0``, ``class1``, ...
         layout: Name of the skeleton layout; None guesses by the number of joints.
         dtype: ``'float32'`` or ``'float16'``; None takes the smaller one that loses nothing.
+        processes: See :class:`Conversion`.
+        progress: Show a progress bar.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file would run code, is damaged, or an annotation is wrong.
     """
-    start = time.perf_counter()
     annotations = AnnotationPickle(source, layout)
-    classes = classes or _guess_classes(annotations)
+    classes = tuple(classes or _guess_classes(annotations))
+    _check_labels(annotations, len(classes))
     names = np.array(annotations.names, object)
-    splits = {key: names[index].tolist() for key, index in annotations.splits.items()}
-    write_store(
-        out,
-        (_sample(annotations, i) for i in range(len(annotations))),
+    pairs = zip(annotations.names, annotations.labels.tolist(), strict=True)
+    return Conversion(
+        out=Path(out),
+        items=[Item(name, label, index) for index, (name, label) in enumerate(pairs)],
+        read=PickleReader(annotations),
         layout=annotations.layout,
         classes=classes,
-        splits=splits,
+        splits={key: names[index].tolist() for key, index in annotations.splits.items()},
         dtype=dtype or _smallest_dtype(annotations),
-        metadata={'source': Path(source).name, _FIELDS: _other_fields(annotations)},
-    )
-    return ConversionReport(
-        out=str(out),
-        num_samples=len(annotations),
-        num_frames=sum(annotations.keypoint(i).shape[1] for i in range(len(annotations))),
-        splits={key: len(found) for key, found in splits.items()},
-        seconds=time.perf_counter() - start,
-    )
+        metadata={'source': describe_file(Path(source)), _FIELDS: _other_fields(annotations)},
+        processes=processes,
+        progress=progress,
+    ).run()
 
 
-def export_pickle(source: str | os.PathLike, out: str | os.PathLike) -> ConversionReport:
+def _check_labels(annotations: AnnotationPickle, num_classes: int) -> None:
+    wrong = np.flatnonzero(annotations.labels >= num_classes)
+    if len(wrong):
+        name, label = annotations.names[wrong[0]], annotations.labels[wrong[0]]
+        raise ValueError(
+            f'{annotations.path}: sample {name!r}: label {label} is outside the '
+            f'{num_classes} classes'
+        )
+
+
+def export_pickle(
+    source: str | os.PathLike, out: str | os.PathLike, *, progress: bool = True
+) -> ConversionReport:
     """Write a store as an annotation pickle, for MMAction2 and PYSKL.
 
     The arrays have the store's type. What the annotations of a converted pickle said
-    besides (``img_shape``, ...) comes back. The file is put together in memory.
+    besides (``img_shape``, ...) comes back. The file is put together in memory, so an
+    interrupted export begins again.
 
     Args:
         source: The store.
         out: Pickle to write; it appears only when it is complete.
+        progress: Show a progress bar.
     """
     start = time.perf_counter()
     store = SkeletonStore(source)
     others = store.metadata.get(_FIELDS) or {}
-    annotations = [_annotation(store, i, others) for i in range(len(store))]
+    counted: Iterable[int] = range(len(store))
+    if progress:
+        counted = track_iter_progress(counted, file=sys.stderr)
+    annotations = [_annotation(store, i, others) for i in counted]
     split = {key: [store.names[i] for i in index] for key, index in store.splits.items()}
     _write_pickle(Path(out), dict(split=split, annotations=annotations))
+    items = [Item(n, int(label), None) for n, label in zip(store.names, store.labels, strict=True)]
     return ConversionReport(
         out=str(out),
         num_samples=len(store),
         num_frames=int(store.num_frames.sum()),
         splits={key: len(found) for key, found in split.items()},
         seconds=time.perf_counter() - start,
+        class_counts=count_classes(items, store.classes, set(store.names), split),
     )
 
 
 def _write_pickle(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
         with temporary.open('wb') as file:
@@ -99,15 +153,6 @@ def _write_pickle(path: Path, content: Any) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sample(annotations: AnnotationPickle, index: int) -> dict[str, Any]:
-    return dict(
-        name=annotations.names[index],
-        label=int(annotations.labels[index]),
-        keypoint=annotations.keypoint(index),
-        keypoint_score=annotations.keypoint_score(index),
-    )
 
 
 def _annotation(

@@ -2,17 +2,15 @@
 
 import os
 import re
-import time
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
-from mmengine.utils import ProgressBar
 
+from mmcl_ext.datasets.converters.conversion import Conversion, Item
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.datasets.converters.members import Member, find_members
-from mmcl_ext.datasets.store import write_store
 
 UTD_MHAD_CLASSES = (
     *('swipe_left', 'swipe_right', 'wave', 'clap', 'throw', 'arm_cross', 'basketball_shoot'),
@@ -87,7 +85,13 @@ def read_utd_mhad_skeleton(member: Member) -> np.ndarray:
 
 
 def convert_utd_mhad(
-    source: str | os.PathLike, out: str | os.PathLike, progress: bool = True
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    dtype: str = 'float32',
+    processes: int | None = None,
+    on_error: str = 'stop',
+    progress: bool = True,
 ) -> ConversionReport:
     """Convert the skeletons of UTD-MHAD to an annotation store.
 
@@ -97,6 +101,9 @@ def convert_utd_mhad(
     Args:
         source: See :func:`find_utd_mhad`.
         out: Store to write; it appears only when it is complete.
+        dtype: ``'float32'`` or ``'float16'``.
+        processes: See :class:`Conversion`.
+        on_error: See :class:`Conversion`.
         progress: Show a progress bar.
 
     Returns:
@@ -104,42 +111,25 @@ def convert_utd_mhad(
 
     Raises:
         FileNotFoundError: If the source holds no skeletons.
-        ValueError: If a file is malformed; nothing is written then.
+        ValueError: If a file is malformed; no store is written then.
     """
-    start = time.perf_counter()
     members, ignored = _sort_members(source, 'Skeleton')
     if not members:
         raise FileNotFoundError(f'no file a*_s*_t*_skeleton.mat in {source}')
-    splits = _subject_splits(members)
     missing = tuple(name for name in utd_mhad_names() if name not in members)
-    counter = _FrameCounter()
-    write_store(
-        out,
-        counter.count(_read_samples(members, progress)),
+    return Conversion(
+        out=Path(out),
+        items=[Item(name, _label(name), member) for name, member in members.items()],
+        read=read_utd_mhad_skeleton,
         layout='kinect_v1',
         classes=UTD_MHAD_CLASSES,
-        splits=splits,
+        splits=_subject_splits(members),
+        dtype=dtype,
         metadata={'dataset': 'UTD-MHAD', 'unit': 'metre', 'missing': list(missing)},
-    )
-    return ConversionReport(
-        out=str(out),
-        num_samples=len(members),
-        num_frames=counter.frames,
-        splits={split: len(names) for split, names in splits.items()},
-        missing=missing,
-        ignored=ignored,
-        seconds=time.perf_counter() - start,
-    )
-
-
-class _FrameCounter:
-    def __init__(self) -> None:
-        self.frames = 0
-
-    def count(self, samples: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for sample in samples:
-            self.frames += sample['keypoint'].shape[1]
-            yield sample
+        processes=processes,
+        on_error=on_error,
+        progress=progress,
+    ).run(missing=missing, ignored=ignored)
 
 
 _FILES = {
@@ -166,15 +156,8 @@ def _sort_members(
     return {name: known[name] for name in utd_mhad_names() if name in known}, tuple(ignored)
 
 
-def _read_samples(members: dict[str, Member], progress: bool) -> Iterator[dict[str, Any]]:
-    bar = ProgressBar(len(members)) if progress else None
-    for name, member in members.items():
-        label = int(name.split('_')[0][1:]) - 1
-        yield {'name': name, 'label': label, 'keypoint': read_utd_mhad_skeleton(member)}
-        if bar is not None:
-            bar.update()
-    if bar is not None:
-        bar.file.write('\n')
+def _label(name: str) -> int:
+    return int(name.split('_')[0][1:]) - 1
 
 
 def _subject_splits(names: Iterable[str]) -> dict[str, list[str]]:
