@@ -12,7 +12,7 @@ from mmcl_ext.mmcl.transforms import SideDataTransform
 from mmcl_ext.registry import HOOKS, MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-NO_TRAINING = ('_base_', 'preparation')
+NO_TRAINING = ('_base_', 'ablations', 'image_encoder', 'preparation')
 ALL = sorted(
     path for path in CONFIGS.rglob('*.py') if path.relative_to(CONFIGS).parts[0] not in NO_TRAINING
 )

@@ -1,0 +1,7 @@
+# Refinement by text alone: no alignment, no image.
+_base_ = '../../mmcl/ctrgcn_demo.py'
+
+model = dict(co_learning=dict(image_encoder=None, fam=None))
+pack = {**_base_.pack_co_learning, 'collect_keys': ('keypoint', 'text')}
+pipeline = [*_base_.load_co_learning[1:], *_base_.train_pipeline[:-1], pack]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))

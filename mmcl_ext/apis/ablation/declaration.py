@@ -1,0 +1,160 @@
+"""What an ablation compares, read from its file."""
+
+import fnmatch
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+_FIELDS = ('title', 'config', 'options', 'prepare', 'reference')
+_STEP_FIELDS = ('makes', 'command')
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to make before a training.
+
+    Args:
+        makes: File or folder that is there afterwards; if it is there before, nothing is done.
+        command: Tool, a path below ``tools``, and its arguments.
+    """
+
+    makes: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of an ablation.
+
+    Args:
+        name: Short name, part of folder names.
+        title: Name for the reader.
+        config: Configuration of the training.
+        options: Settings to override, as dotted keys.
+        prepare: What has to be made before the training, in order.
+        reference: Name of the variant that it is compared with; None for the first one.
+    """
+
+    name: str
+    title: str
+    config: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    prepare: tuple[Step, ...] = ()
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Trainings that are compared with one another.
+
+    Args:
+        name: Name of the declaration file.
+        title: What is compared.
+        variants: The trainings; the first is the reference of the others.
+    """
+
+    name: str
+    title: str
+    variants: tuple[Variant, ...]
+
+
+def load_ablation(filename: str | Path) -> Ablation:
+    """Read a declaration.
+
+    It defines ``config``, the configuration of the training, and ``variants``, a dict from the
+    name of a variant to ``title``, ``options`` (dotted keys as of ``--cfg-options``), ``config``
+    where it is another one, and ``prepare``. Paths of configurations are relative to the file.
+    ``reference`` names the variant that the others are compared with, by default the first; a
+    variant may name another. Each ``{name}`` in a text is replaced by that entry of the dict
+    ``fill``, so that data sets share a declaration.
+
+    Args:
+        filename: The file, in MMEngine's configuration language.
+
+    Raises:
+        FileNotFoundError: The file, or a configuration that it names, does not exist.
+        ValueError: It declares nothing that can be run.
+    """
+    path = Path(filename)
+    if not path.is_file():
+        raise FileNotFoundError(f'no ablation at {path}')
+    declared = Config.fromfile(path)
+    variants = declared.get('variants')
+    if not isinstance(variants, dict) or not variants:
+        raise ValueError(f'{path} declares no variants; is it a declaration of an ablation?')
+    texts = declared.get('fill') or {}
+    filled, config = _fill(variants.to_dict(), texts), _fill(declared.get('config'), texts)
+    built = tuple(_variant(path, name, fields, config) for name, fields in filled.items())
+    _check_references(path, declared.get('reference'), built)
+    reference = declared.get('reference', built[0].name)
+    ordered = sorted(built, key=lambda variant: variant.name != reference)
+    return Ablation(path.stem, str(declared.get('title', path.stem)), tuple(ordered))
+
+
+def select(ablation: Ablation, names: Sequence[str] | None) -> tuple[Variant, ...]:
+    """Pick variants by name, in the order of the declaration.
+
+    Args:
+        ablation: The ablation.
+        names: Names, or patterns such as ``'*_joint'``; None for all.
+
+    Raises:
+        ValueError: A name is not declared, or a pattern fits none.
+    """
+    known = [variant.name for variant in ablation.variants]
+    patterns = ['*'] if names is None else names
+    found = {name: fnmatch.filter(known, name) for name in patterns}
+    unknown = [name for name, fitting in found.items() if not fitting]
+    if unknown:
+        raise ValueError(f'{ablation.name} has no variant {unknown}, only {known}')
+    picked = {name for fitting in found.values() for name in fitting}
+    return tuple(variant for variant in ablation.variants if variant.name in picked)
+
+
+def _variant(path: Path, name: str, fields: Mapping[str, Any], config: str | None) -> Variant:
+    where = f'{path}, variant {name!r}'
+    if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9_.-]*', name):
+        raise ValueError(f'{where}: a name has letters, digits, dots, hyphens and underscores')
+    unknown = [key for key in fields if key not in _FIELDS]
+    if unknown:
+        raise ValueError(f'{where}: unknown {unknown}, known are {list(_FIELDS)}')
+    named = fields.get('config', config)
+    if not named:
+        raise ValueError(f'{where}: no config, and the file names none for all')
+    target = Path(os.path.normpath(path.parent / named))
+    if not target.is_file():
+        raise FileNotFoundError(f'{where}: there is no configuration at {target}')
+    steps = tuple(_step(where, step) for step in fields.get('prepare', ()))
+    options = dict(fields.get('options') or {})
+    title, reference = str(fields.get('title', name)), fields.get('reference')
+    return Variant(name, title, target, options, steps, reference)
+
+
+def _check_references(path: Path, reference: str | None, variants: Sequence[Variant]) -> None:
+    known = {variant.name for variant in variants}
+    named = {reference, *(variant.reference for variant in variants)} - {None}
+    if not named <= known:
+        raise ValueError(f'{path}: the reference {sorted(named - known)} is no variant')
+
+
+def _fill(node: Any, texts: Mapping[str, str]) -> Any:
+    """Put texts in the place of their names in braces, keys included."""
+    if isinstance(node, dict):
+        return {_fill(key, texts): _fill(value, texts) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(_fill(value, texts) for value in node)
+    if isinstance(node, str):
+        for name, text in texts.items():
+            node = node.replace(f'{{{name}}}', text)
+    return node
+
+
+def _step(where: str, fields: Mapping[str, Any]) -> Step:
+    if sorted(fields) != sorted(_STEP_FIELDS):
+        raise ValueError(f'{where}: a step of prepare has {_STEP_FIELDS}, got {sorted(fields)}')
+    return Step(str(fields['makes']), tuple(str(word) for word in fields['command']))
