@@ -32,3 +32,12 @@ __all__ = [
     'train_model',
     'use_deployed_model',
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the inferencers when they are asked for: training does not need them."""
+    if name in ('MMCLInferencer', 'StreamingInferencer'):
+        from mmcl_ext.apis import inferencer
+
+        return getattr(inferencer, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -68,7 +68,7 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     if '://' not in str(path) and not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {os.fspath(path)!r}')
     try:
-        content = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+        content = CheckpointLoader.load_checkpoint(str(path), 'cpu', logger='silent')
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
     content = content if isinstance(content, Mapping) else {}

@@ -1,0 +1,8 @@
+"""Prediction from skeletons of any source, clip by clip or as a stream."""
+
+from mmcl_ext.apis.inferencer.inference_result import InferenceResult
+from mmcl_ext.apis.inferencer.mmcl_inferencer import MMCLInferencer
+from mmcl_ext.apis.inferencer.read_clips import read_clips
+from mmcl_ext.apis.inferencer.skeleton_clip import SkeletonClip
+
+__all__ = ['InferenceResult', 'MMCLInferencer', 'SkeletonClip', 'read_clips']
