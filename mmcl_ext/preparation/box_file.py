@@ -48,6 +48,20 @@ class SampleBoxes:
     image_size: tuple[int, int]
 
 
+class BoxCount(NamedTuple):
+    """Counts of a box file.
+
+    Attributes:
+        boxes: All boxes.
+        without_person: Boxes of frames in which no person was found.
+        samples: Samples that have such a frame.
+    """
+
+    boxes: int
+    without_person: int
+    samples: int
+
+
 class _Opened(NamedTuple):
     """What is read once per process: the descriptor and the small tables."""
 
@@ -163,10 +177,13 @@ class BoxFile:
         width, height = self._opened.image_size[self._row(name)].tolist()
         return width, height
 
-    def count(self) -> tuple[int, int]:
-        """Count all boxes, and those of frames in which no person was found."""
-        found = read_all(self._opened.fd, self._opened.entries['found'])
-        return len(found), int(len(found) - np.count_nonzero(found))
+    def count(self) -> 'BoxCount':
+        """Count boxes, those without a person, and the samples that have such."""
+        opened = self._opened
+        absent = read_all(opened.fd, opened.entries['found']) == 0
+        starts = np.concatenate([[0], opened.row_end[:-1]])
+        samples = np.count_nonzero(np.logical_or.reduceat(absent, starts))
+        return BoxCount(len(absent), int(np.count_nonzero(absent)), int(samples))
 
     def _row(self, name: str) -> int:
         if name not in self._opened.rows:

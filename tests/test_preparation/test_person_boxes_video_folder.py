@@ -27,7 +27,7 @@ def test_names_and_paths(tmp_path):
 
 
 def test_what_is_wrong_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no folder of videos at .*nowhere'):
+    with pytest.raises(FileNotFoundError, match=r'no folder of videos at .*nowhere'):
         VideoFolder(tmp_path / 'nowhere').video('a')
     with pytest.raises(FileNotFoundError, match='has no video'):
         _ = VideoFolder(tmp_path).names

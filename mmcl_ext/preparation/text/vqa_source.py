@@ -1,4 +1,3 @@
-import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
+from mmcl_ext.preparation.model_files import hash_folder, own_device
 from mmcl_ext.preparation.sharding import SampleFeatures
 from mmcl_ext.preparation.text.composite_reader import CompositeReader
 
@@ -90,7 +90,7 @@ class VQASource(ABC):
         self.outputs, self.answers, self.pooling = tuple(outputs), tuple(answers), pooling
         self.generation = {**self.default_generation, 'do_sample': False, **(generation or {})}
         self.given_dtype = dtype
-        self.device = torch.device(device or _own_device())
+        self.device = torch.device(device or own_device())
         self._hub: dict[str, Any] = {'revision': revision, 'trust_remote_code': trust_remote_code}
         self._check()
         self.model: Any = None
@@ -259,7 +259,11 @@ class VQASource(ABC):
         """Name the model and what tells its content: a hash of the files, or the Hub's commit."""
         folder = Path(self.model_name)
         if folder.is_dir():
-            return {'model': folder.resolve().name, 'revision': None, 'model_hash': _hash(folder)}
+            return {
+                'model': folder.resolve().name,
+                'revision': None,
+                'model_hash': hash_folder(folder),
+            }
         commit = getattr(self._config(), '_commit_hash', None)
         return {'model': self.model_name, 'revision': commit, 'model_hash': None}
 
@@ -275,19 +279,3 @@ class VQASource(ABC):
             raise ValueError(f'answer_probs needs two answers or more, got {self.answers}')
         if self.generation['do_sample']:
             raise ValueError('do_sample=True would give other answers after a restart')
-
-
-def _own_device() -> str:
-    if not torch.cuda.is_available():
-        return 'cpu'
-    return f'cuda:{os.environ.get("LOCAL_RANK", "0")}'
-
-
-def _hash(folder: Path) -> str:
-    """Hash the names and contents of a folder's files."""
-    total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob('*') if path.is_file()):
-        with path.open('rb') as file:
-            digest = hashlib.file_digest(file, 'sha256').hexdigest()
-        total.update(f'{path.relative_to(folder)} {digest}\n'.encode())
-    return total.hexdigest()

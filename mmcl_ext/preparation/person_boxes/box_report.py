@@ -1,0 +1,36 @@
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from mmcl_ext.preparation.box_file import BoxCount
+from mmcl_ext.preparation.sharding import ExtractionReport
+
+_FALLBACKS = {
+    'frame': 'the whole frame instead',
+    'nearest': "the nearest frame's box instead, else the whole frame",
+}
+
+
+@dataclass
+class BoxReport(ExtractionReport):
+    """Counts of a run over persons; ``str()`` makes the text for the user.
+
+    Attributes:
+        count: Counts of the box file.
+        fallback: What stands where no person was found, see :class:`PersonBoxSource`.
+    """
+
+    count: BoxCount = field(default_factory=lambda: BoxCount(0, 0, 0))
+    fallback: str = 'frame'
+
+    def __str__(self) -> str:
+        lines = [f'SKIPPED {name}: {reason}' for name, reason in self.skipped.items()]
+        made = self.total - self.present - len(self.skipped)
+        absent = f'no person in {self.count.without_person} frames'
+        if self.count.without_person:
+            absent += f' of {self.count.samples} samples ({_FALLBACKS[self.fallback]})'
+        lines.append(
+            f'{self.target}: {self.total} samples, {made} boxed, {self.present} were there, '
+            f'{len(self.skipped)} skipped; {self.count.boxes} boxes, {absent}; '
+            f'{timedelta(seconds=round(self.seconds))}'
+        )
+        return '\n'.join(lines)

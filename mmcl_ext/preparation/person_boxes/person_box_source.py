@@ -1,0 +1,104 @@
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from mmcl_ext.preparation.composite import sample_frames
+from mmcl_ext.preparation.person_boxes.selection import (
+    PersonLimit,
+    check_person_limit,
+    fill_missing,
+)
+from mmcl_ext.preparation.sharding import SampleFeatures
+
+OUTPUTS = ('boxes', 'found', 'frame_numbers', 'video')
+"""Arrays of a sample: (T, 4) float32, (T,) uint8, (T,) int64 and (3,) int64: frames, W, H."""
+
+
+class PersonBoxSource(ABC):
+    """Base of what finds a person box for frames of a video.
+
+    It implements :class:`~mmcl_ext.preparation.sharding.FeatureExtractor`.
+
+    Args:
+        max_persons: How many persons of a clip count: the box of a frame is the union of their
+            boxes. None for all, ``'ntu'`` for one or two by the class in the sample's name.
+        fallback: Box of a frame without a person: ``'frame'``, the whole one, or ``'nearest'``,
+            see :func:`~mmcl_ext.preparation.person_boxes.selection.fill_missing`.
+        all_frames: Box every frame, not only those that a composite takes.
+        num_tiles: Frames of a composite.
+        rule: See :func:`~mmcl_ext.preparation.composite.sample_frames`.
+
+    Raises:
+        ValueError: If a setting is unknown.
+    """
+
+    padding: Mapping[str, float | None] = dict.fromkeys(OUTPUTS)
+
+    def __init__(
+        self,
+        *,
+        max_persons: PersonLimit = None,
+        fallback: Literal['frame', 'nearest'] = 'frame',
+        all_frames: bool = False,
+        num_tiles: int = 5,
+        rule: str = 'center',
+    ) -> None:
+        check_person_limit(max_persons)
+        if fallback not in ('frame', 'nearest'):
+            raise ValueError(f"fallback must be 'frame' or 'nearest', got {fallback!r}")
+        sample_frames(1, num_tiles, rule)  # refuses unknown rules before the first sample
+        self.max_persons, self.fallback = max_persons, fallback
+        self.all_frames, self.num_tiles, self.rule = all_frames, num_tiles, rule
+
+    @property
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """Names of the samples there is input for."""
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """What shapes the boxes, as JSON types."""
+        return {
+            'source': type(self).__name__,
+            'max_persons': self.max_persons,
+            'fallback': self.fallback,
+            'frames': 'all' if self.all_frames else [self.num_tiles, self.rule],
+        }
+
+    @abstractmethod
+    def load(self) -> None:
+        """Load the model, if there is one."""
+
+    @abstractmethod
+    def read(self, name: str) -> Any:
+        """Read the input of a sample."""
+
+    @abstractmethod
+    def compute(self, items: Sequence[Any]) -> Sequence[SampleFeatures]:
+        """Find the boxes of a batch of samples."""
+
+    def choose_frames(self, num_frames: int) -> np.ndarray:
+        """Choose the frames that get a box: (T,) int64, ascending."""
+        if self.all_frames:
+            return np.arange(num_frames)
+        return sample_frames(num_frames, self.num_tiles, self.rule)
+
+    def pack(
+        self,
+        boxes: np.ndarray,
+        found: np.ndarray,
+        frame_numbers: np.ndarray,
+        num_frames: int,
+        size: tuple[int, int],
+    ) -> SampleFeatures:
+        """Turn the boxes of a sample into what shards hold; see :data:`OUTPUTS`."""
+        return SampleFeatures(
+            {
+                'boxes': fill_missing(boxes, found, size, self.fallback).astype(np.float32),
+                'found': found.astype(np.uint8),
+                'frame_numbers': frame_numbers.astype(np.int64),
+                'video': np.array([num_frames, *size], np.int64),
+            }
+        )

@@ -1,0 +1,141 @@
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+
+from mmcl_ext.preparation.model_files import hash_folder
+from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
+from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
+
+_DTYPES = ('float32', 'float16', 'bfloat16')
+
+
+@PERSON_BOXES.register_module()
+class TransformersPersonBoxes(DetectorBoxes):
+    """Any object detector of transformers; no compiled operators, no torchvision.
+
+    Images are prepared by the variant of the model's image processor that works with Pillow, on
+    every machine, so that the boxes do not depend on whether torchvision is installed.
+
+    Args:
+        source: Folder of videos.
+        model: Name on the Hugging Face Hub, or a local folder.
+        revision: Branch, tag or commit on the Hub.
+        label: The model's name for a person, in upper or lower case.
+        dtype: ``'float32'``, ``'float16'`` or ``'bfloat16'``; the half types by autocast, so
+            that what needs more digits keeps them. None for float16 on a GPU and float32 on a
+            CPU.
+        trust_remote_code: Whether code that comes with the model may run.
+        **settings: See :class:`DetectorBoxes`.
+
+    Raises:
+        ValueError: Unknown setting, or a setting out of range.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike,
+        model: str | os.PathLike,
+        *,
+        revision: str | None = None,
+        label: str = 'person',
+        dtype: str | None = None,
+        trust_remote_code: bool = False,
+        **settings: Any,
+    ) -> None:
+        super().__init__(source, **settings)
+        if dtype not in (None, *_DTYPES):
+            raise ValueError(f'dtype is {dtype!r}, expected one of {_DTYPES}')
+        self.model_name, self.label = os.fspath(model), label
+        self.dtype = dtype or ('float16' if self.device.type == 'cuda' else 'float32')
+        self._hub: dict[str, Any] = {'revision': revision, 'trust_remote_code': trust_remote_code}
+        self.model: Any = None
+        self.processor: Any = None
+        self._persons: tuple[int, ...] = ()
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """Model and settings; reads a local model's files once to hash them."""
+        return {
+            **super().recipe,
+            **self._model_recipe(),
+            'label': self.label,
+            'dtype': self.dtype,
+            'versions': {'torch': torch.__version__, 'transformers': transformers.__version__},
+        }
+
+    def load(self) -> None:
+        """Load image processor and model.
+
+        Raises:
+            ValueError: The model needs a package that is not installed, or knows no person.
+            OSError: There is no such model.
+        """
+        self._persons = self._find_label(self._config().id2label)
+        auto = transformers.AutoImageProcessor, transformers.AutoModelForObjectDetection
+        self.processor = self._load(auto[0], backend='pil')
+        self.model = self._load(auto[1], dtype=torch.float32).to(self.device).eval()
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Detect persons; see :class:`DetectorBoxes`."""
+        images = [np.ascontiguousarray(frame[:, :, ::-1]) for frame in frames]  # BGR to RGB
+        inputs = self.processor(images=images, return_tensors='pt').to(self.device)
+        with self._precision():
+            outputs = self.model(**inputs)
+        outputs.logits, outputs.pred_boxes = outputs.logits.float(), outputs.pred_boxes.float()
+        results = self.processor.post_process_object_detection(
+            outputs, threshold=self.threshold, target_sizes=[image.shape[:2] for image in images]
+        )
+        return [self._keep_persons(result) for result in results]
+
+    def _precision(self) -> contextlib.AbstractContextManager:
+        half = self.dtype != 'float32'
+        return torch.autocast(
+            self.device.type, getattr(torch, self.dtype) if half else None, enabled=half
+        )
+
+    def _keep_persons(self, result: Mapping[str, torch.Tensor]) -> np.ndarray:
+        persons = torch.tensor(self._persons, device=result['labels'].device)
+        chosen = torch.isin(result['labels'], persons)
+        rows = torch.cat([result['boxes'], result['scores'][:, None]], dim=1)[chosen]
+        return rows.cpu().numpy()
+
+    def _find_label(self, labels: Mapping[int, str]) -> tuple[int, ...]:
+        found = [key for key, value in labels.items() if value.lower() == self.label.lower()]
+        if not found:
+            known = ', '.join(list(labels.values())[:10])
+            raise ValueError(f'{self.model_name} has no label {self.label!r}, it has {known}, ...')
+        return tuple(int(key) for key in found)
+
+    def _load(self, auto: Any, **settings: Any) -> Any:
+        try:
+            return auto.from_pretrained(self.model_name, **settings, **self._hub)
+        except ImportError as error:
+            reason = str(error)
+        # Outside of `except`: the message is for the user, without transformers' traceback.
+        needed = [name for name in ('timm', 'torchvision', 'scipy') if name in reason.lower()]
+        hint = f'needs {needed[0]}, which is not installed' if needed else f'fails: {reason}'
+        raise ValueError(
+            f'{self.model_name} {hint}: choose a model without it, such as PekingU/rtdetr_r50vd '
+            'or hustvl/yolos-small'
+        )
+
+    def _config(self) -> Any:
+        return transformers.AutoConfig.from_pretrained(self.model_name, **self._hub)
+
+    def _model_recipe(self) -> dict[str, object]:
+        """Name the model and what tells its content: a hash of the files, or the Hub's commit."""
+        folder = Path(self.model_name)
+        if folder.is_dir():
+            return {
+                'model': folder.resolve().name,
+                'revision': None,
+                'model_hash': hash_folder(folder),
+            }
+        commit = getattr(self._config(), '_commit_hash', None)
+        return {'model': self.model_name, 'revision': commit, 'model_hash': None}
