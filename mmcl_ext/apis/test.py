@@ -3,12 +3,13 @@
 from mmengine.config import Config
 
 from mmcl_ext.apis.config import use_deployed_model
+from mmcl_ext.apis.text_refinement import use_text_refinement
 from mmcl_ext.apis.train import build_runner
 from mmcl_ext.engine.launch import prepare_launch
 
 
 def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
-    """Test a checkpoint from the skeleton alone.
+    """Test a checkpoint from the skeleton alone, or with texts if ``text_refinement`` is set.
 
     Args:
         cfg: Full configuration of a training, with ``work_dir`` and ``launcher``.
@@ -18,7 +19,8 @@ def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
         The metrics of ``test_evaluator``.
     """
     prepare_launch(cfg)
-    use_deployed_model(cfg)
+    if not use_text_refinement(cfg):
+        use_deployed_model(cfg)
     cfg.load_from, cfg.resume = checkpoint, False
     return build_runner(cfg).test()
 

@@ -2,6 +2,7 @@
 
 from mmcl_ext.datasets import transforms
 from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.mapped_skeleton_dataset import MappedSkeletonDataset
 from mmcl_ext.datasets.repeat_dataset import RepeatDataset
 from mmcl_ext.datasets.samplers import ClassBalancedSampler, RepeatSampler
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
@@ -10,6 +11,7 @@ from mmcl_ext.datasets.store import SkeletonStore, write_store
 __all__ = [
     'AnnotationPickle',
     'ClassBalancedSampler',
+    'MappedSkeletonDataset',
     'RepeatDataset',
     'RepeatSampler',
     'SkeletonDataset',

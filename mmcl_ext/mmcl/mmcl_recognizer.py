@@ -20,8 +20,8 @@ class MMCLRecognizer(SkeletonRecognizer):
 
     Multi-modality co-learning, Liu et al., ACM MM 2024, arXiv 2407.15706. Only the
     ``'loss'`` mode reads images and texts; ``'predict'`` and ``'tensor'`` are those
-    of :class:`SkeletonRecognizer` unless ``text_refinement`` is set. Everything that only the training needs lies in
-    ``co_learning``.
+    of :class:`SkeletonRecognizer` unless ``text_refinement`` is set. Everything that only
+    the training needs lies in ``co_learning``.
 
     Args:
         backbone: Skeleton backbone.
@@ -163,7 +163,6 @@ class MMCLRecognizer(SkeletonRecognizer):
         trained = ('co_learning.image_encoder.', 'co_learning.fam.')
         cfg['ignore_keys'] = (*cfg.get('ignore_keys', ()), *trained)
         return cfg
-
 
     @classmethod
     def refine_at_test(cls, cfg: Config) -> None:

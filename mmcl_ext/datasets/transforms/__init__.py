@@ -2,6 +2,7 @@
 
 from mmcl_ext.datasets.transforms.align_skeleton import AlignSkeleton
 from mmcl_ext.datasets.transforms.center_skeleton import CenterSkeleton
+from mmcl_ext.datasets.transforms.face_sensor import FaceSensor
 from mmcl_ext.datasets.transforms.format_skeleton import FormatSkeleton
 from mmcl_ext.datasets.transforms.interpolate_joints import InterpolateJoints
 from mmcl_ext.datasets.transforms.normalize_range import NormalizeRange
@@ -19,6 +20,7 @@ from mmcl_ext.datasets.transforms.valid_crop_resize import ValidCropResize
 __all__ = [
     'AlignSkeleton',
     'CenterSkeleton',
+    'FaceSensor',
     'FormatSkeleton',
     'InterpolateJoints',
     'NormalizeRange',

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
-from mmcl_ext.datasets.transforms import SkeletonStream
+from mmcl_ext.datasets.transforms import InterpolateJoints, SkeletonStream
 from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.registry import HOOKS
@@ -103,7 +103,8 @@ def check_finite(dataset: SkeletonDataset) -> None:
 def check_joints(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
     """Check that data and backbone count the same joints in the same order.
 
-    Layouts that differ in their edges only, such as the two of NTU RGB+D, agree.
+    What counts is the layout after the pipeline, which may interpolate joints. Layouts
+    that differ in their edges only, such as the two of NTU RGB+D, agree.
 
     Raises:
         ValueError: With both layouts.
@@ -111,13 +112,19 @@ def check_joints(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
     graph = getattr(backbone, 'graph', None)
     if graph is None:
         return
-    ours = get_layout(dataset.layout)
+    ours = get_layout(_piped_layout(dataset))
     if ours.joint_names != graph.layout.joint_names:
         raise ValueError(
             f'{dataset.ann_file}, field layout: {ours.name!r} with {ours.num_joints} joints, but '
             f'the graph of {type(backbone).__name__} has layout {graph.layout.name!r} with '
             f'{graph.num_joints} joints'
         )
+
+
+def _piped_layout(dataset: SkeletonDataset) -> str:
+    """Name the layout of what the pipeline delivers."""
+    made = [t.target for t in dataset.pipeline.transforms if isinstance(t, InterpolateJoints)]
+    return made[-1] if made else dataset.layout
 
 
 def check_shape(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:

@@ -37,10 +37,23 @@ class CoLearningDataCheckHook(Hook):
         Raises:
             ValueError: Something is missing or does not fit.
         """
+        self._check(runner, runner.train_dataloader.dataset)
+
+    def before_test(self, runner: Runner) -> None:
+        """Check the test data; nothing is asked of those that load skeletons only.
+
+        Raises:
+            ValueError: Something is missing or does not fit.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if getattr(model, 'text_refinement', None) is not None:
+            self._check(runner, runner.test_dataloader.dataset)
+
+    def _check(self, runner: Runner, dataset: Any) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         message: list[str | None] = [None]
         if is_main_process():
-            datasets = iterate_datasets(runner.train_dataloader.dataset)
+            datasets = iterate_datasets(dataset)
             leaves = [dataset for dataset in datasets if hasattr(dataset, 'pipeline')]
             problems = [problem for leaf in leaves for problem in self.check(leaf, model)]
             message = ['\n'.join(dict.fromkeys(problems)) or None]
@@ -61,7 +74,8 @@ class CoLearningDataCheckHook(Hook):
         branch = getattr(model, 'co_learning', None)
         loaders = list(iterate_side_data(getattr(dataset, 'pipeline', None)))
         names = sample_names(dataset) if loaders else []
-        problems = [self._check_samples(loader, names) for loader in loaders]
+        kind = 'test' if getattr(dataset, 'test_mode', False) else 'training'
+        problems = [self._check_samples(loader, names, kind) for loader in loaders]
         if branch is not None:
             # A file that cannot be opened has been reported already.
             complete = [loader for loader, p in zip(loaders, problems, strict=True) if not p]
@@ -70,7 +84,9 @@ class CoLearningDataCheckHook(Hook):
                 problems += check_inputs(dataset, loaders, branch)
         return [problem for problem in problems if problem]
 
-    def _check_samples(self, loader: SideDataTransform, names: Sequence[str]) -> str | None:
+    def _check_samples(
+        self, loader: SideDataTransform, names: Sequence[str], kind: str
+    ) -> str | None:
         missing = loader.missing(names)
         if not missing:
             return None
@@ -79,7 +95,7 @@ class CoLearningDataCheckHook(Hook):
         hint = '; is this the file or folder of another data set?' * (len(missing) == len(names))
         return (
             f"{loader.source}: field '{loader.key}' is missing for {len(missing)} of {len(names)} "
-            f'training samples: {shown}{more}{hint}'
+            f'{kind} samples: {shown}{more}{hint}'
         )
 
 
@@ -106,7 +122,7 @@ def check_inputs(
     """Run the pipeline once and look for the inputs that the branch needs."""
     inputs = dataset[0]['inputs']
     return [
-        f"the training pipeline delivers no field '{key}' (it delivers {sorted(inputs)}), which "
+        f"the pipeline delivers no field '{key}' (it delivers {sorted(inputs)}), which "
         "the co-learning branch needs: add its Load... transform and its key to PackActionInputs' "
         'collect_keys'
         for key in branch.required_inputs

@@ -1,0 +1,11 @@
+# As ctrgcn_hdgraph_ntu120_to_utdmhad.py, but all 12 actions that NTU RGB+D 120 knows.
+_base_ = [
+    '../mmcl/ctrgcn_hdgraph_ntu120.py',
+    '../_base_/zero_shot/ntu120_to_utdmhad.py',
+]
+
+joints = dict(type='InterpolateJoints', target='nturgb+d-ctrgcn')
+pipeline = [joints, *_base_.test_pipeline[:-1], _base_.pack_target]
+test_dataloader = dict(dataset=dict(_delete_=True, pipeline=pipeline, **_base_.target))
+test_evaluator = _base_.zero_shot_metric
+text_file = 'data/utd_mhad/text_features.safetensors'  # read only if text_refinement is set

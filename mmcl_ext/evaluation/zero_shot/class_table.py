@@ -1,0 +1,58 @@
+"""The results of the single classes as text."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmcl_ext.datasets.class_map import ClassMap
+
+_HEAD = ('class of the target', 'of the source', 'samples', 'top-1', 'over all', 'taken for')
+
+
+def class_table(
+    class_map: ClassMap,
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    source_hits: np.ndarray,
+) -> str:
+    """Write a line per mapped class of the target.
+
+    Args:
+        class_map: Classes.
+        labels: Class of the target of each sample, (N,).
+        predictions: Row of the map predicted for each sample, (N,).
+        source_hits: Which samples are right over all classes of the source, bool, (N,).
+
+    Returns:
+        Table of names, counts, accuracies in percent, and the row that the class is most
+        often mistaken for with its share.
+    """
+    lines: list[Sequence[str]] = [_HEAD]
+    for label, row in enumerate(class_map.row_of_target.tolist()):
+        chosen = labels == label
+        if row >= 0 and chosen.any():
+            wrong = predictions[chosen & (predictions != row)]
+            lines.append(
+                (
+                    class_map.target_classes[label],
+                    ', '.join(class_map.rows[row].source),
+                    str(chosen.sum()),
+                    f'{100 * (predictions[chosen] == row).mean():.1f}',
+                    f'{100 * source_hits[chosen].mean():.1f}',
+                    _mistake(class_map, wrong, int(chosen.sum())),
+                )
+            )
+    return _align(lines)
+
+
+def _mistake(class_map: ClassMap, wrong: np.ndarray, num_samples: int) -> str:
+    if not len(wrong):
+        return '-'
+    row, count = max(enumerate(np.bincount(wrong)), key=lambda item: item[1])
+    return f'{class_map.rows[row].name} {100 * count / num_samples:.0f}%'
+
+
+def _align(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = [map(str.ljust, line, widths) for line in lines]
+    return '\n'.join('  '.join(line).rstrip() for line in padded)

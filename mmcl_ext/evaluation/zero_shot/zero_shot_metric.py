@@ -1,0 +1,157 @@
+"""Accuracy on a data set whose classes are told by those of another."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from mmcl_ext.datasets.class_map import ClassMap
+from mmcl_ext.evaluation.zero_shot.class_table import class_table
+from mmcl_ext.evaluation.zero_shot.scores import chance, hits, row_scores
+from mmcl_ext.registry import METRICS
+
+
+@METRICS.register_module()
+class ZeroShotMetric(BaseMetric):
+    """Top-k accuracy over the classes of a target, and over all of the source's.
+
+    Two questions, as in Section 3.5 of MMCL (Liu et al., ACM MM 2024): which of the
+    mapped classes is it (``top1``, ``top5``: only the scores of mapped classes count),
+    and is a class of the right meaning among the best of all that the network knows
+    (``source_top1``, ``source_top5``: the authors' protocol). ``mean_class`` is the mean of
+    the target classes' ``top1``. Beside each stands the probability of a blind guess. A
+    top-k over k classes or fewer would be 1 and is left out.
+
+    Reads the class map from the data set's meta information, ``pred_score`` (K,), logits,
+    and ``target_label`` of the samples, see
+    :class:`mmcl_ext.datasets.MappedSkeletonDataset`. The classes' results go into the log.
+
+    Args:
+        reduce: How the classes of the source that mean one class of the target are put
+            together: ``'sum'`` of their probabilities, or ``'max'``.
+        topk: Numbers of guesses.
+        logits: Whether ``pred_score`` are logits; False for probabilities.
+        collect_device: ``'cpu'`` or ``'gpu'``.
+        prefix: In front of the names; ``'zero_shot'`` if None.
+    """
+
+    default_prefix = 'zero_shot'
+
+    def __init__(
+        self,
+        reduce: str = 'sum',
+        topk: Sequence[int] = (1, 5),
+        logits: bool = True,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if reduce not in ('sum', 'max'):
+            raise ValueError(f"reduce is 'sum' or 'max', got {reduce!r}")
+        if not topk or min(topk) < 1:
+            raise ValueError(f'topk takes positive numbers, got {tuple(topk)}')
+        self.reduce = reduce
+        self.topk = tuple(topk)
+        self.logits = logits
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Keep the scores and the label of each sample."""
+        for sample in data_samples:
+            if 'target_label' not in sample:
+                raise ValueError(
+                    "a sample has no target_label: add it to PackActionInputs' meta_keys"
+                )
+            score = torch.as_tensor(sample['pred_score']).detach().cpu().double().numpy()
+            self.results.append((score, int(sample['target_label'])))
+
+    def compute_metrics(self, results: list[tuple[np.ndarray, int]]) -> dict[str, float]:
+        """Compute the accuracies and log the table of classes.
+
+        Args:
+            results: Scores (K,) and label of each sample.
+
+        Returns:
+            Accuracies from 0 to 1, chances and counts.
+
+        Raises:
+            ValueError: The scores do not fit the class map or are not finite.
+        """
+        class_map = self._class_map()
+        scores = np.stack([score for score, _ in results])  # (N, K)
+        labels = np.array([label for _, label in results])  # (N,)
+        self._check(scores, class_map)
+        if not self.logits:
+            with np.errstate(divide='ignore'):
+                scores = np.log(scores)
+        rows = class_map.row_of_target[labels]
+        of_rows = row_scores(scores, class_map.source_of_row, self.reduce)  # (N, R)
+        all_hits = hits(scores, class_map.source_of_row[rows], 1)
+        self._log(class_map, class_table(class_map, labels, of_rows.argmax(axis=1), all_hits))
+        return (
+            self._over_target(of_rows, rows, labels)
+            | self._over_source(scores, class_map.source_of_row[rows])
+            | self._counts(class_map, labels)
+        )
+
+    def _over_target(
+        self, scores: np.ndarray, rows: np.ndarray, labels: np.ndarray
+    ) -> dict[str, float]:
+        num_rows = scores.shape[1]
+        correct = np.arange(num_rows) == rows[:, None]
+        found: dict[str, float] = {}
+        for k in self.topk:
+            if k < num_rows:
+                found[f'top{k}'] = float(hits(scores, correct, k).mean())
+                found[f'top{k}_chance'] = chance(num_rows, 1, k)
+        first = hits(scores, correct, 1)
+        classes = [float(first[labels == label].mean()) for label in np.unique(labels)]
+        return found | {'mean_class': float(np.mean(classes))}
+
+    def _over_source(self, scores: np.ndarray, correct: np.ndarray) -> dict[str, float]:
+        num_classes = scores.shape[1]
+        found: dict[str, float] = {}
+        for k in self.topk:
+            if k < num_classes:
+                chances = [chance(num_classes, n, k) for n in correct.sum(axis=1).tolist()]
+                found[f'source_top{k}'] = float(hits(scores, correct, k).mean())
+                found[f'source_top{k}_chance'] = float(np.mean(chances))
+        return found
+
+    def _counts(self, class_map: ClassMap, labels: np.ndarray) -> dict[str, float]:
+        return dict(
+            samples=len(labels),
+            classes=len(class_map.rows),
+            source_classes=len(class_map.source_classes),
+            excluded_classes=len(class_map.excluded),
+            excluded_samples=sum(self._excluded().values()),
+        )
+
+    def _class_map(self) -> ClassMap:
+        class_map = (self.dataset_meta or {}).get('class_map')
+        if not isinstance(class_map, ClassMap):
+            raise ValueError('ZeroShotMetric needs test data of type MappedSkeletonDataset')
+        return class_map
+
+    def _excluded(self) -> dict[str, int]:
+        return dict((self.dataset_meta or {}).get('excluded_samples', {}))
+
+    def _log(self, class_map: ClassMap, table: str) -> None:
+        excluded = ', '.join(f'{name} ({n})' for name, n in self._excluded().items()) or 'none'
+        MMLogger.get_current_instance().info(
+            f'zero-shot results by class, in percent\n{table}\n'
+            f'excluded classes of the target (samples): {excluded}'
+        )
+
+    def _check(self, scores: np.ndarray, class_map: ClassMap) -> None:
+        num_classes = len(class_map.source_classes)
+        if scores.shape[1] != num_classes:
+            raise ValueError(
+                f'the network has {scores.shape[1]} classes, the class map a source of '
+                f'{num_classes}: is source_classes the data set it was trained on?'
+            )
+        bad = int((~np.isfinite(scores)).any(axis=1).sum())
+        if bad:
+            raise ValueError(f'{bad} of {len(scores)} samples have scores that are not finite')

@@ -1,0 +1,69 @@
+"""Refinement by text at test time (Eq. 8 of arXiv 2407.15706), switched on by configuration."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+
+MODES = ('replace', 'add')
+"""What the score of a sample is: the refined logits, or their sum with the plain ones."""
+
+UNUSED = ('co_learning.image_encoder.', 'co_learning.fam.')
+"""Prefixes of the state-dict keys that a test with text does not need."""
+
+
+def check_mode(mode: str | None) -> None:
+    """Raise a ValueError unless the mode is known; None means no refinement."""
+    if mode is not None and mode not in MODES:
+        raise ValueError(f'text_refinement is {mode!r}, known are {list(MODES)} and None')
+
+
+def refine_at_test(cfg: Config) -> None:
+    """Turn the test of a configuration into one with the trained, fixed FRM.
+
+    The variable ``text_refinement`` tells the mode, ``text_file`` the feature file with the
+    test samples; the network keeps backbone, head and FRM, and the test pipeline loads the
+    feature.
+
+    Args:
+        cfg: Configuration with an :class:`MMCLRecognizer`, changed in place.
+
+    Raises:
+        ValueError: The mode is unknown, the model has no FRM or there is no ``text_file``.
+    """
+    mode, file = cfg.get('text_refinement'), cfg.get('text_file')
+    check_mode(mode)
+    if not cfg.model.get('co_learning', {}).get('frm'):
+        raise ValueError(f'text_refinement={mode!r}: the model has no refinement module (frm=None)')
+    if not file:
+        raise ValueError(f'text_refinement={mode!r} needs text_file, the texts of the test samples')
+    _keep_refinement(cfg.model, mode, file)
+    pipelines = list(_pipelines(cfg.test_dataloader.dataset))
+    if not pipelines:
+        raise ValueError('text_refinement finds no PackActionInputs in the test pipeline')
+    for pipeline in pipelines:
+        pack = pipeline[-1]
+        pack['collect_keys'] = (*pack.get('collect_keys', ()), 'text')
+        pipeline.insert(0, dict(type='LoadTextFeature', file=file))
+
+
+def _keep_refinement(model: dict[str, Any], mode: str, file: str) -> None:
+    branch = model['co_learning']
+    branch.update(image_encoder=None, fam=None)
+    if not isinstance(branch['frm'].get('text_channels'), int):
+        branch['frm']['text_channels'] = file  # the training's file need not be here
+    model['ignore_keys'] = (*model.get('ignore_keys', ()), *UNUSED)
+    model['text_refinement'] = mode
+
+
+def _pipelines(node: Any) -> Iterator[list]:
+    """Yield the pipelines of a data set's configuration that end in packing."""
+    if isinstance(node, dict):
+        pipeline = node.get('pipeline')
+        if pipeline and str(pipeline[-1].get('type')).endswith('PackActionInputs'):
+            yield pipeline
+        for child in node.values():
+            yield from _pipelines(child)
+    elif isinstance(node, (list, tuple)):
+        for child in node:
+            yield from _pipelines(child)
