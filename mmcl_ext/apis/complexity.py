@@ -145,7 +145,7 @@ def measure(model: nn.Module, shape: Sequence[int]) -> Complexity:
     """
     if len(shape) != 5 or min(shape) < 1:
         raise ValueError(f'the input has five positive axes, ({_AXES}), got {tuple(shape)}')
-    x = torch.zeros(tuple(shape))
+    x = torch.ones(tuple(shape))  # zeros would be empty person slots, which cost nothing
     model.eval()
     macs = count_macs(model, x)
     layers = list(published_layers(model, x))

@@ -7,13 +7,18 @@ from mmaction.models.backbones.aagcn import AAGCN as MMActionAAGCN  # noqa: N811
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
-from mmcl_ext.models.backbones.mmaction_graph import make_picklable, mmaction_graph_cfg
+from mmcl_ext.models.backbones.mmaction_graph import (
+    embed_mmaction,
+    make_picklable,
+    mmaction_graph_cfg,
+)
+from mmcl_ext.models.backbones.personwise import PersonwiseBackbone
 from mmcl_ext.models.backbones.skeleton_input import build_graph, check_skeleton
 from mmcl_ext.registry import MODELS
 
 
 @MODELS.register_module()
-class AAGCN(MMActionAAGCN):
+class AAGCN(PersonwiseBackbone, MMActionAAGCN):
     """MMAction2's AAGCN on any registered graph.
 
     Source: Shi et al., IEEE TIP 2020, arXiv 1912.06971. 2s-AGCN (CVPR 2019, arXiv
@@ -52,4 +57,14 @@ class AAGCN(MMActionAAGCN):
         """
         persons = self.num_person if self.data_bn_type == 'MVC' else None
         check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
-        return super().forward(x)
+        return self.extract(x)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C, T, V)."""
+        return embed_mmaction(self.data_bn, x, self.data_bn_type)
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Map embedded persons (R, C, T, V) to features (R, C', T', V)."""
+        for block in self.gcn:
+            rows = block(rows)
+        return rows

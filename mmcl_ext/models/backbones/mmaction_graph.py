@@ -41,6 +41,24 @@ def mmaction_graph_cfg(graph: Any, backbone: str) -> dict[str, Any]:
     return dict(layout=_Partition(np.ascontiguousarray(adjacency)), mode='layout')
 
 
+def embed_mmaction(norm: nn.Module, x: Tensor, kind: str) -> Tensor:
+    """Normalise skeletons as MMAction2's graph networks do.
+
+    Args:
+        norm: Their ``data_bn``.
+        x: Skeletons (N, M, T, V, C).
+        kind: ``'MVC'``: per person slot, too; else per joint and coordinate.
+
+    Returns:
+        Persons (N*M, C, T, V).
+    """
+    n, persons, frames, joints, channels = x.shape
+    x = x.permute(0, 1, 3, 4, 2).contiguous()  # (N, M, V, C, T)
+    merged = x.flatten(1, 3) if kind == 'MVC' else x.flatten(0, 1).flatten(1, 2)
+    x = norm(merged).view(n * persons, joints, channels, frames)
+    return x.permute(0, 2, 3, 1).contiguous()
+
+
 class _Zero(nn.Module):
     """The residual path of a block that has none."""
 

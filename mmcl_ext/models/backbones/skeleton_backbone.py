@@ -8,6 +8,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmcl_ext.models.backbones.personwise import PersonwiseBackbone
 from mmcl_ext.models.backbones.skeleton_input import (
     adjacency_subsets,
     build_graph,
@@ -24,11 +25,12 @@ class BlockShape(NamedTuple):
     stride: int
 
 
-class SkeletonBackbone(BaseModule, metaclass=ABCMeta):
+class SkeletonBackbone(PersonwiseBackbone, BaseModule, metaclass=ABCMeta):
     """Normalised skeletons through a chain of blocks on (N*M, C, V, T).
 
     A subclass builds one block per stage in :meth:`build_block`. The input is
-    normalised per person slot, joint and coordinate, as in the published networks.
+    normalised per person slot, joint and coordinate, as in the published networks. In
+    evaluation, empty person slots cost nothing, see :class:`PersonwiseBackbone`.
 
     Args:
         graph_cfg: Configuration of a registered graph, or a built one.
@@ -103,10 +105,13 @@ class SkeletonBackbone(BaseModule, metaclass=ABCMeta):
             ValueError: If persons, joints or channels differ from what was built.
         """
         check_skeleton(x, self.num_person, self.graph.num_joints, self.in_channels)
-        x = self.embed(x)
+        return self.extract(x)
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Map embedded persons (R, C'', V, T) to features (R, C', T', V)."""
         for block in self.blocks:
-            x = block(x)
-        return x.unflatten(0, (-1, self.num_person)).transpose(-1, -2)
+            rows = block(rows)
+        return rows.transpose(-1, -2)
 
     def embed(self, x: Tensor) -> Tensor:
         """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C'', V, T)."""
