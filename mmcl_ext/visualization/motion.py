@@ -61,7 +61,7 @@ def motion_frames(
         for pixels, width in views:
             panel = np.full((height, width, 3), _BACKGROUND, np.uint8)
             for person, there in zip(pixels[:, t], seen[:, t], strict=True):
-                _draw_body(panel, person, there, layout.edges, sides)
+                draw_body(panel, person, there, layout.edges, sides)
             panels.append(panel)
         frame = np.hstack([*panels, *beside])
         yield frame[:, : frame.shape[1] // 2 * 2]
@@ -90,12 +90,27 @@ def write_motion(
         ValueError: The ending is neither, or the frame rate is not positive.
         OSError: OpenCV has no encoder for MP4.
     """
+    frames = motion_frames(keypoint, layout, height=height // 2 * 2, picture=picture)
+    write_frames(path, frames, fps)
+
+
+def write_frames(path: str | os.PathLike, frames: Iterator[np.ndarray], fps: float = 30.0) -> None:
+    """Write images as ``.gif`` or ``.mp4``; the file appears when it is whole.
+
+    Args:
+        path: File to write; its ending chooses the format, its folder is made when missing.
+        frames: uint8, RGB, (H, W, 3), all of one size, even for ``.mp4``.
+        fps: Frames per second; a GIF counts in hundredths of a second.
+
+    Raises:
+        ValueError: The ending is neither, or the frame rate is not positive.
+        OSError: OpenCV has no encoder for MP4.
+    """
     path = Path(path)
     writers = {'.gif': _write_gif, '.mp4': _write_mp4}
     if path.suffix not in writers or fps <= 0:
         raise ValueError(f'cannot write {path.name} at {fps} fps: known are {sorted(writers)}')
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = motion_frames(keypoint, layout, height=height // 2 * 2, picture=picture)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix='.motion') as folder:
         temporary = Path(folder) / path.name
         writers[path.suffix](temporary, frames, fps)
@@ -141,13 +156,22 @@ def _to_pixels(view: np.ndarray, seen: np.ndarray, height: int) -> tuple[np.ndar
     return (view - middle) * scale + (width / 2, height / 2), width
 
 
-def _draw_body(
+def draw_body(
     panel: np.ndarray,
     pixels: np.ndarray,
     seen: np.ndarray,
     edges: tuple[tuple[int, int], ...],
     sides: list[str],
 ) -> None:
+    """Draw the bones and joints of one body into an image.
+
+    Args:
+        panel: uint8, RGB, (H, W, 3), drawn into.
+        pixels: (V, 2), to the right and downwards.
+        seen: bool, (V,).
+        edges: Bones, see :class:`mmcl_ext.graphs.Layout`.
+        sides: See :func:`bone_sides`.
+    """
     thickness = max(len(panel) // 110, 1)
     fixed = np.where(seen[:, None], pixels * 2**_SHIFT, 0).round().astype(int).tolist()
     for (child, parent), side in zip(edges, sides, strict=True):

@@ -4,5 +4,13 @@ from mmcl_ext.apis.inferencer.inference_result import InferenceResult
 from mmcl_ext.apis.inferencer.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.apis.inferencer.read_clips import read_clips
 from mmcl_ext.apis.inferencer.skeleton_clip import SkeletonClip
+from mmcl_ext.apis.inferencer.streaming_inferencer import StreamingInferencer, StreamPrediction
 
-__all__ = ['InferenceResult', 'MMCLInferencer', 'SkeletonClip', 'read_clips']
+__all__ = [
+    'InferenceResult',
+    'MMCLInferencer',
+    'SkeletonClip',
+    'StreamPrediction',
+    'StreamingInferencer',
+    'read_clips',
+]

@@ -49,7 +49,7 @@ def clip_from_frames(
     Raises:
         ValueError: The content is none of these, or nobody is in it.
     """
-    frames = [_instances(frame, name, t) for t, frame in enumerate(_frames(content))]
+    frames = [frame_instances(frame, name, t) for t, frame in enumerate(_frames(content))]
     found = [keypoints for keypoints, _ in frames if len(keypoints)]
     if not found:
         raise ValueError(f'clip {name!r}: nobody was found in any of its {len(frames)} frames')
@@ -140,8 +140,20 @@ def _frames(content: Any) -> Iterable[Any]:
     return content
 
 
-def _instances(frame: Any, name: str, t: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the keypoints (N, V, C) and their scores (N, V) of one frame."""
+def frame_instances(frame: Any, name: str, t: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read the persons of one frame.
+
+    Args:
+        frame: Dict with ``instances``, list of instances, or dict with ``keypoints`` (N, V, C).
+        name: Name of the clip, for messages.
+        t: Number of the frame, for messages.
+
+    Returns:
+        The keypoints (N, V, C) and their scores (N, V), ones where there are none.
+
+    Raises:
+        ValueError: The frame is none of these.
+    """
     try:
         if isinstance(frame, Mapping) and 'instances' not in frame:
             keypoints, scores = frame['keypoints'], frame.get('keypoint_scores')

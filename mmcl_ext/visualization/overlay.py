@@ -1,0 +1,127 @@
+"""Skeletons and scores drawn over the video that they come from."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mmcl_ext.graphs.layouts import resolve_layout
+from mmcl_ext.visualization.motion import draw_body, write_frames
+from mmcl_ext.visualization.skeleton_plot import bone_sides
+
+Scores = Sequence[tuple[str, float]]
+
+
+def video_frames(path: str | os.PathLike) -> Iterator[np.ndarray]:
+    """Decode a video: uint8, RGB, (H, W, 3), one after the other.
+
+    Raises:
+        ValueError: It cannot be opened, or holds no image.
+    """
+    capture = cv2.VideoCapture(os.fspath(path))
+    number = 0
+    try:
+        while True:
+            read, image = capture.read()
+            if not read:
+                break
+            number += 1
+            yield np.ascontiguousarray(image[..., ::-1])
+    finally:
+        capture.release()
+    if not number:
+        raise ValueError(f'{os.fspath(path)}: not a readable video')
+
+
+def video_rate(path: str | os.PathLike, otherwise: float = 30.0) -> float:
+    """Return the frames per second that a video declares, ``otherwise`` without a sane one."""
+    capture = cv2.VideoCapture(os.fspath(path))
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    return rate if 1 <= rate <= 240 else otherwise
+
+
+def overlay_frames(
+    images: Iterator[np.ndarray],
+    keypoint: np.ndarray,
+    layout: Any,
+    scores: Callable[[int], Scores],
+) -> Iterator[np.ndarray]:
+    """Draw the skeletons of frame t, and scores, over image t.
+
+    Args:
+        images: uint8, RGB, (H, W, 3); those after the last skeleton stay without one.
+        keypoint: (M, T, V, 2) in pixels of the images; absent joints are zero.
+        layout: Name, object or description of the layout.
+        scores: Gives the classes to show at a frame, with their probabilities.
+
+    Yields:
+        Images with even height and width.
+
+    Raises:
+        ValueError: The joints are not two-dimensional or do not fit the layout.
+    """
+    layout = resolve_layout(layout)
+    if keypoint.ndim != 4 or keypoint.shape[2:] != (layout.num_joints, 2):
+        raise ValueError(
+            f'an overlay takes joints (M, T, {layout.num_joints}, 2) in pixels for layout '
+            f'{layout.name!r}, got {keypoint.shape}'
+        )
+    sides = bone_sides(layout)
+    seen = keypoint.any(axis=-1) & np.isfinite(keypoint).all(axis=-1)  # (M, T, V)
+    for t, image in enumerate(images):
+        image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2].copy()
+        if t < keypoint.shape[1]:
+            for person, there in zip(keypoint[:, t], seen[:, t], strict=True):
+                draw_body(image, person, there, layout.edges, sides)
+        draw_score_panel(image, scores(t))
+        yield image
+
+
+def draw_score_panel(image: np.ndarray, scores: Scores) -> None:
+    """Write classes with bars as long as their probabilities into the top left corner.
+
+    Args:
+        image: uint8, RGB, (H, W, 3), drawn into.
+        scores: Names of classes and their probabilities.
+    """
+    line = max(len(image) // 22, 14)
+    size = line / 32
+    width = min(line * 13, image.shape[1])
+    panel = image[: line * len(scores) + line // 2, :width]
+    panel[:] = panel // 3  # darker, so that white text can be read on anything
+    for i, (name, probability) in enumerate(scores):
+        top, bottom = i * line + line // 4, (i + 1) * line
+        length = int(width * min(max(probability, 0), 1))
+        cv2.rectangle(image, (0, top), (length, bottom), (76, 114, 176), -1)
+        text = f'{name} {probability:.2f}'
+        place = (line // 4, bottom - line // 5)
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, (255,) * 3, 1, cv2.LINE_AA)
+
+
+def write_overlay(
+    path: str | os.PathLike,
+    video: str | os.PathLike,
+    keypoint: np.ndarray,
+    layout: Any,
+    scores: Callable[[int], Scores],
+) -> None:
+    """Write a video with skeletons and scores over it as ``.mp4`` or ``.gif``.
+
+    Args:
+        path: File to write.
+        video: The video.
+        keypoint: See :func:`overlay_frames`.
+        layout: See :func:`overlay_frames`.
+        scores: See :func:`overlay_frames`.
+
+    Raises:
+        FileNotFoundError: There is no such video.
+        ValueError: The video cannot be read, or the joints do not fit.
+    """
+    if not os.path.isfile(video):
+        raise FileNotFoundError(f'there is no video {os.fspath(video)!r}')
+    frames = overlay_frames(video_frames(video), keypoint, layout, scores)
+    write_frames(path, frames, video_rate(video))

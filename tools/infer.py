@@ -1,0 +1,84 @@
+"""Predict the actions of skeletons: a table, a JSON file and pictures."""
+
+import argparse
+from pathlib import Path
+
+from mmcl_ext.apis.inferencer.inference_report import (
+    animate_result,
+    draw_result,
+    file_name,
+    overlay_result,
+    table_row,
+    write_json,
+)
+from mmcl_ext.apis.inferencer.inference_result import InferenceResult
+from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
+from mmcl_ext.engine.launch import run_and_exit
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'inputs',
+        nargs='+',
+        metavar='INPUT',
+        help='file of skeletons; STORE::NAME for a sample or a split of a store',
+    )
+    parser.add_argument(
+        '--model', required=True, help='published checkpoint, exported file, or configuration'
+    )
+    parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
+    parser.add_argument('--out', help='folder for predictions.json and pictures')
+    parser.add_argument('--layout', help='layout of the joints, where files do not say it')
+    parser.add_argument('--top-k', type=int, default=5, help='classes per clip')
+    parser.add_argument('--batch-size', type=int, default=8, help='clips per forward pass')
+    parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
+    parser.add_argument('--device', default='cpu', help='where a PyTorch model runs')
+    parser.add_argument('--pictures', type=int, default=20, help='clips to draw at most')
+    parser.add_argument('--motion', choices=('gif', 'mp4'), help='write moving skeletons, too')
+    parser.add_argument('--video', help='video of the one input, to draw its joints over')
+    parser.add_argument(
+        '--fill-missing', action='store_true', help='interpolate joints that are not finite'
+    )
+    args = parser.parse_args()
+    if args.top_k < 1:
+        parser.error(f'--top-k must be positive, got {args.top_k}')
+    if args.video and (len(args.inputs) > 1 or not args.out):
+        parser.error('--video takes one INPUT and --out')
+    return args
+
+
+def draw(args: argparse.Namespace, result: InferenceResult, name: str, layout: str) -> None:
+    path = Path(args.out) / name
+    draw_result(result, f'{path}.png', layout)
+    if args.motion:
+        animate_result(result, f'{path}.{args.motion}', layout)
+    if args.video:
+        overlay_result(result, args.video, f'{path}_overlay.mp4', layout)
+
+
+def main() -> None:
+    args = parse_args()
+    inferencer = MMCLInferencer(
+        args.model,
+        args.checkpoint,
+        backend=args.backend,
+        device=args.device,
+        batch_size=args.batch_size,
+        fill_missing=args.fill_missing,
+    )
+    values, taken = [], set[str]()
+    for result in inferencer.iterate(args.inputs, layout=args.layout, on_error='skip'):
+        print(table_row(result, args.top_k), flush=True)
+        values.append(result.to_dict(args.top_k))
+        if args.out and result.error is None and len(taken) < args.pictures:
+            draw(args, result, file_name(result.name, taken), inferencer.info.layout)
+    if args.out:
+        write_json(Path(args.out) / 'predictions.json', inferencer.info, values)
+        print(f'{len(values)} results in {Path(args.out) / "predictions.json"}')
+    if any('error' in value for value in values):
+        raise SystemExit(1)
+
+
+if __name__ == '__main__':
+    run_and_exit(main)

@@ -1,0 +1,97 @@
+"""Predict actions frame by frame: a file as if it were live, or a camera."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from mmcl_ext.apis.inferencer.live import LiveFrame, replay, watch
+from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
+from mmcl_ext.apis.inferencer.read_clips import read_clips
+from mmcl_ext.apis.inferencer.streaming_inferencer import StreamingInferencer
+from mmcl_ext.engine.launch import run_and_exit
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('file', nargs='?', help='file of skeletons to replay; STORE::NAME')
+    parser.add_argument('--webcam', metavar='N|VIDEO', help='camera number or video for --pose')
+    parser.add_argument('--pose', default='rtmpose-m', help='model of MMPose for --webcam')
+    parser.add_argument(
+        '--model', required=True, help='published checkpoint, exported file, or configuration'
+    )
+    parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
+    parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
+    parser.add_argument('--device', default='cpu', help='where PyTorch models run')
+    parser.add_argument('--layout', help='layout of the joints, where the file does not say it')
+    parser.add_argument('--window', type=int, default=64, help='frames of a window')
+    parser.add_argument('--stride', type=int, default=16, help='frames between predictions')
+    parser.add_argument(
+        '--smoothing', type=float, default=0.0, help='share of earlier scores, from 0 to below 1'
+    )
+    parser.add_argument('--realtime', action='store_true', help='keep to --fps when replaying')
+    parser.add_argument('--fps', type=float, default=30.0, help='frames per second')
+    parser.add_argument('--top-k', type=int, default=3, help='classes per prediction')
+    args = parser.parse_args()
+    if (args.file is None) == (args.webcam is None):
+        parser.error('give a file to replay, or --webcam')
+    return args
+
+
+def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterator[LiveFrame]:
+    if args.webcam is not None:
+        source = int(args.webcam) if args.webcam.isdecimal() else args.webcam
+        return watch(source, args.pose, args.device)
+    clips = read_clips(args.file, args.layout, model_layout=inferencer.info.layout)
+    clip = next(clips)
+    args.layout = clip.layout
+    return replay(clip, args.fps if args.realtime else None)
+
+
+def summary(stream: StreamingInferencer, frames: int, predictions: int, lag: float) -> str:
+    text = f'{frames} frames, {predictions} predictions'
+    if predictions:
+        p50, p95 = (1000 * seconds for seconds in stream.latency())
+        text += f'; latency p50 {p50:.1f} ms, p95 {p95:.1f} ms'
+    return text + (f'; at most {1000 * lag:.0f} ms behind' if lag else '')
+
+
+def main() -> None:
+    args = parse_args()
+    inferencer = MMCLInferencer(
+        args.model,
+        args.checkpoint,
+        backend=args.backend,
+        device=args.device,
+        fill_missing=True,  # a joint lost for a moment must not stop a stream
+    )
+    source = open_source(args, inferencer)
+    stream = StreamingInferencer(
+        inferencer,
+        window=args.window,
+        stride=args.stride,
+        smoothing=args.smoothing,
+        track=args.webcam is not None,
+        num_slots=16,
+        layout=args.layout or ('coco' if args.webcam is not None else None),
+    )
+    frames = predictions = 0
+    lag = 0.0
+    try:
+        for frame in source:
+            frames, lag = frames + 1, max(lag, frame.lag)
+            prediction = stream.push(frame.keypoint, frame.score)
+            if prediction is None:
+                continue
+            predictions += 1
+            scores = ', '.join(f'{name} {p:.3f}' for name, p in prediction.top(args.top_k))
+            delay = f'{1000 * prediction.latency:6.1f} ms'
+            print(f'{prediction.frame / args.fps:7.2f} s  {delay}  {scores}', flush=True)
+    except ImportError as error:
+        print(f'error: {error}', file=sys.stderr)
+        raise SystemExit(1) from error
+    finally:
+        print(summary(stream, frames, predictions, lag))
+
+
+if __name__ == '__main__':
+    run_and_exit(main)
