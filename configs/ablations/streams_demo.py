@@ -1,5 +1,5 @@
 # Backbones and streams, alone and with co-learning; Table 3 of the paper.
-# python tools/ablation.py configs/ablations/streams_demo.py --seeds 1 2 3 --only ctrgcn_joint mmcl_ctrgcn_joint
+# python tools/ablation.py configs/ablations/streams_demo.py --seeds 1 2 3 --only '*_joint'
 title = 'Backbones and streams'
 backbones = dict(ctrgcn='CTR-GCN', stgcn='ST-GCN')
 streams = dict(joint='J', bone='B', joint_motion='JM', bone_motion='BM')

@@ -7,12 +7,22 @@ Nothing below this level imports it; configurations bring it in with
 from mmcl_ext.mmcl.co_learning import CoLearning
 from mmcl_ext.mmcl.encoders import ImageEncoder, InceptionV3, PlainCNN
 from mmcl_ext.mmcl.feature_file import FeatureFile, write_feature_file
-from mmcl_ext.mmcl.hooks import CoLearningDataCheckHook, StripCheckpointHook
+from mmcl_ext.mmcl.hooks import (
+    CoLearningDataCheckHook,
+    RefinementMonitorHook,
+    StripCheckpointHook,
+)
+from mmcl_ext.mmcl.image_classifier import ImageClassifier
 from mmcl_ext.mmcl.losses import ContrastiveLoss, MMCLLoss
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
 from mmcl_ext.mmcl.mmcl_recognizer import MMCLRecognizer
 from mmcl_ext.mmcl.modules import FAM, FRM
-from mmcl_ext.mmcl.transforms import LoadCompositeImage, LoadImageFeature, LoadTextFeature
+from mmcl_ext.mmcl.transforms import (
+    JitterImage,
+    LoadCompositeImage,
+    LoadImageFeature,
+    LoadTextFeature,
+)
 
 __all__ = [
     'FAM',
@@ -21,8 +31,10 @@ __all__ = [
     'CoLearningDataCheckHook',
     'ContrastiveLoss',
     'FeatureFile',
+    'ImageClassifier',
     'ImageEncoder',
     'InceptionV3',
+    'JitterImage',
     'LoadCompositeImage',
     'LoadImageFeature',
     'LoadTextFeature',
@@ -30,6 +42,7 @@ __all__ = [
     'MMCLLoss',
     'MMCLRecognizer',
     'PlainCNN',
+    'RefinementMonitorHook',
     'StripCheckpointHook',
     'write_feature_file',
 ]

@@ -30,7 +30,8 @@ from mmcl_ext.preparation.sharding import (
 )
 from mmcl_ext.registry import DATASETS, MODELS, TRANSFORMS
 
-_PREFIX = 'co_learning.image_encoder.'
+_PREFIXES = ('co_learning.image_encoder.', 'image_encoder.')
+"""Where a recognizer, and a classifier of images, keep their encoder."""
 
 
 class ImageFeatureExtractor:
@@ -38,8 +39,8 @@ class ImageFeatureExtractor:
 
     Args:
         cfg: Configuration of a co-learning training.
-        checkpoint: Checkpoint of such a training, whose image encoder is taken. None for the
-            weights that the configuration names.
+        checkpoint: Checkpoint of such a training, or of an ``ImageClassifier``, whose image
+            encoder is taken. None for the weights that the configuration names.
         seed: Seed for an encoder whose weights are random.
         device: None for this process's GPU, or the CPU where there is none.
 
@@ -180,9 +181,16 @@ def training_samples(cfg: Mapping[str, Any]) -> list[str]:
 def _load_encoder(encoder: torch.nn.Module, checkpoint: str | os.PathLike) -> None:
     loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
     state = loaded.get('state_dict', loaded)
-    own = {key.removeprefix(_PREFIX): v for key, v in state.items() if key.startswith(_PREFIX)}
+    own = {
+        key.removeprefix(prefix): value
+        for prefix in _PREFIXES
+        for key, value in state.items()
+        if key.startswith(prefix)
+    }
     if not own:
-        raise ValueError(f'{checkpoint} has no image encoder (keys {_PREFIX}*): was it stripped?')
+        raise ValueError(
+            f'{checkpoint} has no image encoder (keys {_PREFIXES[0]}*): was it stripped?'
+        )
     try:
         encoder.load_state_dict(own)
     except RuntimeError as error:

@@ -29,5 +29,6 @@ pack_co_learning = dict(
 )
 co_learning_hooks = dict(
     co_learning_check=dict(type='CoLearningDataCheckHook'),
+    refinement_monitor=dict(type='RefinementMonitorHook'),
     strip_checkpoint=dict(type='StripCheckpointHook'),
 )

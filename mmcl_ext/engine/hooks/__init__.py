@@ -4,5 +4,12 @@ from mmcl_ext.engine.hooks.augmentation_seed_hook import AugmentationSeedHook
 from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
 from mmcl_ext.engine.hooks.prediction_image_hook import PredictionImageHook
 from mmcl_ext.engine.hooks.random_state_hook import RandomStateHook
+from mmcl_ext.engine.hooks.tensorboard_hook import TensorboardHook
 
-__all__ = ['AugmentationSeedHook', 'DataCheckHook', 'PredictionImageHook', 'RandomStateHook']
+__all__ = [
+    'AugmentationSeedHook',
+    'DataCheckHook',
+    'PredictionImageHook',
+    'RandomStateHook',
+    'TensorboardHook',
+]

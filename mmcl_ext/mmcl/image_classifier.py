@@ -1,0 +1,72 @@
+from typing import Any
+
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class ImageClassifier(BaseModel):
+    """Image encoder and classification head, to train an encoder before co-learning.
+
+    Where no public weights fit the images, such as depth maps, the encoder first learns the
+    classes from the images of the training samples. Its weights lie under ``image_encoder.``,
+    from where an encoder takes them with
+    ``init_cfg=dict(type='Pretrained', checkpoint=PATH, prefix='image_encoder')``.
+
+    Args:
+        image_encoder: Encoder or its configuration, see
+            :class:`~mmcl_ext.mmcl.encoders.BaseImageEncoder`.
+        cls_head: Configuration of a head that pools, such as ``GCNHead``; its width is that of
+            the encoder.
+        data_preprocessor: None for ``dict(type='MMCLDataPreprocessor')``.
+        init_cfg: Initialisation of MMEngine.
+    """
+
+    def __init__(
+        self,
+        image_encoder: nn.Module | dict[str, Any],
+        cls_head: dict[str, Any],
+        data_preprocessor: nn.Module | dict[str, Any] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        preprocessor = data_preprocessor or {'type': 'mmcl_ext.MMCLDataPreprocessor'}
+        super().__init__(data_preprocessor=_build(preprocessor), init_cfg=init_cfg)
+        self.image_encoder: Any = _build(image_encoder)
+        self.cls_head: Any = _build({'in_channels': self.image_encoder.out_channels, **cls_head})
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[BaseDataElement] | None = None,
+        mode: str = 'tensor',
+    ) -> Any:
+        """Run the model.
+
+        Args:
+            inputs: ``image`` of shape (N, 3, H, W), normalised.
+            data_samples: N samples; with ``gt_label`` in mode ``'loss'``.
+            mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
+
+        Returns:
+            ``'loss'``: losses by name. ``'predict'``: the samples with scores and labels.
+            ``'tensor'``: logits (N, K).
+
+        Raises:
+            ValueError: If the mode is another one.
+        """
+        feature: Tensor = self.image_encoder(inputs['image'])
+        feats = feature[:, None, :, None, None]  # (N, F) to (N, M, F, T, V), all ones but N, F
+        if mode == 'loss':
+            return self.cls_head.loss(feats, data_samples)
+        if mode == 'predict':
+            return self.cls_head.predict(feats, data_samples)
+        if mode == 'tensor':
+            return self.cls_head(feats)
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+
+
+def _build(module: nn.Module | dict[str, Any]) -> nn.Module:
+    return MODELS.build(module) if isinstance(module, dict) else module
