@@ -5,7 +5,7 @@ from typing import Any
 import mmaction.engine.model  # noqa: F401  registers the initialiser of the branches
 from mmaction.models.backbones.aagcn import AAGCN as MMActionAAGCN  # noqa: N811
 from mmengine.registry import DefaultScope
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmcl_ext.models.backbones.mmaction_graph import (
     embed_mmaction,
@@ -36,11 +36,18 @@ class AAGCN(PersonwiseBackbone, MMActionAAGCN):
         out_channels: Channels C' of the output.
     """
 
+    data_bn: nn.Module
+    data_bn_type: str
+    gcn: nn.ModuleList
+    in_channels: int
+    num_person: int
+
     def __init__(self, graph_cfg: Any, **kwargs: Any) -> None:
         graph = build_graph(graph_cfg)
         super().__init__(mmaction_graph_cfg(graph, type(self).__name__), **kwargs)
         self.graph = graph
-        self.out_channels: int = self.gcn[-1].gcn.out_c
+        last: Any = self.gcn[-1]
+        self.out_channels: int = last.gcn.out_c
         make_picklable(self)
 
     def init_weights(self) -> None:

@@ -70,8 +70,8 @@ class PersonwiseBackbone(nn.Module):
             encoded = torch.cat((encoded, empty))
         somebody, nobody = _split(self.encode, encoded, len(unknown))
         for slot, feature in zip(unknown, nobody, strict=True):
-            features[slot] = feature.clone(memory_format=torch.preserve_format)
-            memory.put((slot, *settings), features[slot])
+            features[slot] = kept = feature.clone(memory_format=torch.preserve_format)
+            memory.put((slot, *settings), kept)
         return _arrange(somebody, features, present)
 
     def train(self, mode: bool = True) -> Self:

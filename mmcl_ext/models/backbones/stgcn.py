@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmaction.models.backbones.stgcn import STGCN as MMActionSTGCN  # noqa: N811
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmcl_ext.models.backbones.mmaction_graph import (
     embed_mmaction,
@@ -38,6 +38,12 @@ class STGCN(PersonwiseBackbone, MMActionSTGCN):
         out_channels: Channels C' of the output.
     """
 
+    data_bn: nn.Module
+    data_bn_type: str
+    gcn: nn.ModuleList
+    in_channels: int
+    num_person: int
+
     def __init__(
         self, graph_cfg: Any, data_bn_type: str = 'VC', num_person: int = 2, **kwargs: Any
     ) -> None:
@@ -50,7 +56,8 @@ class STGCN(PersonwiseBackbone, MMActionSTGCN):
         )
         self.graph = graph
         self.num_person = num_person
-        self.out_channels: int = self.gcn[-1].gcn.out_channels
+        last: Any = self.gcn[-1]
+        self.out_channels: int = last.gcn.out_channels
         make_picklable(self)
 
     def forward(self, x: Tensor) -> Tensor:
