@@ -1,3 +1,4 @@
+import itertools
 import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ class DetectorBoxes(PersonBoxSource):
     Args:
         source: Folder of videos, see :class:`~mmcl_ext.preparation.video_folder.VideoFolder`.
         threshold: Least score of a person.
-        frames_per_batch: Frames that go through the detector together.
+        frames_per_batch: Frames of one size that go through the detector together.
         device: None for this process's GPU, or the CPU where there is none.
         **settings: See :class:`PersonBoxSource`.
 
@@ -87,8 +88,11 @@ class DetectorBoxes(PersonBoxSource):
         """Detect persons in the frames of a batch of samples."""
         frames = [frame for item in items for frame in item[0]]
         detections: list[np.ndarray] = []
-        for start in range(0, len(frames), self.frames_per_batch):
-            detections += self.detect(frames[start : start + self.frames_per_batch])
+        # Frames of one size only: padding to a common one would change what is detected.
+        for _, group in itertools.groupby(frames, key=np.shape):
+            alike = list(group)
+            for start in range(0, len(alike), self.frames_per_batch):
+                detections += self.detect(alike[start : start + self.frames_per_batch])
         ends = np.cumsum([len(item[0]) for item in items]).tolist()
         return [
             self._choose(detections[end - len(item[0]) : end], *item)

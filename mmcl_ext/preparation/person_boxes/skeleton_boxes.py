@@ -105,7 +105,7 @@ class SkeletonBoxes(PersonBoxSource):
         frames = match_frames(numbers, num_frames, metres.shape[1], self.lag)
         # (M, T, V, C) -> (T, M * V, C)
         points = pixels[:, frames].swapaxes(0, 1).reshape(len(frames), -1, 2)
-        distance = metres[:, frames, :, 2].swapaxes(0, 1).reshape(len(frames), -1)
+        distance = metres[:, frames][..., 2].swapaxes(0, 1).reshape(len(frames), -1)
         boxes, found = boxes_around(points, distance, self.focal, self.size, self.padding_metres)
         return self.pack(boxes, found, numbers, num_frames, self.size)
 
