@@ -113,10 +113,11 @@ class CompositeFolder:
 
     def existing(self) -> set[str]:
         """List the names that have a composite."""
-        found = set()
+        found: set[str] = set()
         for parent, _, files in os.walk(self.path):
             place = Path(parent).relative_to(self.path)
-            found |= {(place / f).as_posix()[:-4] for f in files if f[0] != '.' and f[-4:] == '.jpg'}
+            images = [file for file in files if file.endswith('.jpg') and file[0] != '.']
+            found |= {(place / file).as_posix().removesuffix('.jpg') for file in images}
         return found
 
     def _plan(

@@ -17,9 +17,6 @@ _DECODERS: dict[str, ModuleType] = {
 VIDEO_BACKENDS = ('auto', *_DECODERS)
 """Decoders by name; ``'auto'`` is PyAV where it is installed, else OpenCV."""
 
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
-"""Endings by which videos are found, in lower case."""
-
 
 def has_pyav() -> bool:
     """Tell whether PyAV can be imported; without it OpenCV decodes."""

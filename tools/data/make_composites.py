@@ -1,51 +1,139 @@
-"""Make one composite image per sample: ``make_composites.py DATASET SOURCE STORE OUT``.
+"""Make one composite image per sample: ``make_composites.py KIND ...``.
 
 Composites that are there already are kept, so an interrupted run goes on where it was.
 """
 
 import argparse
 import os
+import sys
+from collections.abc import Callable
 
+from mmcl_ext.datasets.converters import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.preparation.composite_folder import ClipSource, CompositeFolder
+from mmcl_ext.dist import rank
+from mmcl_ext.engine.launch import init_gloo, run_and_exit
+from mmcl_ext.preparation.box_file import BoxFile
+from mmcl_ext.preparation.composite import ORDERS
+from mmcl_ext.preparation.composite_folder import ClipSource, CompositeFolder, SampleStore
+from mmcl_ext.preparation.composite_report import CompositeReport
+from mmcl_ext.preparation.computed_boxes import ComputedBoxes
 from mmcl_ext.preparation.contact_sheet import write_contact_sheets
 from mmcl_ext.preparation.depth import UTDDepthSource
+from mmcl_ext.preparation.person_boxes.ntu_skeleton_boxes import NTUSkeletonBoxes
+from mmcl_ext.preparation.sample_names import SampleNames
 from mmcl_ext.preparation.utd_video import UTDVideoSource
+from mmcl_ext.preparation.video import VIDEO_BACKENDS
+from mmcl_ext.preparation.video_folder import VideoFolder
+from mmcl_ext.preparation.video_source import VideoSource
+
+WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
+Prepared = tuple[ClipSource, SampleStore]
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest='dataset', required=True)
-    utd = commands.add_parser('utd-mhad')
-    utd.add_argument('source', help='folder with Depth/, Depth.zip, RGB/ or RGB.zip of UTD-MHAD')
-    utd.add_argument('store', help='annotation store made by convert.py')
-    utd.add_argument('out', help='folder for the images')
-    utd.add_argument('--modality', choices=('depth', 'rgb'), default='depth')
-    utd.add_argument(
-        '--depth-stride', type=int, default=1, help='files keep every n-th frame (official: 1)'
-    )
-    utd.add_argument('--padding', type=float, default=0.1, help='joint to body outline, metres')
-    utd.add_argument('--tiles', type=int, default=5, help='frames per composite')
-    utd.add_argument('--size', type=int, nargs=2, default=(480, 480), metavar=('W', 'H'))
-    utd.add_argument('--margin', type=float, default=0.1, help='share of the box on each side')
-    utd.add_argument('--rule', choices=('center', 'first'), default='center')
-    utd.add_argument('--quality', type=int, default=95, help='JPEG quality')
-    utd.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='processes')
-    utd.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
-    utd.add_argument('--contact-sheets', metavar='DIR', help='one overview picture per class')
-    utd.add_argument('--quiet', action='store_true', help='no progress bar')
+    commands = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
+    add_utd_mhad(commands.add_parser('utd-mhad', help='depth maps or videos of UTD-MHAD'))
+    add_ntu(commands.add_parser('ntu', help='videos of NTU RGB+D, boxed by the .skeleton files'))
+    add_videos(commands.add_parser('videos', help='any folder of videos'))
+    for command in commands.choices.values():
+        add_common(command)
     return parser.parse_args()
 
 
-def clip_source(args: argparse.Namespace) -> ClipSource:
+def add_utd_mhad(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('source', help='folder with Depth/, Depth.zip, RGB/ or RGB.zip of UTD-MHAD')
+    parser.add_argument('store', help='annotation store made by convert.py')
+    parser.add_argument('out', help='folder for the images')
+    parser.add_argument('--modality', choices=('depth', 'rgb'), default='depth')
+    parser.add_argument(
+        '--depth-stride', type=int, default=1, help='files keep every n-th frame (official: 1)'
+    )
+    parser.add_argument('--padding', type=float, default=0.1, help='joint to body outline, metres')
+
+
+def add_ntu(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('videos', help='folder with the *_rgb.avi, however deep')
+    parser.add_argument('skeletons', help='folder with the .skeleton files or their archives')
+    parser.add_argument('out', help='folder for the images')
+    parser.add_argument('--store', help='only the samples of this annotation store')
+    parser.add_argument(
+        '--persons',
+        type=lambda text: int(text) if text.isdecimal() else text,
+        default='ntu',
+        help="how many of the bodies, the most active ones; 'ntu': one or two by the class",
+    )
+
+
+def add_videos(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('videos', help='folder with the videos, however deep')
+    parser.add_argument('out', help='folder for the images')
+    parser.add_argument('--boxes', help='box file made by detect_persons.py; else whole frames')
+    parser.add_argument('--store', help='only the samples of this annotation store')
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--tiles', type=int, default=5, help='frames per composite')
+    parser.add_argument('--size', type=int, nargs=2, default=(480, 480), metavar=('W', 'H'))
+    parser.add_argument('--margin', type=float, default=0.1, help='share of the box on each side')
+    parser.add_argument('--order', choices=ORDERS, default='ltr', help='where time goes')
+    parser.add_argument('--rule', choices=('center', 'first'), default='center')
+    parser.add_argument('--quality', type=int, default=95, help='JPEG quality')
+    parser.add_argument('--backend', choices=VIDEO_BACKENDS, default='auto', help='video decoder')
+    parser.add_argument(
+        '--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='workers of each process'
+    )
+    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
+    parser.add_argument('--contact-sheets', metavar='DIR', help='one overview picture per class')
+    parser.add_argument('--quiet', action='store_true', help='no progress')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def prepare_utd_mhad(args: argparse.Namespace) -> Prepared:
+    store = SkeletonStore(args.store)
     if args.modality == 'depth':
-        return UTDDepthSource(args.source, args.depth_stride, args.padding)
-    return UTDVideoSource(args.source, args.padding)
+        return UTDDepthSource(args.source, args.depth_stride, args.padding), store
+    return UTDVideoSource(args.source, args.padding, args.backend), store
+
+
+def prepare_ntu(args: argparse.Namespace) -> Prepared:
+    videos = VideoFolder(args.videos)
+    boxes = NTUSkeletonBoxes(args.skeletons, max_persons=args.persons, all_frames=True)
+    source = VideoSource(videos, ComputedBoxes(boxes), args.backend)
+    return source, SkeletonStore(args.store) if args.store else SampleNames(videos.names)
+
+
+def prepare_videos(args: argparse.Namespace) -> Prepared:
+    videos = VideoFolder(args.videos)
+    source = VideoSource(videos, BoxFile(args.boxes) if args.boxes else None, args.backend)
+    return source, SkeletonStore(args.store) if args.store else SampleNames(videos.names)
+
+
+PREPARE: dict[str, Callable[[argparse.Namespace], Prepared]] = {
+    'utd-mhad': prepare_utd_mhad,
+    'ntu': prepare_ntu,
+    'videos': prepare_videos,
+}
+
+
+def write_sheets(args: argparse.Namespace, samples: SampleStore) -> None:
+    """Write the contact sheets, by class where classes are known."""
+    names = list(samples.names)
+    labels, classes = [0] * len(names), ('all',)
+    if isinstance(samples, SkeletonStore):
+        labels, classes = samples.labels.tolist(), samples.classes
+    elif args.kind == 'ntu':
+        labels, classes = [NTUName.parse(name).label for name in names], ntu_classes(120)
+    sheets = write_contact_sheets(args.out, args.contact_sheets, names, labels, classes)
+    print(f'{args.contact_sheets}: {len(sheets)} contact sheets')
 
 
 def make_composites(args: argparse.Namespace) -> bool:
     """Run; return whether every sample has its composite."""
-    store = SkeletonStore(args.store)
+    if args.launcher != 'none':
+        init_gloo(args.launcher, WEEK)
+    source, samples = PREPARE[args.kind](args)
     folder = CompositeFolder(
         args.out,
         num_tiles=args.tiles,
@@ -53,30 +141,29 @@ def make_composites(args: argparse.Namespace) -> bool:
         margin=args.margin,
         rule=args.rule,
         quality=args.quality,
+        order=args.order,
     )
-    report = folder.fill(
-        clip_source(args),
-        store,
-        jobs=args.jobs,
-        on_error=args.on_error,
-        progress=not args.quiet,
+    report: CompositeReport = folder.fill(
+        source, samples, jobs=args.jobs, on_error=args.on_error, progress=not args.quiet
     )
-    print(report)
-    if args.contact_sheets:
-        sheets = write_contact_sheets(
-            args.out, args.contact_sheets, store.names, store.labels, store.classes
-        )
-        print(f'{args.contact_sheets}: {len(sheets)} contact sheets')
+    if rank() == 0:
+        if args.contact_sheets:
+            write_sheets(args, samples)
+        print(report, flush=True)
     return report.complete
 
 
 def main() -> None:
+    args = parse_args()
     try:
-        complete = make_composites(parse_args())
+        complete = make_composites(args)
     except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
+        if 'TORCHELASTIC_ERROR_FILE' in os.environ:  # the summary of torchrun tells it
+            raise
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        raise SystemExit(1) from error
     raise SystemExit(0 if complete else 2)
 
 
 if __name__ == '__main__':
-    main()
+    run_and_exit(main)

@@ -13,16 +13,21 @@ def count(path: str | os.PathLike) -> int:
 
 def read(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
     """Read frames (H, W, 3) uint8 BGR by number."""
+    import decord
+
     reader = _open(path)
     numbers = sorted(index for index in wanted if index < len(reader))
-    if not numbers:
-        return {}
     try:
-        frames = reader.get_batch(numbers).asnumpy()
-    except RuntimeError as error:
+        # One by one: batches of turned videos fail in decord 0.6.
+        images = [reader[number].asnumpy() for number in numbers]
+    except decord.DECORDError as error:
         raise ValueError(f'{path}: cannot be decoded: {_first_line(error)}') from error
-    images = np.ascontiguousarray(frames[..., ::-1])  # RGB to BGR
-    return dict(zip(numbers, images, strict=True))
+    if any(image.shape[2] != 3 for image in images):
+        raise ValueError(
+            f'{path}: decord 0.6 garbles videos that are to be shown turned: take another backend'
+        )
+    # RGB to BGR
+    return {n: np.ascontiguousarray(i[..., ::-1]) for n, i in zip(numbers, images, strict=True)}
 
 
 def _open(path: str | os.PathLike) -> Any:
@@ -31,7 +36,7 @@ def _open(path: str | os.PathLike) -> Any:
     decord.logging.set_level(decord.logging.QUIET)
     try:
         return decord.VideoReader(os.fspath(path), num_threads=1)
-    except RuntimeError as error:
+    except (decord.DECORDError, RuntimeError) as error:
         raise ValueError(f'{path}: not a readable video: {_first_line(error)}') from error
 
 

@@ -38,7 +38,7 @@ def _read_from_start(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.
     with _open(path) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index in wanted:
-                found[index] = frame.to_ndarray(format='bgr24')
+                found[index] = _image(frame)
             if index >= last:
                 break
     return found
@@ -65,10 +65,17 @@ def _read_group(container: Any, index: '_FrameIndex', numbers: set[int]) -> dict
         if number is None:  # the caller finds frames missing
             break
         if number in numbers:
-            found[number] = frame.to_ndarray(format='bgr24')
+            found[number] = _image(frame)
         if number >= max(numbers):
             break
     return found
+
+
+def _image(frame: Any) -> np.ndarray:
+    """Convert a frame, turned upright as the file says."""
+    image = frame.to_ndarray(format='bgr24')
+    turns = round(getattr(frame, 'rotation', 0) / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
 class _FrameIndex:

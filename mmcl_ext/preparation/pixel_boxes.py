@@ -1,0 +1,88 @@
+"""Person boxes from two-dimensional skeletons in pixels of the video."""
+
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.datasets.store import SkeletonStore
+
+_FAR = 1e6  # pixels
+
+
+class PixelBoxes:
+    """Boxes around the joints of a store of two-dimensional skeletons, one for each frame.
+
+    Several persons of a frame get the union of their boxes. Joints at zero, without a finite
+    place or of a low score count as absent.
+
+    Args:
+        store: The store; its coordinates are pixels of the videos.
+        padding: Share of the longer side of the joints' box that is added on every side: joints
+            lie inside the body.
+        min_score: Lowest score of a joint that counts, where the store has scores.
+
+    Raises:
+        ValueError: If the skeletons are not two-dimensional.
+    """
+
+    def __init__(self, store: SkeletonStore, padding: float = 0.05, min_score: float = 0.2) -> None:
+        if store.num_channels != 2:
+            raise ValueError(
+                f'{store.path} has {store.num_channels} coordinates per joint: boxes need '
+                'two-dimensional skeletons in pixels'
+            )
+        self.store, self.padding, self.min_score = store, padding, min_score
+        self._indices = {name: index for index, name in enumerate(store.names)}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """How the boxes are made."""
+        return {
+            'source': 'two-dimensional skeletons',
+            'padding': self.padding,
+            'min_score': self.min_score,
+        }
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._indices
+
+    def read(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Box the persons of a sample.
+
+        Returns:
+            Boxes (T, 4) x1, y1, x2, y2 in pixels, not clipped to the image, and (T,) bool, False
+            where no joint is there: there the box is larger than any image.
+
+        Raises:
+            ValueError: If the coordinates cannot be pixels.
+        """
+        keypoint = self.store.keypoint(self._indices[name])  # (M, T, V, 2)
+        present = np.isfinite(keypoint).all(-1) & keypoint.any(-1)
+        score = self.store.keypoint_score(self._indices[name])
+        if score is not None:
+            present &= score >= self.min_score
+        if present.any() and np.abs(keypoint[present]).max() <= 2:
+            raise ValueError(f'{self.store.path}: sample {name!r}: coordinates are not pixels')
+        present = present[..., None]
+        low = keypoint.min((0, 2), initial=np.inf, where=present)  # (T, 2)
+        high = keypoint.max((0, 2), initial=-np.inf, where=present)
+        found = (high > low).all(1)
+        low[~found], high[~found] = -_FAR, _FAR  # whoever knows the frame clips it to that
+        reach = self.padding * (high - low).max(1, keepdims=True)
+        return np.concatenate([low - reach, high + reach], axis=1), found
+
+    def frame_numbers(self, name: str) -> np.ndarray:
+        """Number the frames of a sample: all of the video, from 0."""
+        return np.arange(self.num_frames(name))
+
+    def num_frames(self, name: str) -> int:
+        """Tell how many frames the skeleton has."""
+        return int(self.store.num_frames[self._indices[name]])
+
+    def image_size(self, name: str) -> tuple[int, int] | None:
+        """Tell width and height of the frames where the store has them from a pickle."""
+        shapes = (self.store.metadata.get('annotation_fields') or {}).get('img_shape')
+        if not shapes:
+            return None
+        shape = shapes[self._indices[name] if len(shapes) > 1 else 0]
+        return None if shape is None else (int(shape[1]), int(shape[0]))
