@@ -14,6 +14,7 @@ from mmcl_ext.datasets.transforms.random_rotation import RandomRotation
 from mmcl_ext.datasets.transforms.random_scale import RandomScale
 from mmcl_ext.datasets.transforms.random_view import RandomView
 from mmcl_ext.datasets.transforms.skeleton_stream import SkeletonStream
+from mmcl_ext.datasets.transforms.trim_still import TrimStill
 from mmcl_ext.datasets.transforms.uniform_sample import UniformSample
 from mmcl_ext.datasets.transforms.valid_crop_resize import ValidCropResize
 
@@ -32,6 +33,7 @@ __all__ = [
     'RandomScale',
     'RandomView',
     'SkeletonStream',
+    'TrimStill',
     'UniformSample',
     'ValidCropResize',
 ]
