@@ -121,8 +121,8 @@ class MMCLInferencer:
         done = 0
         for batch in self._batches(sources, layout, on_error == 'skip'):
             rows = None if texts is None else texts[done : done + len(batch)]
-            if rows is not None and len(rows) < len(batch):
-                raise ValueError(f'more clips than the {len(texts or ())} text features')
+            if texts is not None and done + len(batch) > len(texts):
+                raise ValueError(f'more clips than the {len(texts)} text features')
             done += len(batch)
             for result in self._predict(batch, rows):
                 if progress is not None:

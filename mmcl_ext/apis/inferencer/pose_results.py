@@ -58,7 +58,10 @@ def clip_from_frames(
     score = np.zeros((max_persons, len(frames), V), np.float32)
     tracker = PersonTracker(max_persons)
     for t, (keypoints, scores) in enumerate(frames):
-        if keypoints.shape[1:] != (V, C) and len(keypoints):
+        if not len(keypoints):
+            tracker.update(keypoints)
+            continue
+        if keypoints.shape[1:] != (V, C):
             raise ValueError(
                 f'clip {name!r}: frame {t} has joints {keypoints.shape[1:]}, others {(V, C)}'
             )

@@ -88,6 +88,7 @@ class StreamingInferencer:
         self._scores.clear()
         self._tracker = PersonTracker(self._joints.num_slots) if self.track else None
         self._persons = 0
+        self._checked = False
         self._smoothed: np.ndarray | None = None
 
     def push(
@@ -103,13 +104,15 @@ class StreamingInferencer:
             A prediction when a window is full and its time has come and somebody is in it.
 
         Raises:
-            ValueError: The frame has another shape, or the model cannot take the window.
+            ValueError: The frame has another shape, or the model cannot take it; the first
+                frame with somebody in it tells.
         """
         start = time.perf_counter()
         frame = np.asarray(frame, np.float32)
         frame = frame[None] if frame.ndim == 2 else frame
         if frame.ndim != 3:
             raise ValueError(f'a frame is (V, C) or (M, V, C), got {frame.shape}')
+        self._check(frame, keypoint_score)
         places = self._place(frame)
         self._joints.push(frame, places)
         if keypoint_score is not None:
@@ -124,6 +127,15 @@ class StreamingInferencer:
         if not self._latencies:
             return tuple(float('nan') for _ in percentiles)
         return tuple(np.percentile(self._latencies, list(percentiles)).tolist())
+
+    def _check(self, frame: np.ndarray, score: np.ndarray | None) -> None:
+        """Prepare the first body alone, so that an error does not wait for a window."""
+        if self._checked or not frame.any():
+            return
+        score = None if score is None else np.asarray(score, np.float32)[:, None]
+        clip = SkeletonClip('first frame', frame[:, None], self.layout, keypoint_score=score)
+        self.inferencer.prepare(clip)
+        self._checked = True
 
     def _place(self, frame: np.ndarray) -> np.ndarray:
         if self._tracker is not None:

@@ -1,0 +1,194 @@
+"""Every kind of input that the inferencer reads."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from mmcl_ext.apis.inferencer import SkeletonClip, read_clips
+from mmcl_ext.datasets.converters import read_utd_mhad_skeleton
+from mmcl_ext.datasets.converters.members import Member
+from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.graphs import get_layout
+
+
+def read(source, **kwargs):
+    return list(read_clips(source, **kwargs))
+
+
+def same(clip, keypoint):
+    np.testing.assert_array_equal(clip.keypoint, keypoint)
+    assert clip.keypoint.dtype == np.float32
+
+
+def test_arrays(inferencer, walk):
+    same(read(walk)[0], walk)
+    same(read(walk[0])[0], walk)
+    single, several = inferencer([walk[0], walk])
+    np.testing.assert_array_equal(single.pred_score, several.pred_score)
+    with pytest.raises(ValueError, match=r'expected numbers \(T, V, C\)'):
+        read(walk[0, 0])
+    with pytest.raises(TypeError, match='a clip is'):
+        read(3)
+
+
+def test_store(inferencer, walk, tmp_path):
+    path = tmp_path / 'store.safetensors'
+    samples = [dict(name=f's{i}', label=i, keypoint=walk + i) for i in range(3)]
+    splits = dict(train=['s0'], val=['s2', 's1'])
+    write_store(path, samples, layout='kinect_v1', classes=list('abc'), splits=splits)
+    assert [clip.name for clip in read(SkeletonStore(path))] == ['s0', 's1', 's2']
+    assert [clip.name for clip in read(path)] == ['s0', 's1', 's2']
+    assert [(c.name, c.index, c.label) for c in read(f'{path}::val')] == [
+        ('s2', 0, 2),
+        ('s1', 1, 1),
+    ]
+    same(read(f'{path}::s1')[0], walk + 1)
+    with pytest.raises(ValueError, match="no sample or split 's9'"):
+        read(f'{path}::s9')
+    assert [result.name for result in inferencer(path)] == ['s0', 's1', 's2']
+
+
+def test_files_of_the_data_sets(inferencer, ntu, real_files):
+    utd = read(real_files['mat'])[0]
+    same(utd, read_utd_mhad_skeleton(Member(real_files['mat'])))
+    assert (utd.name, utd.layout) == ('a1_s2_t1', 'kinect_v1')
+    ucla = read(real_files['ucla'])[0]
+    content = json.loads(real_files['ucla'].read_text())
+    same(ucla, np.array(content['skeletons'], np.float32)[None])
+    one, two = (read(real_files[key], model_layout='nturgb+d-ctrgcn')[0] for key in ('one', 'two'))
+    assert one.keypoint.shape[0] == 1
+    assert two.keypoint.shape[0] == 2
+    assert one.layout == 'nturgb+d-ctrgcn'
+    for model in (inferencer, ntu):  # any layout through interpolation
+        results = model([real_files[key] for key in ('mat', 'ucla', 'one', 'two')])
+        assert [result.name for result in results] == [c.name for c in (utd, ucla, one, two)]
+        assert all(np.isfinite(result.pred_score).all() for result in results)
+
+
+def test_custom_files(inferencer, walk, tmp_path):
+    np.save(tmp_path / 'clip.npy', walk[0])
+    names = get_layout('kinect_v1').joint_names
+    lines = ['frame,joint,x,y,z,person']
+    for t, frame in enumerate(walk[0, :4].tolist()):
+        lines += [f'{t},{name},{x},{y},{z},0' for name, (x, y, z) in zip(names, frame, strict=True)]
+    (tmp_path / 'clip.csv').write_text('\n'.join(lines))
+    same(read(tmp_path / 'clip.npy', model_layout='kinect_v1')[0], walk)
+    table = read(tmp_path / 'clip.csv', layout='kinect_v1')[0]
+    np.testing.assert_allclose(table.keypoint, walk[:, :4], rtol=1e-6)
+    assert len(inferencer([tmp_path / 'clip.npy', tmp_path / 'clip.csv'])) == 2
+
+
+def pose_frames(persons):
+    """Frames as MMPose's inferencer writes them; the order of the persons alternates."""
+    frames = []
+    for t in range(persons.shape[1]):
+        order = range(len(persons)) if t % 2 else reversed(range(len(persons)))
+        instances = [
+            dict(
+                keypoints=persons[m, t].tolist(),
+                keypoint_scores=[0.9 - 0.1 * m] * persons.shape[2],
+                bbox=[[0, 0, 1, 1]],
+                bbox_score=1.0,
+            )
+            for m in order
+        ]
+        frames.append(dict(frame_id=t, instances=instances))
+    return frames
+
+
+@pytest.fixture
+def two_persons():
+    """(M=2, T=6, V=17, C=2) pixels, far apart, moving by a pixel a frame."""
+    body = np.random.default_rng(1).uniform(0, 100, size=(1, 1, 17, 2))
+    place = np.array([[100, 100], [400, 120]])[:, None, None]
+    return (body + place + np.arange(6)[:, None, None]).astype(np.float32)
+
+
+def test_mmpose_results(two_persons, tmp_path):
+    frames = pose_frames(two_persons)
+    by_script = dict(meta_info=dict(dataset_name='coco'), instance_info=frames)
+    (tmp_path / 'video.json').write_text(json.dumps(frames))
+    (tmp_path / 'script.json').write_text(json.dumps(by_script))
+    for source in (tmp_path / 'video.json', tmp_path / 'script.json', frames, by_script):
+        clip = read(source)[0]
+        assert clip.layout == 'coco'
+        assert clip.keypoint_score.shape == (2, 6, 17)
+        # Each in a place of its own although the order alternates.
+        same(clip, two_persons)
+    (tmp_path / 'image.json').write_text(json.dumps(frames[1]['instances']))
+    same(read(tmp_path / 'image.json')[0], two_persons[:, 1:2])
+    by_mmaction = [
+        dict(keypoints=two_persons[:, t], keypoint_scores=np.ones((2, 17))) for t in range(6)
+    ]
+    same(read(by_mmaction)[0], two_persons)
+
+
+def test_mmpose_results_with_gaps(two_persons):
+    frames = pose_frames(two_persons)
+    frames[2]['instances'] = []
+    clip = read(frames)[0]
+    assert not clip.keypoint[:, 2].any()
+    np.testing.assert_array_equal(clip.keypoint[:, 3:], two_persons[:, 3:])
+    with pytest.raises(ValueError, match='nobody was found in any of its 2 frames'):
+        read([dict(frame_id=0, instances=[]), dict(frame_id=1, instances=[])])
+
+
+def test_annotations(inferencer, two_persons, walk, tmp_path):
+    annotation = dict(
+        frame_dir='clip',
+        label=3,
+        img_shape=(480, 640),
+        keypoint=two_persons,
+        keypoint_score=np.ones((2, 6, 17), np.float16),
+        total_frames=6,
+    )
+    clip = read(annotation)[0]
+    same(clip, two_persons)
+    assert (clip.name, clip.label, clip.layout) == ('clip', 3, 'coco')
+    assert clip.extra['img_shape'] == (480, 640)
+    other = annotation | dict(frame_dir='other')
+    for file, content in (
+        ('list.pkl', [annotation, other]),
+        ('split.pkl', dict(split=dict(val=['other']), annotations=[annotation, other])),
+    ):
+        (tmp_path / file).write_bytes(pickle.dumps(content))
+        assert [c.name for c in read(tmp_path / file)] == ['clip', 'other']
+    assert [c.name for c in read(f'{tmp_path}/split.pkl::val')] == ['other']
+    kinect = dict(frame_dir='kinect', keypoint=walk, label=0)
+    expected = inferencer(walk)[0].pred_score
+    np.testing.assert_array_equal(inferencer(kinect)[0].pred_score, expected)
+
+
+def test_pickles_run_nothing(tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return (print, ('executed',))
+
+    (tmp_path / 'bad.pkl').write_bytes(pickle.dumps([Hostile()]))
+    with pytest.raises(ValueError, match='cannot be read as plain data'):
+        read(tmp_path / 'bad.pkl')
+
+
+def test_unusable_files(tmp_path, shared):
+    (tmp_path / 'bad.json').write_text('{')
+    (tmp_path / 'other.json').write_text('{"a": 1}')
+    (tmp_path / 'clip.txt').write_text('')
+    for file, message in (
+        ('bad.json', 'not JSON'),
+        ('other.json', 'neither results of MMPose nor'),
+        ('clip.txt', 'unknown kind of file'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path / file)
+    with pytest.raises(FileNotFoundError, match='there is no file'):
+        read(tmp_path / 'absent.npy')
+    # MMAction2's sample holds boxes and refers to keypoints in another file.
+    with pytest.raises(ValueError, match="field 'keypoint'"):
+        read(shared / 'datasets/mmaction2_samples/sample.pkl')
+
+
+def test_clips_pass_through(walk):
+    clip = SkeletonClip('mine', walk, 'kinect_v1')
+    assert read(clip) == [clip]

@@ -1,0 +1,123 @@
+"""The command line of the inferencer, its pictures, and overlays over videos."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmcl_ext.apis.inferencer.inference_report import file_name
+from mmcl_ext.visualization.overlay import overlay_frames, video_frames, write_overlay
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def infer(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['infer.py', *map(str, arguments)])
+    runpy.run_path(str(REPO / 'tools/infer.py'))['main']()
+
+
+def test_table_json_and_pictures(utd, inferencer, walk, tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / 'walk.npy', walk)
+    np.save(tmp_path / 'nobody.npy', 0 * walk)
+    out = tmp_path / 'out'
+    files = (tmp_path / 'walk.npy', tmp_path / 'nobody.npy')
+    options = ('--model', utd['published'], '--out', out, '--top-k', 2, '--motion', 'gif')
+    with pytest.raises(SystemExit) as exit_info:
+        infer(monkeypatch, *files, *options)
+    assert exit_info.value.code == 1
+    rows = capsys.readouterr().out.splitlines()
+    expected = inferencer(walk)[0]
+    (first, p), (second, q) = expected.top(2)
+    assert rows[0].split() == ['walk', first, f'{p:.3f},', second, f'{q:.3f}']
+    assert 'error: ' in rows[1]
+    assert 'nobody is in it' in rows[1]
+    content = json.loads((out / 'predictions.json').read_text())
+    assert content['model']['recipe']['license'] == 'none'
+    good, bad = content['results']
+    np.testing.assert_allclose(good['pred_score'], expected.pred_score, rtol=1e-6)
+    assert good['top'][0]['label_name'] == first
+    assert 'nobody' in bad['error']
+    assert sorted(path.name for path in out.iterdir()) == [
+        *('predictions.json', 'walk.gif', 'walk.png')
+    ]
+    assert np.ptp(np.asarray(Image.open(out / 'walk.png'))) > 100
+    assert Image.open(out / 'walk.gif').n_frames > 5
+
+
+def test_fewer_pictures(utd, walk, tmp_path, monkeypatch):
+    names = [tmp_path / f'{i}' / 'clip.npy' for i in range(3)]
+    for i, name in enumerate(names):
+        name.parent.mkdir()
+        np.save(name, walk + i)
+    out = tmp_path / 'out'
+    infer(monkeypatch, *names, '--model', utd['published'], '--out', out, '--pictures', 2)
+    assert {path.name for path in out.glob('*.png')} == {'clip.png', 'clip_2.png'}
+    assert len(json.loads((out / 'predictions.json').read_text())['results']) == 3
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'error'),
+    [
+        (('x.npy',), SystemExit),
+        (('x.npy', '--model', 'absent.pth'), FileNotFoundError),
+        (('x.npy', '--model', 'absent.onnx'), FileNotFoundError),
+        (('x.npy', '--model', 'm.pth', '--top-k', '0'), SystemExit),
+        (('x.npy', 'y.npy', '--model', 'm.pth', '--video', 'v.mp4', '--out', 'o'), SystemExit),
+    ],
+)
+def test_bad_arguments(arguments, error, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error):
+        infer(monkeypatch, *arguments)
+
+
+def test_file_names():
+    taken = set()
+    assert file_name('a/b: c', taken) == 'a_b_c'
+    assert file_name('a_b_c', taken) == 'a_b_c_2'
+    assert file_name('../..', taken) == 'clip'
+
+
+@pytest.fixture
+def video(tmp_path):
+    path = tmp_path / 'black.mp4'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), 20, (320, 240))
+    for _ in range(5):
+        writer.write(np.zeros((240, 320, 3), np.uint8))
+    writer.release()
+    return path
+
+
+def test_overlay(video, tmp_path):
+    """Bones appear where the joints are, the scores' bar is as long as the probability."""
+    keypoint = np.zeros((1, 3, 17, 2), 'f4')
+    keypoint[0, :, 5], keypoint[0, :, 7] = (200, 150), (260, 150)  # left shoulder to elbow
+    frames = list(overlay_frames(video_frames(video), keypoint, 'coco', lambda t: [('a', 0.5)]))
+    assert len(frames) == 5
+    assert frames[0].shape == (240, 320, 3)
+    np.testing.assert_array_equal(frames[1][150, 230], (0xC4, 0x4E, 0x52))  # left is red
+    assert not frames[1][180:].any()
+    assert not frames[3][100:].any()  # no skeleton any more
+    blue = (frames[3] == (76, 114, 176)).all(axis=-1).any(axis=0)
+    width = min(14 * 13, 320)
+    assert np.flatnonzero(blue).max() == pytest.approx(width / 2, abs=1)
+    out = tmp_path / 'overlay.mp4'
+    write_overlay(out, video, keypoint, 'coco', lambda t: [('a', 0.5)])
+    assert cv2.VideoCapture(str(out)).get(cv2.CAP_PROP_FPS) == pytest.approx(20)
+    assert len(list(video_frames(out))) == 5
+
+
+def test_overlay_refuses(video, tmp_path):
+    with pytest.raises(ValueError, match='an overlay takes joints'):
+        write_overlay(tmp_path / 'o.mp4', video, np.ones((1, 3, 17, 3)), 'coco', lambda t: [])
+    with pytest.raises(FileNotFoundError, match='there is no video'):
+        write_overlay(tmp_path / 'o.mp4', 'absent.mp4', np.ones((1, 3, 17, 2)), 'coco', list)
+    (tmp_path / 'text.mp4').write_text('no video')
+    with pytest.raises(ValueError, match='not a readable video'):
+        list(video_frames(tmp_path / 'text.mp4'))
+    assert not (tmp_path / 'o.mp4').exists()
