@@ -1,0 +1,195 @@
+"""Report of a comparison: text, and tables as CSV."""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.evaluation.comparison import (
+    ChangedSample,
+    ClassGain,
+    Comparison,
+    confused_pairs,
+)
+from mmcl_ext.evaluation.scores import Scores
+from mmcl_ext.evaluation.system_result import SystemResult
+from mmcl_ext.evaluation.text_table import format_table
+
+_DIRECTIONS = (('wrong -> right', True), ('right -> wrong', False))
+
+
+def format_comparison(
+    comparison: Comparison,
+    classes: Sequence[str],
+    names: tuple[str, str],
+    *,
+    num_shown: int = 10,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> str:
+    """Write what a reader should know of two runs.
+
+    Args:
+        comparison: The runs.
+        classes: K class names.
+        names: Names of the two runs.
+        num_shown: Length of each list.
+        resamples: Of the bootstrap.
+        seed: Of the bootstrap.
+    """
+    gains = [gain for gain in comparison.class_gains if gain.gain > 0]
+    losses = [gain for gain in comparison.class_gains[::-1] if gain.gain < 0]
+    blocks = [
+        _summary(comparison, names, resamples, seed),
+        f'classes that gain, {len(gains)}:\n{_gain_table(gains[:num_shown], classes, names)}',
+        f'classes that lose, {len(losses)}:\n{_gain_table(losses[:num_shown], classes, names)}',
+    ]
+    for name, confusion in zip(names, comparison.confusions, strict=True):
+        blocks.append(f'most confused in {name}:\n{pair_table(confusion, classes, num_shown)}')
+    for title, improved in _DIRECTIONS:
+        found = [sample for sample in comparison.changed if sample.is_improved == improved]
+        table = _changed_table(found[:num_shown], classes, names)
+        blocks.append(f'{title}, {len(found)} samples:\n{table}')
+    return '\n\n'.join(blocks)
+
+
+def write_tables(
+    comparison: Comparison,
+    classes: Sequence[str],
+    names: tuple[str, str],
+    folder: str | os.PathLike,
+) -> list[Path]:
+    """Write ``classes.csv``, ``confused_pairs.csv`` and ``changed_samples.csv``.
+
+    Returns:
+        The files.
+    """
+    folder = Path(folder)
+    gains = (
+        (g.label, classes[g.label], g.num_samples, *map(_share, (g.first, g.second, g.gain)))
+        for g in comparison.class_gains
+    )
+    pairs = (
+        (name, classes[p.label], classes[p.predicted], p.count, _share(p.share))
+        for name, confusion in zip(names, comparison.confusions, strict=True)
+        for p in confused_pairs(confusion)
+    )
+    changed = (
+        (
+            s.name,
+            'wrong -> right' if s.is_improved else 'right -> wrong',
+            classes[s.label],
+            *(classes[k] for k in s.predicted),
+            *map(_share, s.probability),
+        )
+        for s in comparison.changed
+    )
+    a, b = names
+    return [
+        write_csv(
+            folder / 'classes.csv',
+            ('label', 'class', 'samples', f'accuracy of {a}', f'accuracy of {b}', 'gain'),
+            gains,
+        ),
+        write_csv(
+            folder / 'confused_pairs.csv',
+            ('run', 'class', 'taken for', 'samples', 'share of the class'),
+            pairs,
+        ),
+        write_csv(
+            folder / 'changed_samples.csv',
+            ('sample', 'change', 'class', a, b, f'true class in {a}', f'true class in {b}'),
+            changed,
+        ),
+    ]
+
+
+def write_csv(path: Path, heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a table that appears under its name only when it is whole."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(heading)
+    writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    temporary.write_text(text.getvalue(), encoding='utf-8')
+    temporary.replace(path)
+    return path
+
+
+def run_table(runs: Sequence[Scores], names: Sequence[str], resamples: int, seed: int) -> str:
+    """Tabulate the accuracies of runs with their confidence intervals."""
+    rows: list[tuple[str, ...]] = [('run', 'top-1', 'top-5', 'mean class')]
+    for run, name in zip(runs, names, strict=True):
+        result = SystemResult.measure(run, name, resamples=resamples, seed=seed)
+        rows.append((name, *map(str, (result.top1, result.top5, result.mean_class))))
+    return format_table(rows)
+
+
+def pair_table(confusion: np.ndarray, classes: Sequence[str], num_shown: int) -> str:
+    """Tabulate the most frequent confusions of one run."""
+    rows = [
+        (classes[p.label], classes[p.predicted], str(p.count), f'{100 * p.share:.1f}')
+        for p in confused_pairs(confusion)[:num_shown]
+    ]
+    return _table(('class', 'taken for', 'samples', '% of the class'), rows)
+
+
+def _summary(comparison: Comparison, names: tuple[str, str], resamples: int, seed: int) -> str:
+    value, low, high = (100 * x for x in comparison.gain(resamples=resamples, seed=seed))
+    num_samples, num_classes = comparison.first.values.shape
+    return '\n'.join(
+        [
+            f'{num_samples} samples, {num_classes} classes, joined by sample name',
+            '',
+            run_table(comparison.runs, names, resamples, seed),
+            '',
+            f'{names[1]} minus {names[0]}: {value:+.2f} [{low:+.2f}, {high:+.2f}] points of top-1',
+            f'{comparison.num_improved} samples wrong -> right, {comparison.num_worsened} '
+            f"right -> wrong; McNemar's exact test: p = {comparison.p_value:.3g}",
+            f'in brackets: 95 % confidence intervals, bootstrap over samples, {resamples} '
+            f'resamples, seed {seed}; the difference is paired',
+        ]
+    )
+
+
+def _gain_table(gains: Sequence[ClassGain], classes: Sequence[str], names: tuple[str, str]) -> str:
+    rows = [
+        (
+            classes[g.label],
+            str(g.num_samples),
+            f'{100 * g.first:.2f}',
+            f'{100 * g.second:.2f}',
+            f'{100 * g.gain:+.2f}',
+        )
+        for g in gains
+    ]
+    return _table(('class', 'samples', *names, 'gain'), rows)
+
+
+def _changed_table(
+    samples: Sequence[ChangedSample], classes: Sequence[str], names: tuple[str, str]
+) -> str:
+    rows = [
+        (
+            s.name,
+            classes[s.label],
+            *(classes[k] for k in s.predicted),
+            *(f'{100 * p:.1f}' for p in s.probability),
+        )
+        for s in samples
+    ]
+    heading = ('sample', 'class', *names, *(f'% for the class, {name}' for name in names))
+    return _table(heading, rows)
+
+
+def _table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    return format_table([heading, *rows]) if rows else '(none)'
+
+
+def _share(value: float) -> str:
+    return f'{value:.6g}'

@@ -1,0 +1,122 @@
+"""Pictures of confusion matrices."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COUNTED = 30  # up to so many classes a number in each cell can be read
+
+
+def draw_confusion(
+    confusions: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    *,
+    shown: Sequence[int] | None = None,
+    title: str = '',
+) -> 'Figure':
+    """Draw confusion matrices side by side.
+
+    The colour is the share of the true class. It grows with the square root, so that a few
+    confused samples are seen beside the many right ones.
+
+    Args:
+        confusions: For each run's name its (K, K) counts; row: true class.
+        classes: K class names.
+        shown: Classes to draw, in this order; all if None. Shares are of all samples
+            of a class even then.
+        title: Heading of the picture.
+
+    Raises:
+        ValueError: A matrix does not fit the classes, or there is none.
+    """
+    size = (len(classes), len(classes))
+    wrong = {name: c.shape for name, c in confusions.items() if c.shape != size}
+    if wrong or not confusions:
+        raise ValueError(f'expected confusion matrices {size}, got {wrong or "none"}')
+    order = list(range(len(classes)) if shown is None else shown)
+    names = [classes[k] for k in order]
+    figure, panels, bar = _lay_out(len(confusions), names, bool(title))
+    for axes, (name, confusion) in zip(panels, confusions.items(), strict=True):
+        image = _draw_matrix(axes, confusion, order, names)
+        inches = axes.get_position().width * figure.get_figwidth()
+        size = min(11.0, 72 * inches / (0.65 * max(len(name), 1)))  # as wide as the panel at most
+        axes.set_title(name, fontsize=size, fontweight='bold')
+    for axes in panels[1:]:
+        axes.tick_params(labelleft=False)
+    panels[0].set_ylabel('true class')
+    figure.colorbar(image, cax=bar, label='share of the true class')
+    bar.set_yticks([0, 0.05, 0.2, 0.5, 1], labels=['0', '5 %', '20 %', '50 %', '100 %'])
+    if title:
+        figure.suptitle(title, fontsize=12, y=1 - 0.15 / figure.get_figheight())
+    return figure
+
+
+def _lay_out(
+    number: int, names: Sequence[str], has_title: bool
+) -> tuple['Figure', list['Axes'], 'Axes']:
+    """Make square panels of a size that the names can be read at, and a colour bar."""
+    from matplotlib.figure import Figure
+
+    is_large = len(names) > _COUNTED
+    side = max(3.0, (0.12 if is_large else 0.34) * len(names))  # inches, like all here
+    margin = (0.046 if is_large else 0.065) * max(map(len, names)) + 0.5
+    gap, top, right = 0.3, 0.8 if has_title else 0.45, 1.1
+    width = margin + number * side + (number - 1) * gap + right
+    height = margin + side + top
+    figure = Figure(figsize=(width, height))
+
+    def add(left: float, low: float, wide: float, high: float) -> 'Axes':
+        return figure.add_axes((left / width, low / height, wide / width, high / height))
+
+    panels = [add(margin + i * (side + gap), margin, side, side) for i in range(number)]
+    return figure, panels, add(width - right + 0.15, margin, 0.15, min(side, 4.0))
+
+
+def most_confused_classes(confusions: Sequence[np.ndarray], number: int) -> list[int]:
+    """Choose the classes with the most errors, as true or as predicted class, in all runs.
+
+    Args:
+        confusions: (K, K) counts of each run.
+        number: How many.
+
+    Returns:
+        At most so many classes, those confused with each other side by side.
+    """
+    errors = np.sum(confusions, axis=0) * ~np.eye(len(confusions[0]), dtype=bool)
+    both = errors + errors.T
+    worst = np.argsort(-both.sum(axis=1), kind='stable')[:number].tolist()
+    order = worst[:1]
+    while len(order) < len(worst):  # next: who is most often confused with the last one
+        left = [k for k in worst if k not in order]
+        order.append(max(left, key=lambda k: both[order[-1], k]))
+    return order
+
+
+def _draw_matrix(
+    axes: 'Axes', confusion: np.ndarray, order: Sequence[int], names: Sequence[str]
+) -> object:
+    from matplotlib.colors import PowerNorm
+
+    totals = confusion.sum(axis=1, keepdims=True)
+    shares = (confusion / np.maximum(totals, 1))[np.ix_(order, order)]
+    image = axes.imshow(shares, cmap='Blues', norm=PowerNorm(0.5, 0, 1), aspect='equal')
+    is_large = len(order) > _COUNTED
+    size = 6 if is_large else 8
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
+    axes.set_yticks(range(len(names)), names, fontsize=size)
+    axes.tick_params(length=1 if is_large else 3)
+    axes.set_xlabel('predicted class')
+    if not is_large:
+        _write_counts(axes, confusion[np.ix_(order, order)], shares)
+    return image
+
+
+def _write_counts(axes: 'Axes', counts: np.ndarray, shares: np.ndarray) -> None:
+    for i, j in zip(*np.nonzero(counts), strict=True):
+        colour = 'white' if shares[i, j] > 0.35 else 'black'
+        axes.text(j, i, str(counts[i, j]), ha='center', va='center', fontsize=7, color=colour)

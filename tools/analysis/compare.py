@@ -1,0 +1,131 @@
+"""Compare two runs on the same samples: ``compare.py A.pkl B.pkl``."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmcl_ext.evaluation import Scores, SplitLabels, read_scores
+from mmcl_ext.evaluation.annotation_source import annotation_file, class_names, open_source
+from mmcl_ext.evaluation.comparison import ChangedSample, Comparison, to_probabilities
+from mmcl_ext.evaluation.comparison_report import format_comparison, write_tables
+from mmcl_ext.evaluation.ensemble import short_name
+from mmcl_ext.visualization import save_figure
+from mmcl_ext.visualization.changed_figure import draw_changed
+from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
+from mmcl_ext.visualization.gain_figure import draw_gains
+from mmcl_ext.visualization.prediction import Prediction
+
+NUM_CONFUSED = 25  # classes of the second picture where there are many
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('first', help='score file of one run')
+    parser.add_argument('second', help='score file of the other run')
+    parser.add_argument('--names', nargs=2, metavar=('A', 'B'), help='of the runs, for the reader')
+    parser.add_argument(
+        '--store',
+        help='store, annotation .pkl or configuration: names of the classes, skeletons to draw',
+    )
+    parser.add_argument('--split', help='its split, for score files without labels')
+    parser.add_argument(
+        '--by-position',
+        action='store_true',
+        help='scores without names, or with numbers as names, are in the order of the split',
+    )
+    parser.add_argument('--out-dir', default='work_dirs/compare', help='of tables and pictures')
+    parser.add_argument('--num-shown', type=int, default=10, help='length of the printed lists')
+    parser.add_argument('--num-drawn', type=int, default=3, help='samples drawn per direction')
+    parser.add_argument('--resamples', type=int, default=10_000, help='of the bootstrap')
+    parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
+    args = parser.parse_args(arguments)
+    if args.split and not args.store:
+        parser.error('--split goes with --store')
+    return args
+
+
+def read(args: argparse.Namespace) -> Comparison:
+    split = SplitLabels.read(annotation_file(args.store), args.split) if args.split else None
+    first, second = (
+        read_scores(path, split, by_position=args.by_position) for path in (args.first, args.second)
+    )
+    return Comparison(first, second)
+
+
+def draw(comparison: Comparison, classes: list[str], names: tuple[str, str], out: Path) -> None:
+    accuracies = np.full((len(classes), 2), np.nan)
+    for gain in comparison.class_gains:
+        accuracies[gain.label] = gain.first, gain.second
+    save_figure(draw_gains(accuracies, classes, names), out / 'gain.png')
+    confusions = dict(zip(names, comparison.confusions, strict=True))
+    save_figure(draw_confusion(confusions, classes), out / 'confusion.png')
+    if len(classes) > NUM_CONFUSED:
+        shown = most_confused_classes(comparison.confusions, NUM_CONFUSED)
+        title = f'the {len(shown)} of {len(classes)} classes with the most errors'
+        figure = draw_confusion(confusions, classes, shown=shown, title=title)
+        save_figure(figure, out / 'confusion_most.png')
+
+
+def draw_samples(
+    comparison: Comparison, classes: list[str], names: tuple[str, str], args: argparse.Namespace
+) -> None:
+    """Draw the samples whose score changed most, in both directions."""
+    annotation = open_source(args.store)
+    rows = {name: i for i, name in enumerate(annotation.names)}
+    for improved, stem in ((True, 'wrong_to_right'), (False, 'right_to_wrong')):
+        changed = [s for s in comparison.changed if s.is_improved == improved and s.name in rows]
+        predictions = [
+            Prediction(
+                title=f'{sample.name}: {classes[sample.label]}',
+                keypoint=annotation.keypoint(rows[sample.name]),
+                scores=scores_of(sample.name, comparison.runs, names),
+                label=sample.label,
+            )
+            for sample in one_of_each_class(changed)[: args.num_drawn]
+        ]
+        if predictions:
+            figure = draw_changed(predictions, classes, annotation.layout)
+            save_figure(figure, Path(args.out_dir, f'{stem}.png'))
+
+
+def one_of_each_class(samples: Sequence[ChangedSample]) -> list[ChangedSample]:
+    """Put the first sample of each class before the others."""
+    first = {sample.label: sample for sample in reversed(samples)}
+    return sorted(samples, key=lambda sample: sample is not first[sample.label])
+
+
+def scores_of(sample: str, runs: Sequence[Scores], names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {
+        name: to_probabilities(run)[run.positions[sample]]
+        for name, run in zip(names, runs, strict=True)
+    }
+
+
+def run(args: argparse.Namespace) -> None:
+    comparison = read(args)
+    annotation = open_source(args.store) if args.store else None
+    classes = class_names(annotation, comparison.first.num_classes)
+    a, b = args.names or [short_name(path) for path in (args.first, args.second)]
+    names = (a, b) if a != b else (f'{a} (first)', f'{b} (second)')
+    options = dict(num_shown=args.num_shown, resamples=args.resamples, seed=args.seed)
+    print(format_comparison(comparison, classes, names, **options))
+    out = Path(args.out_dir)
+    write_tables(comparison, classes, names, out)
+    draw(comparison, classes, names, out)
+    if args.store:
+        draw_samples(comparison, classes, names, args)
+    print(f'\ntables and pictures: {out}')
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parse_args(arguments)
+    try:
+        run(args)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+
+
+if __name__ == '__main__':
+    main()
