@@ -88,7 +88,8 @@ def load_ablation(filename: str | Path) -> Ablation:
     if not isinstance(variants, dict) or not variants:
         raise ValueError(f'{path} declares no variants; is it a declaration of an ablation?')
     texts = declared.get('fill') or {}
-    filled, config = _fill(variants.to_dict(), texts), _fill(declared.get('config'), texts)
+    filled = _fill(declared._cfg_dict.to_dict()['variants'], texts)
+    config = _fill(declared.get('config'), texts)
     built = tuple(_variant(path, name, fields, config) for name, fields in filled.items())
     _check_references(path, declared.get('reference'), built)
     reference = declared.get('reference', built[0].name)
@@ -137,7 +138,8 @@ def _variant(path: Path, name: str, fields: Mapping[str, Any], config: str | Non
 
 def _check_references(path: Path, reference: str | None, variants: Sequence[Variant]) -> None:
     known = {variant.name for variant in variants}
-    named = {reference, *(variant.reference for variant in variants)} - {None}
+    wanted = [reference, *(variant.reference for variant in variants)]
+    named = {name for name in wanted if name is not None}
     if not named <= known:
         raise ValueError(f'{path}: the reference {sorted(named - known)} is no variant')
 

@@ -20,6 +20,9 @@ from mmcl_ext.apis.config import last_checkpoint, load_config, set_randomness
 
 _EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
 
+_PATIENCE = 10.0
+"""Seconds to wait for a folder that another process works in."""
+
 
 class Stage(NamedTuple):
     """A process to run.
@@ -264,9 +267,9 @@ class Run:
         write_json(self.folder / 'result.json', outcome)
 
 
-def _lock(descriptor: int, patience: float = 10.0) -> None:
+def _lock(descriptor: int) -> None:
     """Lock an open file; what a killed parent has left behind may need a moment to end."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
