@@ -140,12 +140,15 @@ class FusedTemporalConv(FusedLayer):
         self.dilations, self.closes = layer.dilations, layer.relu_after_concat
         scale, shift = norm_affine(layer.bn)
         scales, shifts = scale.split(self.width), shift.split(self.width)
-        reduce, shortcut = pointwise(layer.reduce, layer.reduce_bn), pointwise(layer.shortcut)
-        shortcut = shortcut[0] * scales[-1][:, None], shortcut[1] * scales[-1] + shifts[-1]
-        both = zip(reduce, shortcut, strict=True)
-        self.entry = Pointwise(*(torch.cat(pair) for pair in both))
+        weight, bias = pointwise(layer.reduce, layer.reduce_bn)
+        last_weight, last_bias = pointwise(layer.shortcut)
+        last_weight, last_bias = last_weight * scales[-1][:, None], last_bias * scales[-1]
+        self.entry = Pointwise(
+            torch.cat((weight, last_weight)), torch.cat((bias, last_bias + shifts[-1]))
+        )
         biases, self.taps = [], 0
-        for index, conv in enumerate(layer.convs):
+        convs: Any = layer.convs
+        for index, conv in enumerate(convs):
             weight = conv.weight.squeeze(2).permute(2, 0, 1)  # (taps, C'', C'')
             self.keep(**{f'kernel{index}': weight * scales[index][:, None]})
             biases.append(conv.bias * scales[index] + shifts[index])

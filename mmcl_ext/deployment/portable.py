@@ -1,8 +1,7 @@
 """The form in which models are exported: persons in, logits out."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,20 +9,6 @@ from mmcl_ext.models.backbones.personwise import PersonwiseBackbone
 
 INPUTS = ('persons', 'slots', 'members')
 OUTPUT = 'logits'
-
-
-class PackedPersons(NamedTuple):
-    """Clips without their empty person slots.
-
-    Attributes:
-        persons: The P persons who are there, float32 (P, T, V, C).
-        slots: Person slot of each, counted from 0, int64 (P,).
-        members: 1 where person p belongs to clip n, else 0, float32 (N, P).
-    """
-
-    persons: np.ndarray
-    slots: np.ndarray
-    members: np.ndarray
 
 
 class PortableModel(nn.Module):
@@ -86,26 +71,3 @@ class PortableModel(nn.Module):
         present = features.mean(dim=(2, 3)) - self.empty.index_select(0, slots)
         embedding = (self.empty.sum(0) + members @ present) / self.slots
         return self.head.classify(embedding)
-
-
-def pack_persons(keypoint: np.ndarray) -> PackedPersons:
-    """Leave the empty person slots of clips out.
-
-    A slot is empty if all its coordinates are exactly zero. Of clips without anybody at
-    all, the first slot of the first clip is kept: the network is never run on nothing.
-
-    Args:
-        keypoint: Clips (N, M, T, V, C).
-
-    Raises:
-        ValueError: There are not five axes, or there is no clip.
-    """
-    if keypoint.ndim != 5 or not len(keypoint):
-        raise ValueError(f'clips are (N, M, T, V, C) with N > 0, got {keypoint.shape}')
-    present = keypoint.reshape(*keypoint.shape[:2], -1).any(-1)  # (N, M); NaN is somebody
-    if not present.any():
-        present[0, 0] = True
-    clips, slots = present.nonzero()
-    members = (np.arange(len(keypoint))[:, None] == clips).astype(np.float32)
-    persons = np.ascontiguousarray(keypoint[present], np.float32)
-    return PackedPersons(persons, slots.astype(np.int64), members)

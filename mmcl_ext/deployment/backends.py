@@ -1,0 +1,190 @@
+"""Runs exported models: skeletons in, logits out."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmcl_ext.deployment.deployed_model import load_deployed
+from mmcl_ext.deployment.model_file import file_format
+from mmcl_ext.deployment.optimize import optimize_for_inference
+from mmcl_ext.deployment.portable import INPUTS, OUTPUT
+from mmcl_ext.deployment.preprocess import PackedPersons, pack_persons
+
+Backend = Callable[[np.ndarray], np.ndarray]
+"""Maps skeletons, float32 (N, M, T, V, C), to logits, float32 (N, K)."""
+
+BACKENDS = ('torch', 'onnxruntime', 'openvino')
+PRECISIONS = ('fp32', 'bf16')
+_MOST_SHAPES = 4
+
+
+def load_backend(
+    file: str | os.PathLike,
+    backend: str = 'torch',
+    threads: int | None = None,
+    precision: str = 'fp32',
+) -> Backend:
+    """Load a model to run it.
+
+    Empty person slots, those whose coordinates are all exactly zero, are not computed.
+
+    Args:
+        file: ``.onnx`` for ONNX Runtime and OpenVINO; ``.ts``, ``.pt2`` or a published
+            ``.pth`` for PyTorch.
+        backend: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``.
+        threads: Number of threads; None leaves it to the runtime. PyTorch has one number
+            for the whole process.
+        precision: ``'fp32'``, or ``'bf16'`` with OpenVINO on a processor that has it.
+
+    Returns:
+        Maps skeletons, float32 (N, M, T, V, C), to logits, float32 (N, K).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file cannot be run by the backend, or the processor or the backend
+            lacks the precision.
+        ModuleNotFoundError: The backend is not installed.
+    """
+    if backend not in BACKENDS or precision not in PRECISIONS:
+        raise ValueError(
+            f'backend is one of {BACKENDS} and precision one of {PRECISIONS}, '
+            f'got {backend!r} and {precision!r}'
+        )
+    if threads is not None and threads < 1:
+        raise ValueError(f'threads must be positive, got {threads}')
+    kind = file_format(file)
+    if (kind == 'onnx') == (backend == 'torch'):
+        raise ValueError(f'{backend} cannot run {os.fspath(file)!r}')
+    if precision == 'bf16' and backend != 'openvino':
+        raise ValueError(f'bf16 runs in OpenVINO, not in {backend}')
+    if backend == 'openvino':
+        return OpenVINOBackend(file, threads, precision)
+    if backend == 'onnxruntime':
+        return OnnxRuntimeBackend(file, threads)
+    return TorchBackend(file, kind, threads)
+
+
+class TorchBackend:
+    """PyTorch.
+
+    Args:
+        file: Published checkpoint or exported file.
+        kind: See :func:`file_format`.
+        threads: Number of threads of the process; None leaves it.
+    """
+
+    def __init__(self, file: str | os.PathLike, kind: str, threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.run = self._load(os.fspath(file), kind)
+
+    @staticmethod
+    def _load(path: str, kind: str) -> Callable[[np.ndarray], Tensor]:
+        try:
+            if kind == 'checkpoint':
+                model = optimize_for_inference(load_deployed(path)[0])
+                return lambda x: model(dict(keypoint=torch.from_numpy(x).unsqueeze(1)))
+            if kind == 'torchscript':
+                graph: Any = torch.jit.load(path, map_location='cpu')
+            else:
+                graph = torch.export.load(path).module()
+        except RuntimeError as error:
+            raise ValueError(f'{path} is not a readable model: {error}') from error
+        return lambda x: graph(*map(torch.from_numpy, pack_persons(x)))
+
+    def __call__(self, keypoint: np.ndarray) -> np.ndarray:
+        """Map skeletons (N, M, T, V, C) to logits (N, K)."""
+        with torch.inference_mode():
+            return self.run(np.ascontiguousarray(keypoint, np.float32)).float().numpy()
+
+
+class OnnxRuntimeBackend:
+    """ONNX Runtime on the CPU.
+
+    Args:
+        file: ONNX file of this package.
+        threads: Number of threads; None for all cores.
+    """
+
+    def __init__(self, file: str | os.PathLike, threads: int | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        try:
+            self.session = onnxruntime.InferenceSession(
+                os.fspath(file), options, providers=['CPUExecutionProvider']
+            )
+        except Exception as error:  # its errors share no base class
+            raise ValueError(f'{file} cannot be read: {error}') from error
+
+    def __call__(self, keypoint: np.ndarray) -> np.ndarray:
+        """Map skeletons (N, M, T, V, C) to logits (N, K)."""
+        packed = pack_persons(keypoint)
+        return self.session.run([OUTPUT], dict(zip(INPUTS, packed, strict=True)))[0]
+
+
+class OpenVINOBackend:
+    """OpenVINO on the CPU.
+
+    A network compiled for one number of clips and persons is faster than one for any
+    number: the first few that occur get their own, which takes a second or two each.
+
+    Args:
+        file: ONNX file of this package.
+        threads: Number of threads; None for all cores.
+        precision: ``'fp32'`` or ``'bf16'``.
+
+    Raises:
+        ValueError: The processor has no bf16.
+    """
+
+    def __init__(
+        self, file: str | os.PathLike, threads: int | None = None, precision: str = 'fp32'
+    ) -> None:
+        import openvino
+
+        self.core = openvino.Core()
+        if precision == 'bf16' and not self._has_bf16():
+            raise ValueError('this processor has no bf16 instructions: use fp32')
+        self.settings = {
+            'PERFORMANCE_HINT': 'LATENCY',
+            'INFERENCE_PRECISION_HINT': 'bf16' if precision == 'bf16' else 'f32',
+        }
+        if threads is not None:
+            self.settings['INFERENCE_NUM_THREADS'] = str(threads)
+        try:
+            self.model = self.core.read_model(os.fspath(file))
+        except RuntimeError as error:
+            raise ValueError(f'{file} cannot be read: {error}') from error
+        self._requests: dict[tuple[int, ...], Any] = {}
+
+    def _has_bf16(self) -> bool:
+        return 'BF16' in self.core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+
+    def __call__(self, keypoint: np.ndarray) -> np.ndarray:
+        """Map skeletons (N, M, T, V, C) to logits (N, K)."""
+        packed = pack_persons(keypoint)
+        inputs = dict(zip(INPUTS, packed, strict=True))
+        return np.array(self._request(packed).infer(inputs)[OUTPUT], np.float32)
+
+    def _request(self, packed: PackedPersons) -> Any:
+        shape = packed.members.shape
+        if shape not in self._requests:
+            static = len(self._requests) < _MOST_SHAPES
+            shape = shape if static else ()
+            if shape not in self._requests:
+                self._requests[shape] = self._compile(packed if static else None)
+        return self._requests[shape]
+
+    def _compile(self, packed: PackedPersons | None) -> Any:
+        """Compile for the shapes of an input, or for any."""
+        model = self.model.clone()
+        if packed is not None:
+            shapes = zip(INPUTS, packed, strict=True)
+            model.reshape({name: list(array.shape) for name, array in shapes})
+        return self.core.compile_model(model, 'CPU', self.settings).create_infer_request()

@@ -1,0 +1,293 @@
+"""Exports recognizers, and refuses to write what does not give PyTorch's answers."""
+
+import importlib.util
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
+from mmcl_ext.deployment.backends import Backend, load_backend
+from mmcl_ext.deployment.deployed_model import load_deployed
+from mmcl_ext.deployment.model_file import METADATA_KEY
+from mmcl_ext.deployment.model_info import ModelInfo
+from mmcl_ext.deployment.portable import INPUTS, OUTPUT, PortableModel
+from mmcl_ext.deployment.preprocess import pack_persons
+
+SUFFIXES = {'onnx': '.onnx', 'torchscript': '.ts', 'torch_export': '.pt2'}
+RUNTIMES = {
+    'onnx': ('onnxruntime', 'openvino'),
+    'torchscript': ('torch',),
+    'torch_export': ('torch',),
+}
+_BATCH = 8
+
+
+class Check(NamedTuple):
+    """Comparison of an exported model with PyTorch.
+
+    Attributes:
+        runtime: What ran the file.
+        clips: Number of clips.
+        difference: Largest difference of a logit, relative to the largest logit.
+        agreement: Share of the clips with the same most likely class.
+    """
+
+    runtime: str
+    clips: int
+    difference: float
+    agreement: float
+
+
+class Exported(NamedTuple):
+    """An exported file, what it says of its model, and how it was checked."""
+
+    path: Path
+    info: ModelInfo
+    checks: tuple[Check, ...]
+
+
+def export(
+    config: str | os.PathLike,
+    checkpoint: str | os.PathLike | None,
+    out: str | os.PathLike,
+    *,
+    kind: str = 'onnx',
+    clips: str | os.PathLike | None = None,
+    num_clips: int = 32,
+    tolerance: float = 1e-4,
+    window: int | None = None,
+) -> Exported:
+    """Export a trained model and check the file on clips before it gets its name.
+
+    Args:
+        config: Configuration of the training, or a published checkpoint.
+        checkpoint: Checkpoint of the training; None for a published one.
+        out: File to write.
+        kind: ``'onnx'``, ``'torchscript'`` or ``'torch_export'``.
+        clips: Annotation file with clips to check with, run through the model's test
+            pipeline; None for generated skeletons.
+        num_clips: How many of them, spread over the file.
+        tolerance: Largest difference of a logit, relative to the largest one.
+        window: Frames of a clip, where the test pipeline does not fix them.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ModuleNotFoundError: What writes or runs the format is not installed.
+        ValueError: The model cannot be exported, or the file's logits or most likely
+            classes differ from PyTorch's.
+    """
+    out = Path(out)
+    _check_request(out, kind, num_clips, tolerance)
+    model, info = load_deployed(config, checkpoint)
+    frames = window or info.window
+    if frames is None:
+        raise ValueError("the test pipeline keeps every clip's length: give the number of frames")
+    portable = PortableModel(model, frames, info.num_person).eval().requires_grad_(False)
+    inputs = (
+        generated_clips(portable, num_clips)
+        if clips is None
+        else real_clips(info, clips, num_clips)
+    )
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f'.{out.stem}-') as folder:
+        draft = Path(folder, f'model{SUFFIXES[kind]}')
+        write_model(portable, info, draft, kind)
+        checks = tuple(check_file(draft, name, model, inputs) for name in _installed(kind))
+        for check in checks:
+            _refuse_difference(check, tolerance)
+        draft.replace(out)
+    return Exported(out, info, checks)
+
+
+def _check_request(out: Path, kind: str, num_clips: int, tolerance: float) -> None:
+    if kind not in SUFFIXES:
+        raise ValueError(f'the format is one of {tuple(SUFFIXES)}, got {kind!r}')
+    if out.suffix != SUFFIXES[kind]:
+        raise ValueError(f'a file of format {kind} ends in {SUFFIXES[kind]}, got {str(out)!r}')
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f'there is no folder {str(out.parent)!r}')
+    if num_clips < 1 or not tolerance > 0:
+        raise ValueError(f'need clips and a tolerance above 0, got {num_clips} and {tolerance}')
+    _installed(kind)
+
+
+def _installed(kind: str) -> list[str]:
+    """Return the runtimes to check a format with."""
+    needed = ('onnx', 'onnxscript') if kind == 'onnx' else ()
+    runtimes = [name for name in RUNTIMES[kind] if importlib.util.find_spec(name)]
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing or not runtimes:
+        missing += [] if runtimes else list(RUNTIMES[kind][:1])
+        raise ModuleNotFoundError(
+            f"export to {kind} needs {', '.join(missing)}: pip install 'mmcl_ext[deploy]'"
+        )
+    return runtimes
+
+
+def _refuse_difference(check: Check, tolerance: float) -> None:
+    if not check.difference <= tolerance or check.agreement < 1:
+        raise ValueError(
+            f'nothing was written: in {check.runtime}, logits differ from those of PyTorch by '
+            f'{check.difference:.1e} (allowed {tolerance:.1e}), and {check.agreement:.1%} of '
+            f'{check.clips} clips get the same class'
+        )
+
+
+def write_model(
+    portable: PortableModel, info: ModelInfo, path: str | os.PathLike, kind: str
+) -> None:
+    """Write a model with its description in a format, unchecked.
+
+    Args:
+        portable: The model in evaluation.
+        info: Its description.
+        path: File to write.
+        kind: ``'onnx'``, ``'torchscript'`` or ``'torch_export'``.
+    """
+    example = tuple(map(torch.from_numpy, pack_persons(generated_clips(portable, 4))))
+    extra = {METADATA_KEY: info.to_json()}
+    with torch.no_grad(), _quiet():
+        if kind == 'torchscript':
+            traced = torch.jit.trace(portable, example, check_trace=False)
+            torch.jit.save(traced, os.fspath(path), _extra_files=extra)
+            return
+        any_number = torch.export.Dim.DYNAMIC
+        shapes = ({0: any_number}, {0: any_number}, {0: any_number, 1: any_number})
+        program = torch.export.export(portable, example, dynamic_shapes=shapes)
+        if kind == 'torch_export':
+            torch.export.save(program, os.fspath(path), extra_files=extra)
+        else:
+            _write_onnx(program, example, path, extra)
+
+
+def _write_onnx(
+    program: Any, example: tuple[Tensor, ...], path: str | os.PathLike, extra: dict[str, str]
+) -> None:
+    names: Any = dict(input_names=list(INPUTS), output_names=[OUTPUT])
+    written = torch.onnx.export(program, example, dynamo=True, verbose=False, **names)
+    if written is None:
+        raise ValueError("PyTorch's exporter gave no ONNX model")
+    written.model.metadata_props.update(extra)
+    written.save(os.fspath(path))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporters' advice on packages that are not needed here."""
+    import logging
+
+    loggers = [logging.getLogger(f'torch.onnx._internal.exporter.{n}') for n in ('_registration',)]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def generated_clips(portable: PortableModel, number: int) -> np.ndarray:
+    """Make smooth random skeletons with 1 to M persons, never two of one kind in a row.
+
+    Args:
+        portable: The model that they are for.
+        number: How many, N.
+
+    Returns:
+        float32 (N, M, T, V, C).
+    """
+    rng = np.random.default_rng(0)
+    frames, joints, channels = portable.shape
+    size = (number, portable.slots, frames, joints, channels)
+    pose = rng.normal(size=(*size[:2], 1, *size[3:]), scale=0.4)
+    motion = rng.normal(size=size, scale=0.05).cumsum(axis=2)
+    clips = (pose + motion).astype(np.float32)
+    for index, clip in enumerate(clips):
+        clip[index % portable.slots + 1 :] = 0
+    return clips
+
+
+def real_clips(info: ModelInfo, ann_file: str | os.PathLike, number: int) -> np.ndarray:
+    """Run clips of an annotation file through a model's test pipeline.
+
+    Args:
+        info: Description of the model.
+        ann_file: Store or pickle of skeleton sequences.
+        number: How many samples, spread evenly over the file; all where there are fewer.
+
+    Returns:
+        float32 (N * num_clips, M, T, V, C).
+    """
+    with DefaultScope.overwrite_default_scope(info.scope):
+        dataset = SkeletonDataset(
+            os.fspath(ann_file),
+            None,
+            list(info.pipeline),
+            test_mode=True,
+            layout=info.ensure_layout(),
+        )
+    items = np.unique(np.linspace(0, len(dataset) - 1, min(number, len(dataset))).astype(int))
+    return np.concatenate([_network_input(dataset[int(item)]) for item in items])
+
+
+def _network_input(packed: dict[str, Any]) -> np.ndarray:
+    """Return the clips (num_clips, M, T, V, C) of a packed sample."""
+    inputs = packed['inputs']
+    keypoint = inputs['keypoint'] if isinstance(inputs, dict) else inputs
+    return np.asarray(keypoint, np.float32)
+
+
+def logits_of(model: nn.Module, clips: np.ndarray) -> np.ndarray:
+    """Return the logits (N, K) of clips (N, M, T, V, C) as a test of the model computes them."""
+    return run_in_batches(
+        lambda x: model({'keypoint': torch.from_numpy(x).unsqueeze(1)}).float().numpy(), clips
+    )
+
+
+@torch.inference_mode()
+def run_in_batches(run: Backend | Callable, clips: np.ndarray, size: int = _BATCH) -> np.ndarray:
+    """Run clips (N, M, T, V, C): the first one alone, the others in batches."""
+    bounds = [0, *range(1, len(clips), size), len(clips)]
+    parts = [clips[a:b] for a, b in zip(bounds, bounds[1:], strict=False) if a < b]
+    return np.concatenate([run(part) for part in parts])
+
+
+def check_file(
+    path: str | os.PathLike,
+    runtime: str,
+    model: nn.Module,
+    clips: np.ndarray,
+    precision: str = 'fp32',
+) -> Check:
+    """Compare an exported file with the model that it was made from.
+
+    Args:
+        path: Exported file.
+        runtime: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``.
+        model: The recognizer.
+        clips: (N, M, T, V, C).
+        precision: See :func:`load_backend`.
+    """
+    return compare(
+        runtime,
+        run_in_batches(load_backend(path, runtime, precision=precision), clips),
+        logits_of(model, clips),
+    )
+
+
+def compare(name: str, logits: np.ndarray, reference: np.ndarray) -> Check:
+    """Compare logits (N, K) with those of PyTorch."""
+    difference = float(np.abs(logits - reference).max() / np.abs(reference).max())
+    agreement = float((logits.argmax(1) == reference.argmax(1)).mean())
+    return Check(name, len(logits), difference, agreement)

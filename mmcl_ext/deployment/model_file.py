@@ -1,0 +1,117 @@
+"""What model files say of themselves."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmcl_ext.deployment.deployed_model import INFO_KEY, read_checkpoint
+from mmcl_ext.deployment.model_info import ModelInfo
+
+METADATA_KEY = 'mmcl_ext.model_info'
+"""Entry of an exported file with :meth:`ModelInfo.to_json`."""
+
+FORMATS = {'.onnx': 'onnx', '.ts': 'torchscript', '.pt2': 'torch_export', '.pth': 'checkpoint'}
+"""Kind of a model file by its ending."""
+
+_METADATA_FIELD = 14  # of ONNX's ModelProto
+
+
+def file_format(path: str | os.PathLike) -> str:
+    """Tell the kind of a model file from its ending.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The ending is unknown.
+    """
+    suffix = Path(path).suffix
+    if suffix not in FORMATS:
+        raise ValueError(f'a model file ends in {", ".join(FORMATS)}, got {os.fspath(path)!r}')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no model file {os.fspath(path)!r}')
+    return FORMATS[suffix]
+
+
+def read_model_info(path: str | os.PathLike) -> ModelInfo:
+    """Read the description in an exported or published file.
+
+    Needs no runtime: neither ONNX nor OpenVINO has to be installed.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or was not made by this package.
+    """
+    kind = file_format(path)
+    try:
+        text = _READERS[kind](path) if kind in _READERS else None
+    except (RuntimeError, IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path} is not a readable model: {error}') from error
+    if kind == 'checkpoint':
+        values = read_checkpoint(path)['meta'].get(INFO_KEY)
+        if isinstance(values, dict):
+            return ModelInfo.from_dict(values)
+    if not text:
+        raise ValueError(f'{path} has no description of its model: was it made by this package?')
+    return ModelInfo.from_json(text)
+
+
+def _read_onnx(path: str | os.PathLike) -> str | None:
+    data = memoryview(Path(path).read_bytes())
+    for field, entry in _protobuf_fields(data):
+        if field == _METADATA_FIELD:
+            pair = {number: bytes(value) for number, value in _protobuf_fields(entry)}
+            if pair.get(1) == METADATA_KEY.encode():
+                return pair[2].decode()
+    return None
+
+
+def _protobuf_fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield number and content of the fields of a message that have a length."""
+    place = 0
+    while place < len(data):
+        tag, place = _varint(data, place)
+        kind = tag & 7
+        if kind == 0:
+            _, place = _varint(data, place)
+        elif kind in (1, 5):
+            place += 8 if kind == 1 else 4
+        elif kind == 2:
+            length, place = _varint(data, place)
+            if place + length > len(data):
+                raise IndexError('the file ends in the middle')
+            yield tag >> 3, data[place : place + length]
+            place += length
+        else:
+            raise IndexError('the file is no ONNX model')
+
+
+def _varint(data: memoryview, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[place]
+        value |= (byte & 127) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 128:
+            return value, place
+
+
+def _read_torchscript(path: str | os.PathLike) -> str | None:
+    extra: dict[str, Any] = {METADATA_KEY: ''}
+    torch.jit.load(os.fspath(path), map_location='cpu', _extra_files=extra)
+    text = extra[METADATA_KEY]
+    return text.decode() if isinstance(text, bytes) else text
+
+
+def _read_torch_export(path: str | os.PathLike) -> str | None:
+    extra: dict[str, Any] = {METADATA_KEY: ''}
+    torch.export.load(os.fspath(path), extra_files=extra)
+    return extra[METADATA_KEY]
+
+
+_READERS = {
+    'onnx': _read_onnx,
+    'torchscript': _read_torchscript,
+    'torch_export': _read_torch_export,
+}

@@ -1,0 +1,52 @@
+"""Export a trained model to ONNX, TorchScript or torch.export, checked against PyTorch."""
+
+import argparse
+
+from mmcl_ext.deployment import export as exporting
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='configuration file of the training')
+    parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
+    parser.add_argument('out', help='file to write: .onnx, .ts or .pt2')
+    parser.add_argument('--format', choices=tuple(exporting.SUFFIXES), default='onnx')
+    parser.add_argument('--clips', metavar='STORE', help='annotation file with clips to check with')
+    parser.add_argument('--num-clips', type=int, default=32, help='how many of them')
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=1e-4,
+        help='largest difference of a logit, relative to the largest one',
+    )
+    parser.add_argument('--window', type=int, help='frames of a clip, where the pipeline has none')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        exported = exporting.export(
+            args.config,
+            args.checkpoint,
+            args.out,
+            kind=args.format,
+            clips=args.clips,
+            num_clips=args.num_clips,
+            tolerance=args.tolerance,
+            window=args.window,
+        )
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        raise SystemExit(f'error: {error}') from error
+    source = args.clips or 'generated skeletons (--clips checks with real ones)'
+    print(f'checked with {source}; allowed difference {args.tolerance:.0e}')
+    for check in exported.checks:
+        print(
+            f'{check.runtime:12} {check.clips} clips, difference {check.difference:.1e}, '
+            f'same class {check.agreement:.1%}'
+        )
+    print(f'{exported.path} ({exported.path.stat().st_size / 2**20:.1f} MiB)')
+
+
+if __name__ == '__main__':
+    main()
