@@ -19,7 +19,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 
 import mmcl_ext
-from mmcl_ext.datasets import AnnotationPickle, SkeletonDataset
+from mmcl_ext.datasets import SkeletonDataset
+from mmcl_ext.datasets.converters import convert_pickle
 
 PACK = dict(
     type='PackActionInputs', collect_keys=('keypoint',), meta_keys=('frame_dir', 'sample_name')
@@ -57,7 +58,8 @@ def write_files(folder: Path, num_samples: int) -> tuple[str, str]:
     split = dict(train=[annotation['frame_dir'] for annotation in annotations])
     pickled, store = folder / 'ntu.pkl', folder / 'ntu.safetensors'
     pickled.write_bytes(pickle.dumps(dict(split=split, annotations=annotations)))
-    AnnotationPickle(pickled).convert(store, classes=[f'A{i + 1}' for i in range(120)])
+    classes = [f'A{i + 1}' for i in range(120)]
+    convert_pickle(pickled, store, classes=classes, processes=1, progress=False)
     return str(pickled), str(store)
 
 

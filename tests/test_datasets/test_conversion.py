@@ -219,6 +219,20 @@ def test_the_progress_bar_counts_samples(tmp_path, capsys):
     assert '20/20' in capsys.readouterr().err
 
 
+def test_a_damaged_member_of_an_archive_is_named(tmp_path):
+    import zipfile
+
+    text = os.urandom(500).hex()
+    with zipfile.ZipFile(tmp_path / 'z.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('x.txt', text)
+    content = bytearray((tmp_path / 'z.zip').read_bytes())
+    content[60:160] = bytes(100)
+    (tmp_path / 'z.zip').write_bytes(content)
+    member = find_files(tmp_path, '.txt')['x.txt']
+    with pytest.raises(ValueError, match=r'z.zip:x.txt: cannot unpack'):
+        member.read()
+
+
 def test_files_are_found_in_folders_and_archives(tmp_path):
     import zipfile
 

@@ -193,6 +193,19 @@ def test_a_missing_array_and_a_damaged_file_are_named(tmp_path):
         convert_ctrgcn_npz(tmp_path / 'b.npz', tmp_path / 'o')
 
 
+def test_damage_inside_a_compressed_array_is_named(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(40, 5, 150)).astype(np.float32)
+    onehot = np.eye(60)[:40]
+    arrays = dict(x_train=rows, y_train=onehot, x_test=rows[:2], y_test=onehot[:2])
+    np.savez_compressed(tmp_path / 'a.npz', **arrays)
+    content = bytearray((tmp_path / 'a.npz').read_bytes())
+    content[20_000:20_400] = bytes(400)
+    (tmp_path / 'a.npz').write_bytes(content)
+    with pytest.raises(ValueError, match=r'a.npz: array x_train: '):
+        convert_ctrgcn_npz(tmp_path / 'a.npz', tmp_path / 'o', names='index', progress=False)
+    assert not (tmp_path / 'o').exists()
+
+
 @pytest.mark.parametrize('save', [np.savez, np.savez_compressed])
 def test_rows_of_an_array(tmp_path, save):
     array = np.arange(60, dtype=np.float32).reshape(10, 2, 3)

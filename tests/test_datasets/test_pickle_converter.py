@@ -112,6 +112,15 @@ def test_reports_and_labels_outside(tmp_path, capsys):
         convert_pickle(path, tmp_path / 'o', classes=['x', 'y'], progress=False)
 
 
+def test_a_store_is_not_overwritten_by_its_export(tmp_path):
+    path = dump(tmp_path / 'p.pkl', skeletons('abc', np.float16, 17, 2))
+    convert_pickle(path, tmp_path / 'o', processes=1, progress=False)
+    before = SkeletonStore(tmp_path / 'o').checksum()
+    with pytest.raises(ValueError, match=r'needs a name that ends in .pkl, got .*/o$'):
+        export_pickle(tmp_path / 'o', tmp_path / 'o')
+    assert SkeletonStore(tmp_path / 'o').checksum() == before
+
+
 def test_processes_and_a_stopped_run_do_not_change_the_store(tmp_path, monkeypatch):
     """600 samples are three parts; the second run finds those of the first."""
     names = [f'clip{i}' for i in range(600)]

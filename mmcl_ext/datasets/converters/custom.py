@@ -13,20 +13,23 @@ import numpy as np
 from mmcl_ext.datasets.converters.conversion import Conversion, Item
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.members import Member, find_files
+from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, register_layout
 
-_SUFFIXES = ('.npy', '.csv')
+_SUFFIXES = ('.npy', '.csv', '.json')
 _AXES = ('x', 'y', 'z')
 
 
 @dataclass(frozen=True)
 class CustomReader:
-    """Reads a sample from a ``.npy`` or ``.csv`` file.
+    """Reads a sample from a ``.npy``, ``.csv`` or ``.json`` file.
 
     ``.npy``: (T, V, C) or (M, T, V, C). ``.csv``: a line per joint with the columns
     ``frame``, ``joint`` (number from 0, or its name), ``x``, ``y`` and, as wanted, ``z``,
-    ``person`` (from 0) and ``score``. Joints without a line are zero.
+    ``person`` (from 0) and ``score``. Joints without a line are zero. ``.json``: poses as
+    MMPose writes them, see
+    :func:`~mmcl_ext.datasets.converters.pose_results.read_pose_results`.
 
     Attributes:
         layout: Name of the skeleton layout.
@@ -46,6 +49,8 @@ class CustomReader:
         """
         if member.name.endswith('.csv'):
             return _Table(member, get_layout(self.layout)).arrays()
+        if member.name.endswith('.json'):
+            return read_pose_results(member, get_layout(self.layout).num_joints)
         return dict(keypoint=_read_array(member, get_layout(self.layout).num_joints))
 
 
@@ -162,7 +167,7 @@ def convert_custom(
     """Convert skeletons of any layout from a folder with a file per sample.
 
     The label file is a table (CSV) with the columns ``name`` (of the sample: its file
-    without ``.npy`` or ``.csv``), ``label`` (number from 0, or the name of a class) and,
+    without its ending), ``label`` (number from 0, or the name of a class) and,
     as wanted, ``split`` (names of its splits with ``;`` in between).
 
     Args:
@@ -222,6 +227,8 @@ def _find_samples(source: str | os.PathLike) -> dict[str, Member]:
     for suffix in _SUFFIXES:
         for file_name, member in find_files(source, suffix).items():
             name = file_name.removesuffix(suffix)
+            if name in members and suffix == '.json':
+                continue  # says something about the sample, is not its skeleton
             if name in members:
                 raise ValueError(f'sample {name} comes twice: {members[name]} and {member}')
             members[name] = member

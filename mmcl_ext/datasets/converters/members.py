@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,7 +44,7 @@ class Member:
             return self.path.read_bytes()
         try:
             return _open_archive(self.path, os.getpid()).read(self.inner)
-        except (zipfile.BadZipFile, KeyError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
             raise ValueError(f'{self}: cannot unpack: {error}') from error
 
     def stamp(self) -> str:

@@ -3,6 +3,7 @@
 import os
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -38,7 +39,7 @@ class NpzArray:
                 self.shape, self.dtype = _read_header(file)
                 self._data = file.tell()  # where the array begins, within the member
                 self._member = archive.getinfo(f'{key}.npy')
-        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as error:
             raise ValueError(f'{path}: array {key}: {error}') from error
         self.compressed = self._member.compress_type != zipfile.ZIP_STORED
         self._row = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
@@ -79,7 +80,7 @@ class NpzArray:
         try:
             self._stream.seek(self._data + start * self._row)
             return self._stream.read(size)
-        except (zipfile.BadZipFile, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise ValueError(f'{self._path}: array {self._key}: {error}') from error
 
 

@@ -119,9 +119,14 @@ def export_pickle(
 
     Args:
         source: The store.
-        out: Pickle to write; it appears only when it is complete.
+        out: Pickle to write, ``*.pkl``; it appears only when it is complete.
         progress: Show a progress bar.
+
+    Raises:
+        ValueError: ``out`` is not named like a pickle, or ``source`` is no store.
     """
+    if Path(out).suffix != '.pkl':
+        raise ValueError(f'the pickle to write needs a name that ends in .pkl, got {out!s}')
     start = time.perf_counter()
     store = SkeletonStore(source)
     others = store.metadata.get(_FIELDS) or {}
