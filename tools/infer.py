@@ -33,6 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--top-k', type=int, default=5, help='classes per clip')
     parser.add_argument('--batch-size', type=int, default=8, help='clips per forward pass')
     parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
+    parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
     parser.add_argument('--device', default='cpu', help='where a PyTorch model runs')
     parser.add_argument('--pictures', type=int, default=20, help='clips to draw at most')
     parser.add_argument('--motion', choices=('gif', 'mp4'), help='write moving skeletons, too')
@@ -64,6 +65,7 @@ def main() -> None:
         args.checkpoint,
         backend=args.backend,
         device=args.device,
+        optimize=args.optimize,
         batch_size=args.batch_size,
         fill_missing=args.fill_missing,
     )

@@ -21,6 +21,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
     parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
+    parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
     parser.add_argument('--device', default='cpu', help='where PyTorch models run')
     parser.add_argument('--layout', help='layout of the joints, where the file does not say it')
     parser.add_argument('--window', type=int, default=64, help='frames of a window')
@@ -62,6 +63,7 @@ def main() -> None:
         args.checkpoint,
         backend=args.backend,
         device=args.device,
+        optimize=args.optimize,
         fill_missing=True,  # a joint lost for a moment must not stop a stream
     )
     source = open_source(args, inferencer)

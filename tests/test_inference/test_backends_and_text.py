@@ -56,6 +56,13 @@ def test_exported_network_gives_the_same_scores(utd, exported, walk):
         theirs(walk, text=np.ones((1, 4)))
 
 
+def test_optimized_network_gives_the_same_scores(utd, walk):
+    plain = MMCLInferencer(utd['published'])([walk, walk + 1])
+    fast = MMCLInferencer(utd['published'], optimize=True)([walk, walk + 1])
+    for a, b in zip(plain, fast, strict=True):
+        np.testing.assert_allclose(a.pred_score, b.pred_score, rtol=1e-4, atol=1e-5)
+
+
 def test_clips_are_averaged():
     logits = np.array([[[0.0, 0.0], [np.log(3), 0.0]]])  # (N=1, clips=2, K=2)
     np.testing.assert_allclose(average(logits, 'score'), [[np.log(3) / 2, 0]])

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from mmcl_ext.apis.inferencer.clip_preparation import ClipPreparation
 from mmcl_ext.apis.inferencer.inference_result import InferenceResult
@@ -19,8 +20,8 @@ from mmcl_ext.apis.inferencer.skeleton_clip import SkeletonClip
 from mmcl_ext.deployment.deployed_model import load_deployed
 from mmcl_ext.deployment.model_info import ModelInfo
 
-_BACKEND_OF_FILE = {'.onnx': 'onnxruntime', '.xml': 'openvino'}
-BACKENDS = ('torch', *_BACKEND_OF_FILE.values())
+BACKENDS = ('torch', 'onnxruntime', 'openvino')
+_EXPORTED = ('.onnx', '.ts', '.pt2')
 
 
 class MMCLInferencer:
@@ -34,11 +35,12 @@ class MMCLInferencer:
         model: Published checkpoint, exported file, or configuration of a training.
         checkpoint: Checkpoint, where ``model`` is a configuration.
         backend: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``; None tells from the ending of
-            ``model``: ``.onnx`` runs in ONNX Runtime, ``.xml`` in OpenVINO.
+            ``model``: ``.onnx`` runs in ONNX Runtime, all else in PyTorch.
         device: Where a PyTorch model shall run.
         batch_size: Clips per forward pass.
         fill_missing: See :class:`ClipPreparation`.
         refinement: Keep what refines scores by text features; needs a configuration.
+        optimize: Fuse layers of a PyTorch model for speed; scores change by rounding.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -55,20 +57,22 @@ class MMCLInferencer:
         batch_size: int = 8,
         fill_missing: bool = False,
         refinement: bool = False,
+        optimize: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f'batch_size must be positive, got {batch_size}')
-        backend = backend or _BACKEND_OF_FILE.get(Path(model).suffix, 'torch')
+        suffix = Path(model).suffix
+        backend = backend or ('onnxruntime' if suffix == '.onnx' else 'torch')
         if backend not in BACKENDS:
             raise ValueError(f'backend is one of {BACKENDS}, got {backend!r}')
         self.backend = backend
         self.batch_size = batch_size
         self.predictor: Predictor
-        if backend == 'torch':
+        if backend == 'torch' and suffix not in _EXPORTED:
             module, self.info = load_deployed(
                 model, checkpoint, device=device, refinement=refinement
             )
-            self.predictor = TorchPredictor(module)
+            self.predictor = TorchPredictor(_optimized(module) if optimize else module)
         else:
             run, self.info = _load_exported(model, backend)
             self.predictor = ExportedPredictor(run, self.info.average_clips)
@@ -210,6 +214,12 @@ class MMCLInferencer:
         if self.info.average_clips != 'score':
             raise ValueError(f'refinement needs logits, not {self.info.average_clips!r} averages')
         return text
+
+
+def _optimized(module: nn.Module) -> nn.Module:
+    from mmcl_ext.deployment import optimize_for_inference
+
+    return optimize_for_inference(module)
 
 
 def _load_exported(
