@@ -1,6 +1,7 @@
 """Exports recognizers, and refuses to write what does not give PyTorch's answers."""
 
 import importlib.util
+import itertools
 import os
 import tempfile
 import warnings
@@ -259,7 +260,7 @@ def logits_of(model: nn.Module, clips: np.ndarray) -> np.ndarray:
 def run_in_batches(run: Backend | Callable, clips: np.ndarray, size: int = _BATCH) -> np.ndarray:
     """Run clips (N, M, T, V, C): the first one alone, the others in batches."""
     bounds = [0, *range(1, len(clips), size), len(clips)]
-    parts = [clips[a:b] for a, b in zip(bounds, bounds[1:], strict=False) if a < b]
+    parts = [clips[a:b] for a, b in itertools.pairwise(bounds) if a < b]
     return np.concatenate([run(part) for part in parts])
 
 

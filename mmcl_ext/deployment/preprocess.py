@@ -173,7 +173,7 @@ def pack_persons(keypoint: np.ndarray) -> PackedPersons:
     if keypoint.ndim != 5 or not keypoint.size:
         raise ValueError(f'clips are (N, M, T, V, C), got {keypoint.shape}')
     # (N, M); NaN is somebody
-    present: np.ndarray = np.any(keypoint.reshape(*keypoint.shape[:2], -1), axis=-1)
+    present: Any = keypoint.reshape(*keypoint.shape[:2], -1).any(-1)
     if not present.any():
         present[0, 0] = True
     clips, slots = present.nonzero()
@@ -184,7 +184,7 @@ def pack_persons(keypoint: np.ndarray) -> PackedPersons:
 
 def _real(keypoint: np.ndarray) -> np.ndarray:
     """Tell which frames of which person hold a body: bool, (M, T)."""
-    return keypoint.any(axis=(2, 3))
+    return np.asarray(keypoint.any(axis=(2, 3)))
 
 
 STEPS: dict[str, Callable[..., np.ndarray]] = {

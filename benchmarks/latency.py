@@ -1,0 +1,249 @@
+"""Latency on a CPU: our networks and exported files beside the official CTR-GCN, in one run.
+
+All CTR-GCN variants hold the same random weights. They take turns, so that a busy machine
+slows all alike, and the median of many rounds counts. Shapes are those of NTU RGB+D 120: 64
+frames, 25 joints, two person slots, of which one or two hold somebody. With
+``--agreement`` the variants of a trained model are compared on real clips instead.
+"""
+
+import argparse
+import importlib
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmcl_ext.deployment.backends import load_backend
+from mmcl_ext.deployment.deployed_model import load_deployed
+from mmcl_ext.deployment.export import compare, logits_of, real_clips, run_in_batches, write_model
+from mmcl_ext.deployment.model_info import ModelInfo
+from mmcl_ext.deployment.optimize import optimize_for_inference
+from mmcl_ext.deployment.portable import PortableModel
+from mmcl_ext.models import checkpoint_keys
+from mmcl_ext.registry import MODELS
+
+Run = Callable[[np.ndarray], np.ndarray]
+CLASSES, FRAMES, JOINTS = 120, 64, 25
+GRAPH = dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial')
+OURS = dict(
+    type='SkeletonRecognizer',
+    backbone=dict(type='CTRGCN', graph_cfg=GRAPH),
+    cls_head=dict(type='GCNHead', num_classes=CLASSES),
+)
+STGCN = dict(
+    type='SkeletonRecognizer',
+    backbone=dict(type='mmaction.STGCN', graph_cfg=dict(layout='nturgb+d', mode='stgcn_spatial')),
+    cls_head=dict(type='GCNHead', num_classes=CLASSES, in_channels=256),
+)
+OFFICIAL = 'official CTR-GCN, eager'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--reference', help='clone of the official CTR-GCN repository')
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--rounds', type=int, default=30, help='the median of these counts')
+    parser.add_argument('--persons', type=int, nargs='+', default=[1, 2], choices=(1, 2))
+    parser.add_argument('--batches', type=int, nargs='+', default=[1, 8])
+    parser.add_argument('--compile', action='store_true', help='torch.compile too (minutes)')
+    parser.add_argument(
+        '--clock',
+        choices=('wall', 'cpu'),
+        default='wall',
+        help="cpu counts the process's own time, for one thread on a machine that runs other work",
+    )
+    parser.add_argument('--agreement', metavar='STORE', help='annotation file of real clips')
+    parser.add_argument('--config', help='configuration, with --agreement')
+    parser.add_argument('--checkpoint', help='checkpoint, with --agreement')
+    args = parser.parse_args()
+    if args.agreement and not args.checkpoint:
+        parser.error('--agreement needs --checkpoint, and --config unless it is a published one')
+    if args.rounds < 1 or args.threads < 1 or min(args.batches) < 1:
+        parser.error('rounds, threads and batches are positive')
+    return args
+
+
+def official_model(folder: str) -> nn.Module:
+    """Import the authors' network from their repository."""
+    if not Path(folder, 'model', 'ctrgcn.py').is_file():
+        raise SystemExit(f'error: {folder!r} is no clone of the official CTR-GCN repository')
+    sys.path.insert(0, folder)
+    kind = importlib.import_module('model.ctrgcn').Model
+    graph = dict(graph='graph.ntu_rgb_d.Graph', graph_args=dict(labeling_mode='spatial'))
+    return kind(num_class=CLASSES, num_point=JOINTS, num_person=2, **graph)
+
+
+@torch.no_grad()
+def randomize(model: nn.Module) -> None:
+    """Give normalisations the values of a trained network's order of magnitude."""
+    every: Any = model.modules()
+    for module in every:
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.weight.uniform_(0.5, 1.0)
+            module.running_var.uniform_(0.5, 1.5)
+            module.running_mean.normal_(std=0.1)
+
+
+def in_torch(model: nn.Module) -> Run:
+    return lambda x: logits_of_batch(model, x)
+
+
+@torch.inference_mode()
+def logits_of_batch(model: nn.Module, x: np.ndarray) -> np.ndarray:
+    return model({'keypoint': torch.from_numpy(x).unsqueeze(1)}).float().numpy()
+
+
+def in_official(model: nn.Module) -> Run:
+    """Run the authors' network, which takes (N, C, T, V, M)."""
+
+    @torch.inference_mode()
+    def run(x: np.ndarray) -> np.ndarray:
+        return model(torch.from_numpy(x).permute(0, 4, 2, 3, 1).contiguous()).numpy()
+
+    return run
+
+
+def exported(model: nn.Module, info: ModelInfo, threads: int | None) -> Iterator[tuple[str, Run]]:
+    """Export a model and yield what runs it."""
+    portable = PortableModel(model, info.window or FRAMES, info.num_person).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'model.onnx')
+        write_model(portable, info, path, 'onnx')
+        for name, precision in (
+            ('onnxruntime', 'fp32'),
+            ('openvino', 'fp32'),
+            ('openvino', 'bf16'),
+        ):
+            try:
+                yield f'{name}, {precision}', load_backend(path, name, threads, precision)
+            except (ValueError, ModuleNotFoundError) as error:
+                print(f'left out: {name}, {precision}: {error}')
+
+
+def describe(model_cfg: dict[str, Any]) -> ModelInfo:
+    """Describe a network without a data set."""
+    return ModelInfo(
+        classes=tuple(f'A{i + 1}' for i in range(CLASSES)),
+        layout='nturgb+d-ctrgcn',
+        skeleton={},
+        stream='joint',
+        num_person=2,
+        window=FRAMES,
+        in_channels=3,
+        pipeline=(),
+        average_clips='score',
+        backbone='CTRGCN',
+        model=model_cfg,
+    )
+
+
+def variants(args: argparse.Namespace) -> dict[str, Run]:
+    """Build everything that is measured."""
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmcl_ext'):
+        ours, stgcn = MODELS.build(OURS).eval(), MODELS.build(STGCN).eval()
+    randomize(ours)
+    randomize(stgcn)
+    runs: dict[str, Run] = {}
+    if args.reference:
+        official = official_model(args.reference).eval()
+        official.load_state_dict(checkpoint_keys.to_ctrgcn(ours.state_dict()))
+        runs[OFFICIAL] = in_official(official)
+    runs["MMAction2's ST-GCN, eager"] = in_torch(stgcn)
+    runs['ours, eager'] = in_torch(ours)
+    fast = optimize_for_inference(ours)
+    runs['ours, optimized'] = in_torch(fast)
+    if args.compile:
+        compiled: Any = optimize_for_inference(ours)
+        compiled.backbone.encode = torch.compile(compiled.backbone.encode)
+        runs['ours, optimized, torch.compile'] = in_torch(compiled)
+    runs.update(
+        (f'ours, {name}', run) for name, run in exported(ours, describe(OURS), args.threads)
+    )
+    return runs
+
+
+def make_clips(batch: int, persons: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    clips = rng.normal(size=(batch, 2, FRAMES, JOINTS, 3)).astype(np.float32)
+    clips[:, persons:] = 0
+    return clips
+
+
+def measure(runs: dict[str, Run], x: np.ndarray, rounds: int, clock: Callable) -> dict:
+    """Return the milliseconds of each round by name; warmed up before."""
+    for run in runs.values():
+        run(x)
+        run(x)
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            start = clock()
+            run(x)
+            times[name].append(1e3 * (clock() - start))
+    return times
+
+
+def print_scenario(title: str, times: dict[str, list[float]], outputs: dict[str, Any]) -> None:
+    print(f'\n{title}\n{"":34}{"median ms":>10}{"best ms":>9}{"ratio":>8}{"difference":>12}')
+    base = OFFICIAL if OFFICIAL in times else 'ours, eager'
+    for name, values in times.items():
+        ratio = statistics.median(times[base]) / statistics.median(values)
+        difference = np.abs(outputs[name] - outputs[base]).max() / np.abs(outputs[base]).max()
+        shown = '-' if 'ST-GCN' in name else f'{difference:.1e}'
+        print(
+            f'{name:34}{statistics.median(values):>10.2f}{min(values):>9.2f}{ratio:>7.2f}x'
+            f'{shown:>12}'
+        )
+
+
+def compare_latency(args: argparse.Namespace) -> None:
+    clock = time.process_time if args.clock == 'cpu' else time.perf_counter
+    runs = variants(args)
+    print(
+        f'torch {torch.__version__}, {args.threads} threads, {args.clock} clock, '
+        f'{args.rounds} rounds, interleaved; ratios are of medians'
+    )
+    for persons in args.persons:
+        for batch in args.batches:
+            x = make_clips(batch, persons)
+            times = measure(runs, x, args.rounds, clock)
+            title = f'{persons} of 2 persons, batch {batch}, milliseconds a batch'
+            print_scenario(title, times, {name: run(x) for name, run in runs.items()})
+
+
+def compare_answers(args: argparse.Namespace) -> None:
+    """Compare the variants of a trained model on all clips of a file."""
+    if args.config:
+        model, info = load_deployed(args.config, args.checkpoint)
+    else:
+        model, info = load_deployed(args.checkpoint)
+    clips = real_clips(info, args.agreement, sys.maxsize)
+    reference = logits_of(model, clips)
+    runs = {'optimized': in_torch(optimize_for_inference(model))}
+    runs.update(exported(model, info, args.threads))
+    print(f'{len(clips)} clips of {args.agreement}, compared with eager PyTorch')
+    for name, run in runs.items():
+        check = compare(name, run_in_batches(run, clips), reference)
+        print(f'{name:20} same class {check.agreement:.2%}, difference {check.difference:.1e}')
+
+
+def main() -> None:
+    args = parse_args()
+    torch.set_num_threads(args.threads)
+    try:
+        compare_answers(args) if args.agreement else compare_latency(args)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+
+
+if __name__ == '__main__':
+    main()
