@@ -12,26 +12,35 @@ _FAR = 1e6  # pixels
 class PixelBoxes:
     """Boxes around the joints of a store of two-dimensional skeletons, one for each frame.
 
-    Several persons of a frame get the union of their boxes. Joints at zero, without a finite
+    Several persons of a frame get the union of their boxes; the first ones of a sample count,
+    which in pose estimators' results are the surest. Joints at zero, without a finite
     place or of a low score count as absent.
 
     Args:
         store: The store; its coordinates are pixels of the videos.
         padding: Share of the longer side of the joints' box that is added on every side: joints
             lie inside the body.
+        max_persons: Persons of a sample that count.
         min_score: Lowest score of a joint that counts, where the store has scores.
 
     Raises:
         ValueError: If the skeletons are not two-dimensional.
     """
 
-    def __init__(self, store: SkeletonStore, padding: float = 0.05, min_score: float = 0.2) -> None:
+    def __init__(
+        self,
+        store: SkeletonStore,
+        padding: float = 0.05,
+        max_persons: int = 2,
+        min_score: float = 0.2,
+    ) -> None:
         if store.num_channels != 2:
             raise ValueError(
                 f'{store.path} has {store.num_channels} coordinates per joint: boxes need '
                 'two-dimensional skeletons in pixels'
             )
-        self.store, self.padding, self.min_score = store, padding, min_score
+        self.store, self.padding = store, padding
+        self.max_persons, self.min_score = max_persons, min_score
         self._indices = {name: index for index, name in enumerate(store.names)}
 
     @property
@@ -40,6 +49,7 @@ class PixelBoxes:
         return {
             'source': 'two-dimensional skeletons',
             'padding': self.padding,
+            'max_persons': self.max_persons,
             'min_score': self.min_score,
         }
 
@@ -56,11 +66,11 @@ class PixelBoxes:
         Raises:
             ValueError: If the coordinates cannot be pixels.
         """
-        keypoint = self.store.keypoint(self._indices[name])  # (M, T, V, 2)
+        keypoint = self.store.keypoint(self._indices[name])[: self.max_persons]  # (M, T, V, 2)
         present = np.isfinite(keypoint).all(-1) & keypoint.any(-1)
         score = self.store.keypoint_score(self._indices[name])
         if score is not None:
-            present &= score >= self.min_score
+            present &= score[: self.max_persons] >= self.min_score
         if present.any() and np.abs(keypoint[present]).max() <= 2:
             raise ValueError(f'{self.store.path}: sample {name!r}: coordinates are not pixels')
         present = present[..., None]

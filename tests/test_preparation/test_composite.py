@@ -76,6 +76,29 @@ def test_tiles_run_left_to_right_and_hold_only_the_boxes():
     np.testing.assert_array_equal(composite, expected)
 
 
+@pytest.mark.parametrize(
+    ('order', 'expected'),
+    [('ltr', [1, 2, 3]), ('rtl', [3, 2, 1]), ('ttb', [1, 2, 3]), ('btt', [3, 2, 1])],
+)
+def test_time_goes_where_the_order_says(order, expected):
+    frames = [np.full((8, 8, 3), value, np.uint8) for value in (1, 2, 3)]
+    composite = make_composite(frames, np.tile([0, 0, 8, 8], (3, 1)), size=(30, 60), order=order)
+    assert composite.shape == (60, 30, 3)
+    along = composite[0] if order in ('ltr', 'rtl') else composite[:, 0]
+    across = composite[:, 0] if order in ('ltr', 'rtl') else composite[0]
+    np.testing.assert_array_equal(along[:, 0], np.repeat(expected, len(along) // 3))
+    assert np.ptp(across) == 0
+
+
+def test_unknown_order_and_lack_of_room_are_named():
+    frames = [np.zeros((8, 8, 3), np.uint8)] * 3
+    boxes = np.tile([0, 0, 8, 8], (3, 1))
+    with pytest.raises(ValueError, match="unknown order 'up'"):
+        make_composite(frames, boxes, order='up')
+    with pytest.raises(ValueError, match=r'size \(30, 2\) has no room for 3 tiles'):
+        make_composite(frames, boxes, size=(30, 2), order='ttb')
+
+
 def test_aspect_is_not_kept():
     frame = np.zeros((40, 40, 3), np.uint8)
     frame[:, 20:] = 100
@@ -118,6 +141,8 @@ def test_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, 'fsync', full)
     with pytest.raises(OSError, match='No space'):
+        write_image(path, np.ones((4, 4, 3), np.uint8))
+    with pytest.raises(OSError, match=r'a\.png'):  # the message names the file
         write_image(path, np.ones((4, 4, 3), np.uint8))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

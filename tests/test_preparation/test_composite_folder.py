@@ -1,19 +1,24 @@
+import errno
 import json
 import os
-import subprocess
+import re
 import sys
+import time
 
 import cv2
 import numpy as np
 import pytest
+from tool_module import load_tool
 from utd_raw import save_sample
 
 from mmcl_ext.datasets.converters import convert_utd_mhad
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.preparation import composite
 from mmcl_ext.preparation.composite_folder import CompositeFolder
+from mmcl_ext.preparation.composite_report import CompositeReport
 from mmcl_ext.preparation.contact_sheet import write_contact_sheets
 from mmcl_ext.preparation.depth import UTDDepthSource
+from mmcl_ext.preparation.sample_names import SampleNames
 
 NAMES = ('a1_s1_t1', 'a1_s2_t1', 'a2_s1_t1', 'a2_s2_t1', 'a3_s1_t1')
 
@@ -88,6 +93,103 @@ def test_interrupted_run_leaves_whole_images_and_goes_on(raw, store, tmp_path, m
     assert contents(tmp_path / 'out') == contents(tmp_path / 'whole')
 
 
+def test_leftovers_of_killed_runs_are_swept(raw, store, tmp_path):
+    fill(tmp_path / 'out', raw, store)
+    before = contents(tmp_path / 'out')
+    for name, age in (('old', 3600), ('of_another_run', -3600)):
+        rest = tmp_path / f'out/.{name}.jpg.abc.tmp'
+        rest.write_bytes(b'half')
+        os.utime(rest, (time.time() - age,) * 2)
+    fill(tmp_path / 'out', raw, store)
+    assert contents(tmp_path / 'out').keys() - before.keys() == {'.of_another_run.jpg.abc.tmp'}
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_full_disk_stops_also_where_errors_are_skipped(raw, store, tmp_path, monkeypatch, jobs):
+    real = os.fsync
+
+    def full(descriptor):
+        if '.a2_' in os.readlink(f'/proc/self/fd/{descriptor}'):
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        real(descriptor)
+
+    monkeypatch.setattr(composite.os, 'fsync', full)
+    with pytest.raises(OSError, match=r'No space left on device.*a2_s1_t1\.jpg'):
+        fill(tmp_path / 'out', raw, store, on_error='skip', jobs=jobs)
+    monkeypatch.undo()
+    assert not {'a2_s1_t1.jpg', 'a2_s2_t1.jpg'} & contents(tmp_path / 'out').keys()
+    assert not list((tmp_path / 'out').glob('.*'))
+    assert fill(tmp_path / 'out', raw, store).complete
+
+
+def test_disk_that_fills_while_an_archive_is_unpacked(raw, store, tmp_path):
+    class Full(UTDDepthSource):
+        def load(self, *args):
+            raise OSError(errno.ENOSPC, 'No space left on device', '/scratch/x.avi')
+
+    with pytest.raises(OSError, match='scratch'):
+        CompositeFolder(tmp_path / 'out').fill(Full(raw), store, progress=False, on_error='skip')
+
+
+def test_problems_are_listed_until_they_are_solved(raw, store, tmp_path):
+    depth = raw / 'Depth/a1_s2_t1_depth.mat'
+    whole = depth.read_bytes()
+    depth.write_bytes(b'half')
+    (raw / 'Depth/a3_s1_t1_depth.mat').rename(tmp_path / 'kept.mat')
+    fill(tmp_path / 'out', raw, store, on_error='skip')
+    problems = json.loads((tmp_path / 'out/problems.json').read_text())
+    assert problems.keys() == {'a1_s2_t1', 'a3_s1_t1'}
+    assert problems['a3_s1_t1'] == 'no clip in the source'
+    depth.write_bytes(whole)
+    (tmp_path / 'kept.mat').rename(raw / 'Depth/a3_s1_t1_depth.mat')
+    assert fill(tmp_path / 'out', raw, store).complete
+    assert not (tmp_path / 'out/problems.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('names', 'message'),
+    [(('a', 'b', 'a'), "'a' occurs more than once"), (('a', '../b'), r"'\.\./b' cannot be")],
+)
+def test_names_unfit_for_files_are_refused(raw, tmp_path, names, message):
+    with pytest.raises(ValueError, match=message):
+        fill(tmp_path / 'out', raw, SampleNames(names))
+
+
+def test_order_is_part_of_the_recipe_but_old_recipes_hold(raw, store, tmp_path):
+    fill(tmp_path / 'out', raw, store)
+    assert 'order' not in json.loads((tmp_path / 'out/recipe.json').read_text())['composite']
+    with pytest.raises(ValueError, match="'order': 'rtl'"):
+        CompositeFolder(tmp_path / 'out', order='rtl').fill(
+            UTDDepthSource(raw), store, progress=False
+        )
+    with pytest.raises(ValueError, match="unknown order 'up'"):
+        CompositeFolder(tmp_path / 'out', order='up')
+
+
+def test_progress_tells_rate_and_time_left(raw, store, tmp_path, capsys):
+    CompositeFolder(tmp_path / 'out').fill(UTDDepthSource(raw), store)
+    assert re.fullmatch(
+        r'5/5 samples, [\d.]+/s, 0:00:00 left *', capsys.readouterr().out.splitlines()[-1]
+    )
+
+
+def test_report_lists_a_few_and_counts_last():
+    report = CompositeReport('out', present=3, missing=tuple(f's{i}' for i in range(30)))
+    report.add('a', 2, None)
+    other = CompositeReport('out')
+    other.add('b', 0, 'torn')
+    other.add('c', 1, None)
+    report.add_reports([other])
+    lines = str(report).splitlines()
+    assert len(lines) == 20 + 1 + 1 + 1
+    assert lines[20] == 'and 10 more, see problems.json'
+    assert lines[21] == 'FAILED b: torn'
+    assert lines[-1] == (
+        'out: 2 composites made, 3 were there, 30 without a clip, 1 failed; '
+        '3 tiles without a person; 0:00:00'
+    )
+
+
 def test_recipes_do_not_mix(raw, store, tmp_path):
     fill(tmp_path / 'out', raw, store)
     assert json.loads((tmp_path / 'out/recipe.json').read_text())['composite']['margin'] == 0.1
@@ -135,21 +237,26 @@ def test_contact_sheet_per_class(raw, store, tmp_path):
     assert (sheet[:160, 164:324, 0] > 200).sum() < 50
 
 
-def test_command_lines(repo, raw, tmp_path):
+def test_command_lines(repo, raw, tmp_path, monkeypatch, capsys):
     def run(tool, *arguments):
-        command = [sys.executable, repo / 'tools/data' / tool, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
+        status = 0
+        try:
+            load_tool(repo / 'tools/data' / tool).main()
+        except SystemExit as end:
+            status = end.code
+        return status, *capsys.readouterr()
 
-    done = run('convert.py', 'utd-mhad', raw, tmp_path / 's.safetensors', '--quiet')
-    assert done.returncode == 0, done.stderr
-    assert 'splits: xsub_train 3, xsub_test 2' in done.stdout
+    status, output, _ = run('convert.py', 'utd-mhad', raw, tmp_path / 's.safetensors', '--quiet')
+    assert not status
+    assert 'splits: xsub_train 3, xsub_test 2' in output
     arguments = ('utd-mhad', raw, tmp_path / 's.safetensors', tmp_path / 'out')
-    done = run('make_composites.py', *arguments, '--contact-sheets', tmp_path / 'sheets')
-    assert done.returncode == 0, done.stderr
-    assert '5 composites made' in done.stdout
-    assert len(list((tmp_path / 'sheets').iterdir())) == 3
-    done = run('make_composites.py', *arguments, '--depth-stride', '4')
-    assert done.returncode == 1
-    assert done.stderr.startswith('error: ')
-    assert "'stride': 1" in done.stderr
+    status, output, _ = run('make_composites.py', *arguments, '--contact-sheets', tmp_path / 'c')
+    assert status == 0
+    assert '5 composites made' in output
+    assert len(list((tmp_path / 'c').iterdir())) == 3
+    status, _, error = run('make_composites.py', *arguments, '--depth-stride', '4')
+    assert status == 1
+    assert error.startswith('error: ')
+    assert "'stride': 1" in error
     assert len(np.unique(list(contents(tmp_path / 'out')))) == 6

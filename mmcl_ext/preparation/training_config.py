@@ -1,0 +1,189 @@
+"""Configurations that train on prepared videos."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pprint import pformat
+from typing import Any
+
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.preparation.composite import write_bytes
+
+_BUILT_IN = ('nturgb+d', 'nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose')
+_HEAD = """\
+# Written by tools/data/prepare_videos.py. Training and test:
+#   python tools/train.py {path} --work-dir work_dirs/own
+#   python tools/test.py {path} work_dirs/own/epoch_N_skeleton.pth
+"""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A co-learning configuration for a store, its composites and its text features.
+
+    Network, schedule and co-learning branch come from a shipped configuration; this one says
+    what the data are.
+
+    Attributes:
+        store: The skeletons.
+        composites: Folder of the composites.
+        text: Feature file of the texts; None trains without refinement.
+        base: Configuration to inherit, such as ``'mmcl_ext::mmcl/ctrgcn_ntu60.py'``.
+        train_split: Name of the split; None takes the one whose name has ``train``, or all.
+        val_split: Likewise, ``val`` or ``test``; where there is none, training samples.
+        batch_size: Samples of a step at most.
+    """
+
+    store: SkeletonStore
+    composites: Path
+    text: Path | None = None
+    base: str = 'mmcl_ext::mmcl/ctrgcn_ntu60.py'
+    train_split: str | None = None
+    val_split: str | None = None
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        for split in (self.train_split, self.val_split):
+            if split is not None and split not in self.store.splits:
+                raise ValueError(
+                    f'{self.store.path} has no split {split!r}, only {tuple(self.store.splits)}'
+                )
+
+    @property
+    def splits(self) -> tuple[str | None, str | None]:
+        """Names of the splits for training and validation; None for all samples."""
+        train = self.train_split or _find_split(self.store.splits, ('train',))
+        return train, self.val_split or _find_split(self.store.splits, ('val', 'test')) or train
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Write the configuration file.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        parts = [f'{key} = {pformat(value, sort_dicts=False)}\n' for key, value in self._settings()]
+        text = _HEAD.format(path=os.path.abspath(path)) + '\n'.join(['', *parts])
+        write_bytes(path, text.encode())
+
+    def write_with_features(self, path: str | os.PathLike, base: Path, features: Path) -> None:
+        """Write a child that loads cached image features in place of the images.
+
+        Args:
+            path: File to write.
+            base: What :meth:`write` has written.
+            features: Feature file of the images.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        file = str(features.resolve())
+        model = {'co_learning': {'image_encoder': None, 'fam': {'in_channels': file}}}
+        load = {'type': 'LoadImageFeature', 'file': file}
+        pipeline = [load, *self._pipeline(train=True)[1:]]
+        loader = {'dataset': {'pipeline': pipeline}}
+        settings = {'_base_': [str(base.resolve())], 'model': model, 'train_dataloader': loader}
+        parts = [f'{key} = {pformat(value, sort_dicts=False)}\n' for key, value in settings.items()]
+        write_bytes(
+            path, ('# The images as features of the frozen encoder.\n' + '\n'.join(parts)).encode()
+        )
+
+    def _settings(self) -> list[tuple[str, Any]]:
+        size = len(self.store)
+        train, val = self.splits
+        if train is not None:
+            size = len(self.store.splits[train])
+        batch = min(self.batch_size, size)
+        loaders = {
+            'train_dataloader': {
+                'batch_size': batch,
+                'num_workers': 2,
+                'drop_last': True,  # contrasts need more than a rest of one
+                'dataset': self._dataset(train, train=True),
+            },
+            'val_dataloader': {'num_workers': 2, 'dataset': self._dataset(val, train=False)},
+        }
+        return [
+            ('_base_', [self.base]),
+            ('model', self._model()),
+            *loaders.items(),
+            ('test_dataloader', loaders['val_dataloader']),
+            # The learning rate of CTR-GCN's recipe is 0.1 for 64 samples a step.
+            ('optim_wrapper', {'optimizer': {'lr': round(0.1 * batch / 64, 6)}}),
+        ]
+
+    def _model(self) -> dict[str, Any]:
+        graph = {
+            '_delete_': True,
+            'type': 'SkeletonGraph',
+            'layout': self._layout(),
+            'mode': 'spatial',
+        }
+        frm = None if self.text is None else {'text_channels': str(self.text.resolve())}
+        return {
+            'backbone': {
+                'graph_cfg': graph,
+                'in_channels': self.store.num_channels,
+                'num_person': self._num_person(),
+            },
+            'cls_head': {'num_classes': len(self.store.classes)},
+            'co_learning': {'frm': frm},
+        }
+
+    def _layout(self) -> str | dict[str, Any]:
+        """Name a layout that ships; describe another, for the model is built before the data."""
+        if self.store.layout in _BUILT_IN:
+            return self.store.layout
+        description = asdict(get_layout(self.store.layout))
+        return {key: value for key, value in description.items() if value}
+
+    def _num_person(self) -> int:
+        return min(int(self.store.num_persons.max()), 2)
+
+    def _dataset(self, split: str | None, train: bool) -> dict[str, Any]:
+        return {
+            'ann_file': str(self.store.path),
+            'split': split,
+            'pipeline': self._pipeline(train),
+        }
+
+    def _pipeline(self, train: bool) -> list[dict[str, Any]]:
+        center = get_layout(self.store.layout).center
+        crop = {'p_interval': (0.5, 1.0), 'min_length': 16} if train else {'p_interval': (0.95,)}
+        keys = ('keypoint', 'image', 'text') if self.text is not None else ('keypoint', 'image')
+        pack = {
+            'type': 'PackActionInputs',
+            'collect_keys': keys if train else ('keypoint',),
+            'meta_keys': ('sample_name', 'total_frames'),
+        }
+        return [
+            *(self._loading() if train else []),
+            {'type': 'CenterSkeleton', 'joint': center},
+            {'type': 'ValidCropResize', 'window': 64, **crop},
+            *self._geometry(train),
+            {'type': 'SkeletonStream', 'stream': 'joint'},
+            {'type': 'FormatSkeleton', 'num_person': self._num_person()},
+            pack,
+        ]
+
+    def _loading(self) -> list[dict[str, Any]]:
+        image = {'type': 'LoadCompositeImage', 'img_dir': str(self.composites.resolve())}
+        if self.text is None:
+            return [image]
+        return [image, {'type': 'LoadTextFeature', 'file': str(self.text.resolve())}]
+
+    def _geometry(self, train: bool) -> list[dict[str, Any]]:
+        """Pixels are brought to a range; metres are turned at random."""
+        if self.store.num_channels == 2:
+            scale = [{'type': 'RandomScale', 'scale': 0.2}] if train else []
+            return [{'type': 'NormalizeRange'}, *scale]
+        return [{'type': 'RandomRotation', 'theta': 0.3}] if train else []
+
+
+def _find_split(splits: Mapping[str, Any], words: Sequence[str]) -> str | None:
+    """Choose the split that has a word as its name, or else in it."""
+    for word in words:
+        if word in splits:
+            return word
+    return next((name for word in words for name in splits if word in name), None)

@@ -1,0 +1,271 @@
+"""Videos and poses to a configuration that trains, in one command."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from own_clips import OwnClips
+from text_models import save_blip
+from tool_module import load_tool
+
+from mmcl_ext.apis import build_runner, load_config
+from mmcl_ext.datasets.converters.members import Member
+from mmcl_ext.datasets.converters.pose_results import read_pose_results
+from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.mmcl.feature_file import FeatureFile
+from mmcl_ext.preparation.pixel_boxes import PixelBoxes
+from mmcl_ext.preparation.prepare_videos import VideoPreparation
+from mmcl_ext.preparation.synthetic.renderer import CAMERA
+from mmcl_ext.preparation.training_config import TrainingConfig
+from mmcl_ext.registry import MODELS
+
+DEMO = 'mmcl_ext::mmcl/ctrgcn_demo.py'
+
+
+@pytest.fixture(scope='module')
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('own')
+    own = OwnClips()
+    own.save_videos(folder / 'videos')
+    own.save_poses(folder / 'poses')
+    own.save_pickle(folder / 'poses.pkl')
+    own.folder = folder
+    return own
+
+
+@pytest.fixture
+def tool(repo, monkeypatch, capsys):
+    module = load_tool(repo / 'tools/data/prepare_videos.py')
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['prepare_videos.py', *map(str, arguments), '--quiet'])
+        with pytest.raises(SystemExit) as exit_:
+            module.main()
+        return exit_.value.code, *capsys.readouterr()
+
+    return run
+
+
+def contents(folder):
+    files = (path for path in sorted(folder.rglob('*')) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_all_steps_and_a_training(tool, repo, clips, tmp_path, monkeypatch):
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    blip = save_blip(tmp_path / 'blip')
+    out = tmp_path / 'out'
+    arguments = [clips.folder / 'videos', clips.folder / 'poses', out, '--jobs', '1']
+    arguments += ['--base', DEMO, '--image-features', '--size', '100', '100']
+    arguments += ['--text', repo / 'configs/preparation/text_blip.py']
+    arguments += ['--text-options', f'source.model={blip}', 'chunk_size=4']
+    status, output, error = tool(*arguments)
+    assert status == 0, (output, error)
+    assert 'checked: all is well' in output
+    assert 'training    train; validation val' in output
+    assert output.splitlines()[-1].endswith('config_image_features.py')
+    assert sorted(path.name for path in (out / 'composites').glob('*.jpg')) == sorted(
+        f'{name}.jpg' for name in clips.names
+    )
+    assert FeatureFile(out / 'image_features.safetensors').names == tuple(clips.names)
+    before = contents(out)
+    status, output, _ = tool(*arguments)
+    assert status == 0
+    assert '0 composites made, 6 were there' in output
+    assert '6 samples, 0 extracted, 6 were there' in output
+    assert contents(out) == before
+
+    for config in ('config.py', 'config_image_features.py'):
+        cfg = load_config(out / config)
+        cfg.merge_from_dict(dict(launcher='none', work_dir=str(tmp_path / config)))
+        cfg.merge_from_dict({'train_cfg.max_epochs': 1, 'train_dataloader.num_workers': 0})
+        for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+            cfg[loader].update(num_workers=0, persistent_workers=False)
+        runner = build_runner(cfg)
+        runner.train()
+        assert runner.train_loop.iter == 1
+        assert cfg.train_dataloader.batch_size == 3
+
+
+def test_composites_show_the_person(clips, tmp_path):
+    preparation = VideoPreparation(
+        clips.folder / 'videos', clips.folder / 'poses.pkl', tmp_path, progress=False
+    )
+    assert preparation.run()
+    store = SkeletonStore(tmp_path / 'skeletons.safetensors')
+    boxes = PixelBoxes(store)
+    name = clips.names[0]
+    low, high = clips.joints(name).min(1), clips.joints(name).max(1)
+    found, flags = boxes.read(name)
+    assert flags.all()
+    reach = 0.05 * (high - low).max(1, keepdims=True)
+    np.testing.assert_allclose(found[:, :2], low - reach, atol=1)
+    np.testing.assert_allclose(found[:, 2:], high + reach, atol=1)
+    assert boxes.image_size(name) == CAMERA.size
+    # The person fills the tile: at the middle of the body no tile shows the background's colour.
+    image = cv2.imread(str(tmp_path / f'composites/{name}.jpg')).astype(int)
+    corner = image[4:20, 4:20].mean((0, 1))
+    middle = image[200:280].reshape(80, 5, 96, 3)[:, :, 40:56].mean((0, 2))
+    assert (np.abs(middle - corner).max(1) > 25).all()
+
+
+def test_default_base_builds_for_the_clips(clips, tmp_path):
+    write = dict(layout='coco', classes=('a', 'b', 'c', 'd'), splits={})
+    samples = [
+        dict(name=name, label=index % 3, keypoint=clips.joints(name)[None])
+        for index, name in enumerate(clips.names)
+    ]
+    write_store(tmp_path / 's.safetensors', samples, **write)
+    training = TrainingConfig(SkeletonStore(tmp_path / 's.safetensors'), tmp_path / 'composites')
+    assert training.splits == (None, None)
+    training.write(tmp_path / 'config.py')
+    cfg = load_config(tmp_path / 'config.py', {'model.co_learning.image_encoder.pretrained': None})
+    assert cfg.train_dataloader.batch_size == 6
+    assert cfg.optim_wrapper.optimizer.lr == round(0.6 / 64, 6)
+    assert [step['type'] for step in cfg.train_dataloader.dataset.pipeline][:1] == [
+        'LoadCompositeImage'
+    ]
+    assert 'Load' not in str(cfg.test_dataloader.dataset.pipeline)
+    model = MODELS.build(cfg.model)
+    assert model.cls_head.num_classes == 4
+    assert model.backbone.graph.num_joints == 17
+    assert (model.backbone.in_channels, model.backbone.num_person) == (2, 1)
+    with pytest.raises(ValueError, match="no split 'eval'"):
+        TrainingConfig(training.store, tmp_path, train_split='eval')
+
+
+def test_missing_and_damaged_videos(tool, clips, tmp_path):
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    for name in clips.names[1:]:
+        (videos / f'{name}.mp4').symlink_to(clips.folder / f'videos/{name}.mp4')
+    arguments = [videos, clips.folder / 'poses.pkl', tmp_path / 'out', '--jobs', '1']
+    status, _, error = tool(*arguments)
+    assert status == 1
+    assert f"no video of 1 of the 6 samples, such as '{clips.names[0]}'" in error
+    (videos / f'{clips.names[0]}.mp4').touch()
+    status, _, error = tool(*arguments)
+    assert status == 1
+    assert f'{clips.names[0]}.mp4' in error
+    status, output, _ = tool(*arguments, '--on-error', 'skip')
+    assert status == 2
+    assert '1 failed' in output
+    assert 'missing' in output
+    (videos / f'{clips.names[0]}.mp4').unlink()
+    (videos / f'{clips.names[0]}.mp4').symlink_to(clips.folder / f'videos/{clips.names[0]}.mp4')
+    status, output, _ = tool(*arguments)
+    assert status == 0
+    assert '1 composites made, 5 were there' in output
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(boxes='person'), "got 'person'"),
+        (dict(skeletons='labels.txt'), 'expected a store'),
+        (dict(videos='nowhere'), 'nowhere'),
+        (dict(boxes='absent.safetensors'), 'absent'),
+        (dict(training=dict(train_split='all')), "no split 'all'"),
+    ],
+)
+def test_wrong_inputs_are_named(clips, tmp_path, change, message):
+    settings = dict(videos='videos', skeletons='poses.pkl', progress=False) | change
+    for key in ('videos', 'skeletons'):
+        settings[key] = clips.folder / settings[key]
+    with pytest.raises((ValueError, OSError), match=message):
+        VideoPreparation(out=tmp_path, **settings).run()
+
+
+def test_other_skeletons_are_not_mixed_in(clips, tmp_path):
+    settings = dict(videos=clips.folder / 'videos', out=tmp_path, progress=False)
+    VideoPreparation(skeletons=clips.folder / 'poses.pkl', **settings).run()
+    with pytest.raises(ValueError, match='remove it'):
+        VideoPreparation(skeletons=clips.folder / 'poses', **settings).run()
+
+
+def make_store(path, keypoint, score=None, layout='coco'):
+    sample = dict(name='a', label=0, keypoint=keypoint)
+    if score is not None:
+        sample['keypoint_score'] = score
+    write_store(path, [sample], layout=layout, classes=('x',), splits={})
+    return SkeletonStore(path)
+
+
+def test_pixel_boxes_of_absent_joints_and_persons(tmp_path):
+    keypoint = np.zeros((3, 4, 17, 2), np.float32)
+    score = np.ones((3, 4, 17), np.float32)
+    keypoint[0, :2] = np.linspace((50, 100), (90, 300), 17)
+    keypoint[1, 1] = np.linspace((200, 120), (240, 320), 17)
+    keypoint[2, :] = 900  # a third person does not count
+    keypoint[0, 2] = np.linspace((50, 100), (90, 300), 17)
+    score[0, 2] = 0.1  # guessed
+    boxes, found = PixelBoxes(make_store(tmp_path / 's.safetensors', keypoint, score)).read('a')
+    assert found.tolist() == [True, True, False, False]
+    np.testing.assert_allclose(boxes[0], [40, 90, 100, 310])  # 5 % of 200 pixels around
+    np.testing.assert_allclose(boxes[1], [39, 89, 251, 331])  # 5 % of 220
+    assert (boxes[2, :2] < -1e5).all()
+    assert (boxes[2, 2:] > 1e5).all()
+
+
+def test_pixel_boxes_need_pixels(tmp_path):
+    unit = np.random.default_rng(0).random((1, 3, 17, 2)).astype(np.float32)
+    with pytest.raises(ValueError, match='not pixels'):
+        PixelBoxes(make_store(tmp_path / 'unit.safetensors', unit)).read('a')
+    with pytest.raises(ValueError, match='3 coordinates per joint'):
+        PixelBoxes(make_store(tmp_path / '3d.safetensors', np.ones((1, 3, 17, 3), np.float32)))
+
+
+def pose_file(path, content):
+    path.write_text(json.dumps(content))
+    return Member(path)
+
+
+def body(x, **fields):
+    return dict(keypoints=[[x + i, 10.0 * i] for i in range(17)], **fields)
+
+
+def test_persons_are_followed_through_the_frames(tmp_path):
+    frames = [
+        dict(frame_id=0, instances=[body(100), body(300)]),
+        dict(frame_id=1, instances=[body(305), body(103)]),  # in another order
+        dict(frame_id=3, instances=[body(106)]),
+    ]
+    arrays = read_pose_results(pose_file(tmp_path / 'a.json', frames), 17)
+    assert arrays['keypoint'].shape == (2, 4, 17, 2)
+    np.testing.assert_array_equal(arrays['keypoint'][0, :, 0, 0], [100, 103, 0, 106])
+    np.testing.assert_array_equal(arrays['keypoint'][1, :, 0, 0], [300, 305, 0, 0])
+    np.testing.assert_array_equal(arrays['keypoint_score'][:, :, 5], [[1, 1, 0, 1], [1, 1, 0, 0]])
+
+
+def test_tracks_of_a_tracker_and_the_demos_format(tmp_path):
+    scores = [0.5] * 17
+    frames = [
+        dict(frame_id=1, instances=[body(100, track_id=7, keypoint_scores=scores)]),
+        dict(frame_id=2, instances=[body(400, track_id=7), body(100, track_id=9)]),
+    ]
+    member = pose_file(tmp_path / 'a.json', dict(meta_info={}, instance_info=frames))
+    arrays = read_pose_results(member, 17)
+    np.testing.assert_array_equal(arrays['keypoint'][:, :, 0, 0], [[100, 400], [0, 100]])
+    np.testing.assert_array_equal(arrays['keypoint_score'][0, :, 0], [0.5, 1])
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ([], 'expected a list of frames'),
+        ({'frames': []}, 'expected a list of frames'),
+        ([dict(frame_id=0, instances=[])], 'no frame has an instance'),
+        ([dict(frame_id=0)], r"frame 0: KeyError\('instances'\)"),
+        ([dict(frame_id=0, instances=[dict(keypoints=[[1, 2]] * 16)])], 'frame 0.*16, 2'),
+        ([dict(frame_id=0, instances=[dict(keypoints=[[1, 'x']] * 17)])], 'frame 0'),
+        ([3], 'frame 0'),
+    ],
+)
+def test_malformed_pose_files_are_named(tmp_path, content, message):
+    with pytest.raises(ValueError, match=rf'a\.json: .*{message}'):
+        read_pose_results(pose_file(tmp_path / 'a.json', content), 17)
+    (tmp_path / 'a.json').write_text('[')
+    with pytest.raises(ValueError, match=r'a\.json: no JSON'):
+        read_pose_results(Member(tmp_path / 'a.json'), 17)

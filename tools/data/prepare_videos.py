@@ -1,0 +1,97 @@
+"""Prepare videos of your own for co-learning: ``prepare_videos.py VIDEOS SKELETONS OUT``.
+
+Converts the skeletons where needed, boxes the persons, makes composites and, as wanted, text and
+image features, checks all of it and writes a configuration to train with. An interrupted run goes
+on where it was.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import DictAction
+
+from mmcl_ext.engine.launch import init_gloo, run_and_exit
+from mmcl_ext.preparation.composite import ORDERS
+from mmcl_ext.preparation.prepare_videos import VideoPreparation
+from mmcl_ext.preparation.video import VIDEO_BACKENDS
+
+WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('videos', type=Path, help='folder with one video per sample')
+    parser.add_argument(
+        'skeletons', type=Path, help='store, annotation pickle, or folder with files and labels.csv'
+    )
+    parser.add_argument('out', type=Path, help='folder for everything that is made')
+    parser.add_argument('--layout', default='coco', help="skeleton layout of a folder's files")
+    parser.add_argument('--labels', type=Path, help='table with name, label and split')
+    parser.add_argument(
+        '--boxes',
+        default='skeleton',
+        help="'skeleton' (2-D, in pixels), 'whole', a box file, or a detector's configuration",
+    )
+    parser.add_argument('--text', type=Path, help='such as configs/preparation/text_blip.py')
+    parser.add_argument('--text-options', nargs='+', action=DictAction, default={})
+    parser.add_argument('--image-features', action='store_true', help='cache the image encoder')
+    parser.add_argument('--base', help='configuration to inherit: mmcl_ext::mmcl/NAME.py')
+    parser.add_argument('--train-split', help="default: the one with 'train' in its name")
+    parser.add_argument('--val-split', help="default: the one with 'val' or 'test' in its name")
+    parser.add_argument('--batch-size', type=int, help='samples of a training step')
+    parser.add_argument(
+        '--training-options', nargs='+', action=DictAction, default={}, help='of the image encoder'
+    )
+    parser.add_argument('--tiles', dest='num_tiles', type=int, help='frames per composite')
+    parser.add_argument('--size', type=int, nargs=2, metavar=('W', 'H'))
+    parser.add_argument('--margin', type=float, help='share of the box on each side')
+    parser.add_argument('--order', choices=ORDERS, help='where time goes')
+    parser.add_argument('--rule', choices=('center', 'first'))
+    parser.add_argument('--quality', type=int, help='JPEG quality')
+    parser.add_argument('--backend', choices=VIDEO_BACKENDS, default='auto', help='video decoder')
+    parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='workers')
+    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
+    parser.add_argument('--quiet', action='store_true', help='no progress')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+def pick(args: argparse.Namespace, *keys: str) -> dict[str, Any]:
+    """Take the options that were given."""
+    values = {key: getattr(args, key) for key in keys}
+    return {k: tuple(v) if k == 'size' else v for k, v in values.items() if v is not None}
+
+
+def prepare(args: argparse.Namespace) -> bool:
+    """Run; return whether nothing is wrong."""
+    if args.launcher != 'none':
+        init_gloo(args.launcher, WEEK)
+    preparation = VideoPreparation(
+        composite=pick(args, 'num_tiles', 'size', 'margin', 'order', 'rule', 'quality'),
+        training=pick(args, 'base', 'train_split', 'val_split', 'batch_size'),
+        progress=not args.quiet,
+        **pick(args, 'videos', 'skeletons', 'out', 'layout', 'labels', 'boxes', 'text'),
+        **pick(args, 'text_options', 'image_features', 'training_options'),
+        **pick(args, 'backend', 'jobs', 'on_error'),
+    )
+    return preparation.run()
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        complete = prepare(args)
+    except (ValueError, OSError) as error:
+        if 'TORCHELASTIC_ERROR_FILE' in os.environ:  # the summary of torchrun tells it
+            raise
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        raise SystemExit(1) from error
+    raise SystemExit(0 if complete else 2)
+
+
+if __name__ == '__main__':
+    run_and_exit(main)
