@@ -85,6 +85,30 @@ def test_boxes_of_all_frames_and_the_nearest_one(tmp_path):
     assert file.read('b')[1].tolist() == [False, False, True, True, True, True]
 
 
+def test_interrupted_run_ends_like_an_unbroken_one(tmp_path, monkeypatch):
+    for number in range(5):
+        write_video(tmp_path / f'videos/{number}.avi', 6 + number)
+    cfg = dict(source=dict(type='BrightBoxes', num_tiles=2), batch_size=1, chunk_size=2)
+    detect_persons(cfg, tmp_path / 'videos', tmp_path / 'whole', progress=False)
+    compute, calls = BrightBoxes.compute, []
+
+    def interrupted(self, items):
+        calls.append(len(items))
+        if len(calls) == 4:  # the second sample of the second chunk
+            raise KeyboardInterrupt
+        return compute(self, items)
+
+    monkeypatch.setattr(BrightBoxes, 'compute', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        detect_persons(cfg, tmp_path / 'videos', tmp_path / 'boxes', progress=False)
+    assert not (tmp_path / 'boxes').exists()
+    report = detect_persons(cfg, tmp_path / 'videos', tmp_path / 'boxes', progress=False)
+    assert (report.total, report.present) == (5, 2)
+    assert calls == [1] * 7
+    assert (tmp_path / 'boxes').read_bytes() == (tmp_path / 'whole').read_bytes()
+    assert not (tmp_path / 'boxes.shards').exists()
+
+
 def test_only_frames_of_one_size_go_together(tmp_path):
     sizes = [(96, 64), (96, 64), (80, 64), (96, 64)]
     for number, size in enumerate(sizes):
