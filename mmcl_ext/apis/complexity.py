@@ -127,7 +127,7 @@ def clip_length(cfg: Config, default: int = 64) -> int:
     """Find the number of frames that the test pipeline gives."""
     loader = cfg.get('test_dataloader') or {}
     for transform in loader.get('dataset', {}).get('pipeline', ()):
-        for key in ('window', 'clip_len'):
+        for key in ('window', 'clip_len', 'num_frames'):
             if key in transform:
                 return int(transform[key])
     return default

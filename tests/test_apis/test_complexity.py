@@ -183,6 +183,14 @@ def test_the_clip_of_the_configuration_is_measured(get_complexity):
     assert '1,446,672' in out
 
 
+def test_the_clip_of_nw_ucla_has_52_frames(get_complexity):
+    """The counter's figures of the authors' class at that size: 1,426,892 and 0.5799 G."""
+    out = get_complexity('configs/skeleton/ctrgcn_nwucla.py')
+    assert '(1, 1, 52, 20, 3)' in out
+    assert '1,426,892' in out
+    assert '0.5799' in out
+
+
 def test_errors_are_one_line(get_complexity):
     shape = ('--shape', '1', '1', '64', '25', '3')
     with pytest.raises(SystemExit, match='error: the backbone was built for'):

@@ -19,9 +19,9 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 CLASSES = dict(nwucla=10, utdmhad=27, sysu=12)
 PATHS = sorted(
     path
+    for kind in ('skeleton', 'mmcl')
     for data in CLASSES
-    for path in CONFIGS.glob(f'*/*_{data}.py')
-    if '_base_' not in path.parts
+    for path in CONFIGS.glob(f'{kind}/*_{data}.py')
 )
 PARAMETERS = dict(  # of the published backbones with 20 joints and one person
     stgcn=3_076_632,
