@@ -100,7 +100,8 @@ setup(
     package_data={'mmcl_ext.datasets.facts': ['*.txt']},
     install_requires=read_requirements('runtime', 'lite'),
     extras_require={
-        name: read_requirements(name) for name in ('detect', 'deploy', 'video', 'tests', 'docs')
+        name: read_requirements(name)
+        for name in ('detect', 'deploy', 'video', 'optional', 'tests', 'docs')
     },
     cmdclass={'build_py': BuildPyWithMim},
     zip_safe=False,

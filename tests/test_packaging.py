@@ -121,7 +121,7 @@ def test_wheel_requires_what_the_files_say(repo: Path, wheel: zipfile.ZipFile) -
         return {(name, frozenset(rest[0].split(',') if rest else ())) for name, *rest in parts}
 
     assert normal(stated.pop('')) == normal(requirements(repo, 'runtime', 'lite'))
-    assert set(stated) == {'detect', 'deploy', 'video', 'tests', 'docs'}
+    assert set(stated) == {'detect', 'deploy', 'video', 'optional', 'tests', 'docs'}
     for extra, lines in stated.items():
         assert normal(lines) == normal(requirements(repo, extra))
     assert 'Apache-2.0' in metadata['License'] + str(metadata.get('License-Expression'))

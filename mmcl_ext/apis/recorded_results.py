@@ -174,10 +174,11 @@ def _run(command: str, folder: Path) -> None:
     words = shlex.split(command)
     if words[0] == 'python':
         words[0] = sys.executable
-    with (folder / 'output.log').open('a') as log:
-        child = subprocess.Popen(
-            words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    pipe = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with (
+        (folder / 'output.log').open('a') as log,
+        subprocess.Popen(words, cwd=folder, **pipe) as child,  # type: ignore[call-overload]
+    ):
         try:
             for line in child.stdout or ():
                 log.write(line)
