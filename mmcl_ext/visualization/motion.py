@@ -162,6 +162,7 @@ def draw_body(
     seen: np.ndarray,
     edges: tuple[tuple[int, int], ...],
     sides: list[str],
+    thickness: int | None = None,
 ) -> None:
     """Draw the bones and joints of one body into an image.
 
@@ -171,8 +172,9 @@ def draw_body(
         seen: bool, (V,).
         edges: Bones, see :class:`mmcl_ext.graphs.Layout`.
         sides: See :func:`bone_sides`.
+        thickness: Of the bones in pixels; None takes what suits a body as high as the image.
     """
-    thickness = max(len(panel) // 110, 1)
+    thickness = thickness or max(len(panel) // 110, 1)
     fixed = np.where(seen[:, None], pixels * 2**_SHIFT, 0).round().astype(int).tolist()
     for (child, parent), side in zip(edges, sides, strict=True):
         if seen[child] and seen[parent]:

@@ -75,7 +75,7 @@ def overlay_frames(
         image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2].copy()
         if t < keypoint.shape[1]:
             for person, there in zip(keypoint[:, t], seen[:, t], strict=True):
-                draw_body(image, person, there, layout.edges, sides)
+                draw_body(image, person, there, layout.edges, sides, max(len(image) // 250, 2))
         draw_score_panel(image, scores(t))
         yield image
 
