@@ -70,7 +70,7 @@ def test_empty_and_single_frame_sequences(name: str, keypoint: np.ndarray) -> No
 def test_two_dimensional_skeletons(name: str) -> None:
     transform = TRANSFORMS.build(dict(type=name))
     results = _results(_random(V=17, C=2), layout='coco')
-    if name in ('AlignSkeleton', 'RandomRotation', 'RandomView'):
+    if name in ('AlignSkeleton', 'FaceSensor', 'RandomRotation', 'RandomView'):
         with pytest.raises(ValueError, match=f'{name} needs C = 3 coordinates, got C = 2'):
             transform(results)
     else:
