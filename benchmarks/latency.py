@@ -14,12 +14,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from mmengine.registry import DefaultScope
-from torch import nn
+from torch import Tensor, nn
 
 from mmcl_ext.deployment.backends import load_backend
 from mmcl_ext.deployment.deployed_model import load_deployed
@@ -88,8 +88,8 @@ def randomize(model: nn.Module) -> None:
     for module in every:
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.weight.uniform_(0.5, 1.0)
-            module.running_var.uniform_(0.5, 1.5)
-            module.running_mean.normal_(std=0.1)
+            cast(Tensor, module.running_var).uniform_(0.5, 1.5)
+            cast(Tensor, module.running_mean).normal_(std=0.1)
 
 
 def in_torch(model: nn.Module) -> Run:

@@ -1,6 +1,7 @@
 """Runs exported models: skeletons in, logits out."""
 
 import os
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +93,7 @@ class TorchBackend:
                 graph: Any = torch.jit.load(path, map_location='cpu')
             else:
                 graph = torch.export.load(path).module()
-        except RuntimeError as error:
+        except (RuntimeError, zipfile.BadZipFile) as error:
             raise ValueError(f'{path} is not a readable model: {error}') from error
         return lambda x: graph(*map(torch.from_numpy, pack_persons(x)))
 

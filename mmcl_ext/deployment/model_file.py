@@ -1,6 +1,7 @@
 """What model files say of themselves."""
 
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def read_model_info(path: str | os.PathLike) -> ModelInfo:
     kind = file_format(path)
     try:
         text = _READERS[kind](path) if kind in _READERS else None
-    except (RuntimeError, IndexError, UnicodeDecodeError) as error:
+    except (RuntimeError, IndexError, UnicodeDecodeError, zipfile.BadZipFile) as error:
         raise ValueError(f'{path} is not a readable model: {error}') from error
     if kind == 'checkpoint':
         values = read_checkpoint(path)['meta'].get(INFO_KEY)

@@ -1,0 +1,108 @@
+"""The stand-alone preprocessing equals the test pipelines, and needs numpy alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.registry import DefaultScope
+
+import mmcl_ext.datasets.transforms  # noqa: F401
+from mmcl_ext.apis.config import load_config
+from mmcl_ext.deployment.model_info import ModelInfo
+from mmcl_ext.deployment.preprocess import pack_persons, prepare
+from mmcl_ext.registry import TRANSFORMS
+
+CONFIGS = {
+    'ctrgcn_ntu60': 25,  # absent persons are zero
+    'ctrgcn_ntu120': 25,  # and here copies of the first
+    'ctrgcn_nwucla': 20,
+    'ctrgcn_hdgraph_utdmhad': 20,
+}
+STREAMS = ('joint', 'bone', 'joint_motion', 'bone_motion')
+
+
+def recordings(joints: int) -> list[np.ndarray]:
+    """Make sequences: one and two persons, short and long, with gaps, and nobody."""
+    rng = np.random.default_rng(0)
+    shapes = [(1, 80), (2, 150), (1, 1), (2, 3), (3, 64), (1, 41)]
+    made = [rng.normal(size=(m, t, joints, 3)).astype(np.float32) for m, t in shapes]
+    made[1][1, :20] = 0  # comes later
+    made[1][:, 140:] = 0  # nobody at the end
+    made[4][0, :2] = 0
+    return [*made, np.zeros((1, 10, joints, 3), np.float32)]
+
+
+def by_pipeline(info: ModelInfo, keypoint: np.ndarray) -> np.ndarray:
+    results = dict(
+        keypoint=keypoint.copy(),
+        layout=info.layout,
+        label=0,
+        sample_name='s',
+        total_frames=keypoint.shape[1],
+        num_person=len(keypoint),
+    )
+    with DefaultScope.overwrite_default_scope(info.scope):
+        for step in info.pipeline[:-1]:
+            results = TRANSFORMS.build(dict(step))(results)
+    return results['keypoint'][0]
+
+
+@pytest.mark.parametrize('stream', STREAMS)
+@pytest.mark.parametrize('config', CONFIGS)
+def test_equals_the_test_pipeline(repo: Path, config: str, stream: str) -> None:
+    path = repo / 'configs' / 'skeleton' / f'{config}.py'
+    info = ModelInfo.from_cfg(load_config(path, {'stream': stream}))
+    description = json.loads(info.to_json())
+    for keypoint in recordings(CONFIGS[config]):
+        expected = by_pipeline(info, keypoint)
+        output = prepare(keypoint, description)
+        assert output.dtype == np.float32
+        np.testing.assert_allclose(output, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_needs_numpy_alone(repo: Path) -> None:
+    script = """
+import importlib.util, sys
+import numpy
+before = set(sys.modules)
+spec = importlib.util.spec_from_file_location('preprocess', sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+foreign = {name.partition('.')[0] for name in set(sys.modules) - before}
+print(sorted(foreign - set(sys.stdlib_module_names) - {'numpy'}))
+"""
+    file = repo / 'mmcl_ext' / 'deployment' / 'preprocess.py'
+    command = [sys.executable, '-c', script, str(file)]
+    assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == '[]'
+
+
+def test_unfit_input_is_refused(repo: Path) -> None:
+    path = repo / 'configs' / 'skeleton' / 'ctrgcn_ntu60.py'
+    info = ModelInfo.from_cfg(load_config(path)).to_dict()
+    for shape in ((1, 5, 20, 3), (5, 25, 3), (1, 0, 25, 3), (1, 5, 25, 2)):
+        with pytest.raises(ValueError, match='need'):
+            prepare(np.ones(shape, np.float32), info)
+    broken = np.ones((1, 5, 25, 3), np.float32)
+    broken[0, 2, 3, 1] = np.nan
+    with pytest.raises(ValueError, match='finite'):
+        prepare(broken, info)
+    info['pipeline'] = [dict(type='mmcl_ext.RandomRotation')]
+    with pytest.raises(ValueError, match='RandomRotation'):
+        prepare(np.ones((1, 5, 25, 3)), info)
+
+
+def test_packing_keeps_who_is_there() -> None:
+    clips = np.zeros((3, 2, 4, 5, 3), np.float32)
+    clips[0, 0], clips[0, 1], clips[2, 1] = 1, 2, 3
+    persons, slots, members = pack_persons(clips)
+    assert persons[:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert slots.tolist() == [0, 1, 1]
+    assert members.tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 1]]
+    nobody = pack_persons(np.zeros((2, 2, 4, 5, 3), np.float32))
+    assert nobody.persons.shape == (1, 4, 5, 3)
+    assert nobody.members.tolist() == [[1], [0]]
+    with pytest.raises(ValueError, match='clips are'):
+        pack_persons(clips[0])
