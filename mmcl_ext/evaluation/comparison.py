@@ -32,7 +32,7 @@ class ConfusedPair(NamedTuple):
 
     label: int
     predicted: int
-    count: int
+    num_samples: int
     share: float
     """Of the samples of the true class."""
 
@@ -111,7 +111,7 @@ class Comparison:
                 (int(self.first.predictions[i]), int(self.second.predictions[i])),
                 (float(probability[0][i]), float(probability[1][i])),
             )
-            for i in np.flatnonzero(self.hits[:, 0] != self.hits[:, 1])
+            for i in np.flatnonzero(self.hits[:, 0] != self.hits[:, 1]).tolist()
         ]
         return sorted(found, key=lambda s: (-abs(s.probability[1] - s.probability[0]), s.name))
 
@@ -160,7 +160,9 @@ def confused_pairs(confusion: np.ndarray) -> list[ConfusedPair]:
         ConfusedPair(k, j, int(confusion[k, j]), float(confusion[k, j] / totals[k]))
         for k, j in zip(rows.tolist(), columns.tolist(), strict=True)
     ]
-    return sorted(pairs, key=lambda pair: (-pair.count, -pair.share, pair.label, pair.predicted))
+    return sorted(
+        pairs, key=lambda pair: (-pair.num_samples, -pair.share, pair.label, pair.predicted)
+    )
 
 
 def to_probabilities(scores: Scores) -> np.ndarray:

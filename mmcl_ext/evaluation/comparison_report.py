@@ -74,7 +74,7 @@ def write_tables(
         for g in comparison.class_gains
     )
     pairs = (
-        (name, classes[p.label], classes[p.predicted], p.count, _share(p.share))
+        (name, classes[p.label], classes[p.predicted], p.num_samples, _share(p.share))
         for name, confusion in zip(names, comparison.confusions, strict=True)
         for p in confused_pairs(confusion)
     )
@@ -133,7 +133,7 @@ def run_table(runs: Sequence[Scores], names: Sequence[str], resamples: int, seed
 def pair_table(confusion: np.ndarray, classes: Sequence[str], num_shown: int) -> str:
     """Tabulate the most frequent confusions of one run."""
     rows = [
-        (classes[p.label], classes[p.predicted], str(p.count), f'{100 * p.share:.1f}')
+        (classes[p.label], classes[p.predicted], str(p.num_samples), f'{100 * p.share:.1f}')
         for p in confused_pairs(confusion)[:num_shown]
     ]
     return _table(('class', 'taken for', 'samples', '% of the class'), rows)

@@ -27,8 +27,8 @@ def format_ensemble(ensemble: Ensemble) -> str:
         '',
         _table(ensemble),
         '',
-        f'fused minus best single stream ({ensemble.streams[ensemble.best].name}): '
-        f'{_signed(ensemble)} points of top-1',
+        f'fused minus best single stream on these samples '
+        f'({ensemble.streams[ensemble.best].name}): {_signed(ensemble)} points of top-1',
         f'in brackets: 95 % confidence intervals, bootstrap over samples, {ensemble.resamples} '
         f'resamples, seed {ensemble.seed}; the difference is paired',
         *_warnings(ensemble),

@@ -8,6 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 _COUNTED = 30  # up to so many classes a number in each cell can be read
 
@@ -44,8 +45,8 @@ def draw_confusion(
     for axes, (name, confusion) in zip(panels, confusions.items(), strict=True):
         image = _draw_matrix(axes, confusion, order, names)
         inches = axes.get_position().width * figure.get_figwidth()
-        size = min(11.0, 72 * inches / (0.65 * max(len(name), 1)))  # as wide as the panel at most
-        axes.set_title(name, fontsize=size, fontweight='bold')
+        fitting = 72 * inches / (0.65 * max(len(name), 1))  # points, for the panel's width
+        axes.set_title(name, fontsize=min(11.0, fitting), fontweight='bold')
     for axes in panels[1:]:
         axes.tick_params(labelleft=False)
     panels[0].set_ylabel('true class')
@@ -99,7 +100,7 @@ def most_confused_classes(confusions: Sequence[np.ndarray], number: int) -> list
 
 def _draw_matrix(
     axes: 'Axes', confusion: np.ndarray, order: Sequence[int], names: Sequence[str]
-) -> object:
+) -> 'AxesImage':
     from matplotlib.colors import PowerNorm
 
     totals = confusion.sum(axis=1, keepdims=True)

@@ -40,17 +40,18 @@ def draw_gains(
     order = kept[np.argsort(-gains[kept], kind='stable')]
     figure = Figure(figsize=(9, 1.2 + 0.24 * len(order)), layout='constrained')
     axes = figure.subplots()
-    places = np.arange(len(order))
-    axes.barh(places, gains[order], color=[GAIN_COLOURS[bool(g >= 0)] for g in gains[order]])
+    axes.barh(
+        range(len(order)), gains[order], color=[GAIN_COLOURS[bool(g >= 0)] for g in gains[order]]
+    )
     limit = max(1.0, float(np.abs(gains[order]).max()))
-    for place, k in zip(places, order, strict=True):
+    for place, k in enumerate(order):
         end, side = gains[k], 1 if gains[k] >= 0 else -1
         text = f'{end:+.1f}  ({100 * accuracies[k, 0]:.1f} → {100 * accuracies[k, 1]:.1f})'
         axes.text(
             end + side * 0.02 * limit, place, text, va='center', fontsize=7,
             ha='left' if side > 0 else 'right',
         )  # fmt: skip
-    axes.set_yticks(places, [classes[k] for k in order], fontsize=8)
+    axes.set_yticks(range(len(order)), [classes[k] for k in order], fontsize=8)
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlim(-1.55 * limit, 1.55 * limit)
     axes.axvline(0, color='black', linewidth=0.8)

@@ -1,5 +1,7 @@
 """Pictures of runs: what is drawn where."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,7 @@ def test_names_are_inside_the_picture_and_apart(number):
     assert not outside(figure)
     boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
     tops = sorted((box.y0, box.y1) for box in boxes)
-    overlaps = [low - high for (_, high), (low, _) in zip(tops, tops[1:], strict=False)]
+    overlaps = [low - high for (_, high), (low, _) in itertools.pairwise(tops)]
     assert min(overlaps) > -2  # pixels; line height counts accents that are not there
 
 
@@ -80,7 +82,7 @@ def test_gains_are_sorted_bars():
     [axes] = draw_gains(accuracies, ['a', 'b', 'c', 'd'], ('x', 'y')).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ['b', 'd', 'a']
     np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [50, 0, -10])
-    assert [text.get_text() for text in axes.texts][0] == '+50.0  (20.0 → 70.0)'
+    assert axes.texts[0].get_text() == '+50.0  (20.0 → 70.0)'
     import matplotlib.colors as colours
 
     assert colours.to_hex(axes.patches[2].get_facecolor()) == GAIN_COLOURS[False]
