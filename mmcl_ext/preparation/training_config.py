@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pprint import pformat
 from typing import Any
+
+from mmengine.config import Config
 
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.graphs.layouts import get_layout
@@ -63,9 +64,8 @@ class TrainingConfig:
         Raises:
             OSError: If it cannot be written.
         """
-        parts = [f'{key} = {pformat(value, sort_dicts=False)}\n' for key, value in self._settings()]
-        text = _HEAD.format(path=os.path.abspath(path)) + '\n'.join(['', *parts])
-        write_bytes(path, text.encode())
+        head = _HEAD.format(path=os.path.abspath(path))
+        write_bytes(path, _to_text(head, self.base, self._settings()).encode())
 
     def write_with_features(self, path: str | os.PathLike, base: Path, features: Path) -> None:
         """Write a child that loads cached image features in place of the images.
@@ -83,35 +83,28 @@ class TrainingConfig:
         load = {'type': 'LoadImageFeature', 'file': file}
         pipeline = [load, *self._pipeline(train=True)[1:]]
         loader = {'dataset': {'pipeline': pipeline}}
-        settings = {'_base_': [str(base.resolve())], 'model': model, 'train_dataloader': loader}
-        parts = [f'{key} = {pformat(value, sort_dicts=False)}\n' for key, value in settings.items()]
-        write_bytes(
-            path, ('# The images as features of the frozen encoder.\n' + '\n'.join(parts)).encode()
-        )
+        settings = {'model': model, 'train_dataloader': loader}
+        head = '# The images as features of the frozen encoder.\n'
+        write_bytes(path, _to_text(head, str(base.resolve()), settings).encode())
 
-    def _settings(self) -> list[tuple[str, Any]]:
-        size = len(self.store)
+    def _settings(self) -> dict[str, Any]:
         train, val = self.splits
-        if train is not None:
-            size = len(self.store.splits[train])
+        size = len(self.store) if train is None else len(self.store.splits[train])
         batch = min(self.batch_size, size)
-        loaders = {
+        held_out = {'num_workers': 2, 'dataset': self._dataset(val, train=False)}
+        return {
+            'model': self._model(),
             'train_dataloader': {
                 'batch_size': batch,
                 'num_workers': 2,
                 'drop_last': True,  # contrasts need more than a rest of one
                 'dataset': self._dataset(train, train=True),
             },
-            'val_dataloader': {'num_workers': 2, 'dataset': self._dataset(val, train=False)},
-        }
-        return [
-            ('_base_', [self.base]),
-            ('model', self._model()),
-            *loaders.items(),
-            ('test_dataloader', loaders['val_dataloader']),
+            'val_dataloader': held_out,
+            'test_dataloader': held_out,
             # The learning rate of CTR-GCN's recipe is 0.1 for 64 samples a step.
-            ('optim_wrapper', {'optimizer': {'lr': round(0.1 * batch / 64, 6)}}),
-        ]
+            'optim_wrapper': {'optimizer': {'lr': round(0.1 * batch / 64, 6)}},
+        }
 
     def _model(self) -> dict[str, Any]:
         graph = {
@@ -179,6 +172,10 @@ class TrainingConfig:
             scale = [{'type': 'RandomScale', 'scale': 0.2}] if train else []
             return [{'type': 'NormalizeRange'}, *scale]
         return [{'type': 'RandomRotation', 'theta': 0.3}] if train else []
+
+
+def _to_text(head: str, base: str, settings: Mapping[str, Any]) -> str:
+    return f'{head}_base_ = [{base!r}]\n\n{Config(dict(settings)).pretty_text}'
 
 
 def _find_split(splits: Mapping[str, Any], words: Sequence[str]) -> str | None:

@@ -229,7 +229,14 @@ def still_running(out):
     return False
 
 
-def test_killed_processes_lose_and_double_nothing(repo, tmp_path):
+@pytest.mark.parametrize(
+    'kills',
+    [
+        pytest.param([(5, None)], id='once'),
+        pytest.param([(5, None), (30, (1,)), (50, (0,))], id='three times', marks=pytest.mark.slow),
+    ],
+)
+def test_killed_processes_lose_and_double_nothing(repo, tmp_path, kills):
     names = [f'clip{index:03d}' for index in range(80)]
     save_video(tmp_path / 'videos/clip000.avi', 12)
     for name in names[1:]:
@@ -238,7 +245,7 @@ def test_killed_processes_lose_and_double_nothing(repo, tmp_path):
     source = VideoSource(VideoFolder(videos))
     CompositeFolder(tmp_path / 'whole').fill(source, SampleNames(names), progress=False)
     line = [repo / 'tools/data/make_composites.py', 'videos', videos, out, '--jobs', '2']
-    for images, ranks in ((2, None), (30, (1,))):
+    for images, ranks in kills:
         with ToolProcesses(line) as run:
             kill_at(run, out, images, ranks)
     end = time.monotonic() + 60
@@ -246,7 +253,7 @@ def test_killed_processes_lose_and_double_nothing(repo, tmp_path):
         assert time.monotonic() < end
         time.sleep(0.1)
     there = len(list(out.glob('*.jpg')))
-    assert 30 <= there < 80
+    assert kills[-1][0] <= there < 80
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob('*.jpg')}
     with ToolProcesses(line) as run:
         statuses, outputs = run.wait()
