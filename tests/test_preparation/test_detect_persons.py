@@ -11,8 +11,6 @@ from tool_processes import ToolProcesses
 from mmcl_ext.preparation.box_file import BoxFile
 from mmcl_ext.preparation.person_boxes import detect_persons
 
-NUMBER = 11  # videos, in chunks of two
-
 
 @pytest.fixture
 def model(tmp_path, monkeypatch):
@@ -44,7 +42,7 @@ def unbroken(tmp_path, model, out):
 
 @pytest.mark.slow
 def test_killed_run_ends_like_an_unbroken_one(repo, tmp_path, model):
-    for number in range(NUMBER):
+    for number in range(11):
         write_video(tmp_path / f'videos/v{number:02d}_rgb.avi', 6 + number)
     whole = unbroken(tmp_path, model, tmp_path / 'whole')
     line = command(repo, tmp_path, tmp_path / 'out', model)
@@ -65,7 +63,7 @@ def test_killed_run_ends_like_an_unbroken_one(repo, tmp_path, model):
     assert 'Traceback' not in outputs[0] + outputs[1]
     assert (tmp_path / 'out').read_bytes() == (tmp_path / 'whole').read_bytes()
     assert not shards.exists()
-    assert BoxFile(tmp_path / 'out').names == tuple(f'v{number:02d}' for number in range(NUMBER))
+    assert BoxFile(tmp_path / 'out').names == tuple(f'v{number:02d}' for number in range(11))
 
 
 def run_tool(repo, *arguments):
