@@ -4,7 +4,7 @@ source = dict(
     config='rtmdet_m_8xb32-300e_coco',
     checkpoint='published',
     threshold=0.5,
-    max_persons='ntu',
+    max_persons=2,  # 'ntu' for NTU RGB+D: one or two, by the class
 )
 batch_size = 4
 chunk_size = 64
