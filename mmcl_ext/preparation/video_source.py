@@ -49,8 +49,8 @@ class VideoSource:
 
     With boxes, frames are sampled from those in which a person was found. Where there is none, or
     there are boxes of no more frames than wanted, they are sampled from all, and a frame without
-    a person is cut by the box that it has, usually the whole frame. A box that lies outside the
-    frame counts as none. Without boxes all frames are taken whole.
+    a person is cut by the box that it has, usually the whole frame. A box of which less than
+    a pixel lies in the frame counts as none. Without boxes all frames are taken whole.
 
     Args:
         videos: Where the videos lie.
@@ -146,10 +146,10 @@ class VideoSource:
 def _clip_boxes(
     boxes: np.ndarray, found: np.ndarray, frames: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clip boxes (m, 4) to their frames; what lies outside becomes the whole frame."""
+    """Clip boxes (m, 4) to their frames; less than a pixel becomes the whole frame."""
     sizes = np.array([(frame.shape[1], frame.shape[0]) for frame in frames])
     low, high = np.maximum(boxes[:, :2], 0), np.minimum(boxes[:, 2:], sizes)
-    inside = (high > low).all(1)
+    inside = (high - low >= 1).all(1)
     whole = np.concatenate([np.zeros_like(sizes), sizes], axis=1)
     clipped = np.where(inside[:, None], np.concatenate([low, high], axis=1), whole)
     return clipped, found & inside

@@ -95,10 +95,11 @@ def test_box_outside_the_frame_counts_as_none(tmp_path):
     boxes = square_boxes(np.arange(5), 5)
     boxes.boxes[1] = (-20, 30, 15, 300)
     boxes.boxes[2] = (160, 0, 200, 90)
+    boxes.boxes[4] = (159.5, 0, 200, 90)  # half a pixel
     clip = load(tmp_path, boxes)
     np.testing.assert_array_equal(clip.boxes[1], [0, 30, 15, 120])
-    np.testing.assert_array_equal(clip.boxes[2], [0, 0, 160, 120])
-    assert clip.found.tolist() == [True, True, False, True, True]
+    np.testing.assert_array_equal(clip.boxes[[2, 4]], [[0, 0, 160, 120]] * 2)
+    assert clip.found.tolist() == [True, True, False, True, False]
 
 
 def test_whole_frames_without_boxes(tmp_path):

@@ -6,6 +6,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from detector_models import save_yolos
 from own_clips import OwnClips
 from text_models import save_blip
 from tool_module import load_tool
@@ -15,11 +16,12 @@ from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.mmcl.feature_file import FeatureFile
+from mmcl_ext.preparation.box_file import BoxFile
 from mmcl_ext.preparation.pixel_boxes import PixelBoxes
 from mmcl_ext.preparation.prepare_videos import VideoPreparation
 from mmcl_ext.preparation.synthetic.renderer import CAMERA
 from mmcl_ext.preparation.training_config import TrainingConfig
-from mmcl_ext.registry import MODELS
+from mmcl_ext.registry import DATASETS, MODELS
 
 DEMO = 'mmcl_ext::mmcl/ctrgcn_demo.py'
 
@@ -77,16 +79,24 @@ def test_all_steps_and_a_training(tool, repo, clips, tmp_path, monkeypatch):
     assert '6 samples, 0 extracted, 6 were there' in output
     assert contents(out) == before
 
-    for config in ('config.py', 'config_image_features.py'):
-        cfg = load_config(out / config)
-        cfg.merge_from_dict(dict(launcher='none', work_dir=str(tmp_path / config)))
-        cfg.merge_from_dict({'train_cfg.max_epochs': 1, 'train_dataloader.num_workers': 0})
-        for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-            cfg[loader].update(num_workers=0, persistent_workers=False)
-        runner = build_runner(cfg)
-        runner.train()
-        assert runner.train_loop.iter == 1
-        assert cfg.train_dataloader.batch_size == 3
+    dataset = DATASETS.build(load_config(out / 'config.py').train_dataloader.dataset)
+    assert len(dataset) == 3
+    inputs = dataset[0]['inputs']
+    assert inputs['keypoint'].shape == (1, 1, 64, 17, 2)
+    assert inputs['image'].shape[0] == 3
+    assert inputs['text'].shape == (16,)
+    train_one_step(load_config(out / 'config_image_features.py'), tmp_path / 'run')
+
+
+def train_one_step(cfg, work_dir):
+    cfg.merge_from_dict(dict(launcher='none', work_dir=str(work_dir)))
+    cfg.merge_from_dict({'train_cfg.max_epochs': 1})
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        cfg[loader].update(num_workers=0, persistent_workers=False)
+    runner = build_runner(cfg)
+    runner.train()
+    assert runner.train_loop.iter == 1
+    assert (work_dir / 'epoch_1_skeleton.pth').exists()
 
 
 def test_composites_show_the_person(clips, tmp_path):
@@ -109,6 +119,28 @@ def test_composites_show_the_person(clips, tmp_path):
     corner = image[4:20, 4:20].mean((0, 1))
     middle = image[200:280].reshape(80, 5, 96, 3)[:, :, 40:56].mean((0, 2))
     assert (np.abs(middle - corner).max(1) > 25).all()
+
+
+def test_boxes_by_a_detector(tool, clips, tmp_path, monkeypatch):
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    model = save_yolos(tmp_path / 'yolos')
+    (tmp_path / 'boxes.py').write_text(
+        f"source = dict(type='TransformersPersonBoxes', model={str(model)!r}, threshold=0.0)\n"
+    )
+    out = tmp_path / 'out'
+    arguments = [clips.folder / 'videos', clips.folder / 'poses.pkl', out, '--jobs', '1']
+    status, output, error = tool(*arguments, '--boxes', tmp_path / 'boxes.py', '--margin', '1000')
+    assert status == 0, (output, error)
+    boxes = BoxFile(out / 'boxes.safetensors')
+    assert boxes.names == tuple(clips.names)
+    assert boxes.image_size(clips.names[0]) == CAMERA.size
+    recipe = json.loads((out / 'composites/recipe.json').read_text())
+    assert recipe['clips']['boxes'] == boxes.metadata
+    status, _, error = tool(
+        *arguments, '--margin', '1000'
+    )  # by the skeletons now: not into the same folder
+    assert status == 1
+    assert 'holds composites of the recipe' in error
 
 
 def test_default_base_builds_for_the_clips(clips, tmp_path):
