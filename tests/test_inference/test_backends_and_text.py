@@ -135,3 +135,25 @@ def test_refinement_refuses(refining, inferencer, utd, walk):
         able(walk, text=np.ones((3, 4)))
     with pytest.raises(ValueError, match=r'text features are \(N, D\)'):
         able(walk, text=np.ones(4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_real_export(utd, onnx_file, walk, backend):
+    pytest.importorskip(backend)
+    clips = [walk, walk + 1, walk[:, ::-1].copy()]
+    theirs = MMCLInferencer(onnx_file, backend=backend, batch_size=2)(clips)
+    for a, b in zip(theirs, MMCLInferencer(utd['published'])(clips), strict=True):
+        largest = np.abs(b.pred_score).max()
+        assert np.abs(a.pred_score - b.pred_score).max() <= 1e-4 * largest
+        assert a.label_name == b.label_name
+
+
+@pytest.fixture(scope='module')
+def onnx_file(utd):
+    """The small model as the export tool writes it."""
+    for package in ('onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(package)
+    from mmcl_ext.deployment.export import export
+
+    return export(utd['config'], utd['checkpoint'], utd['root'] / 'utd.onnx', num_clips=2).path
