@@ -97,11 +97,11 @@ setup(
     ],
     python_requires='>=3.11',
     packages=find_packages(include=['mmcl_ext', 'mmcl_ext.*']),
-    package_data={'mmcl_ext.datasets.facts': ['*.txt']},
+    package_data={'mmcl_ext.apis.web': ['*.css'], 'mmcl_ext.datasets.facts': ['*.txt']},
     install_requires=read_requirements('runtime', 'lite'),
     extras_require={
         name: read_requirements(name)
-        for name in ('detect', 'deploy', 'video', 'optional', 'tests', 'docs')
+        for name in ('detect', 'deploy', 'video', 'optional', 'web', 'tests', 'docs')
     },
     cmdclass={'build_py': BuildPyWithMim},
     zip_safe=False,

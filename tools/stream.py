@@ -35,6 +35,7 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if (args.file is None) == (args.webcam is None):
         parser.error('give a file to replay, or --webcam')
+    args.extra = None
     return args
 
 
@@ -44,7 +45,7 @@ def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterato
         return watch(source, args.pose, args.device)
     clips = read_clips(args.file, args.layout, model_layout=inferencer.info.layout)
     clip = next(clips)
-    args.layout = clip.layout
+    args.layout, args.extra = clip.layout, clip.extra
     return replay(clip, args.fps if args.realtime else None)
 
 
@@ -75,6 +76,7 @@ def main() -> None:
         track=args.webcam is not None,
         num_slots=16,
         layout=args.layout or ('coco' if args.webcam is not None else None),
+        extra=args.extra,
     )
     frames = predictions = 0
     lag = 0.0

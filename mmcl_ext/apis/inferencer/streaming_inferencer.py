@@ -1,7 +1,8 @@
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,7 @@ class StreamingInferencer:
             name them in any order. Otherwise the m-th person of a frame is always the same.
         num_slots: Persons kept at a time.
         layout: Layout of the joints; None takes the model's.
+        extra: What else transforms may ask for, see :class:`SkeletonClip`.
 
     Raises:
         ValueError: A number is out of range.
@@ -66,6 +68,7 @@ class StreamingInferencer:
         track: bool = False,
         num_slots: int = 8,
         layout: str | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         if stride < 1 or not 0 <= smoothing < 1:
             raise ValueError(
@@ -76,6 +79,7 @@ class StreamingInferencer:
         self.stride = stride
         self.smoothing = smoothing
         self.layout = layout
+        self.extra = dict(extra or {})
         self.track = track
         self._joints = FrameWindow(window, num_slots)
         self._scores = FrameWindow(window, num_slots)
@@ -133,7 +137,7 @@ class StreamingInferencer:
         if self._checked or not frame.any():
             return
         score = None if score is None else np.asarray(score, np.float32)[:, None]
-        clip = SkeletonClip('first frame', frame[:, None], self.layout, keypoint_score=score)
+        clip = self._as_clip('first frame', frame[:, None], score)
         self.inferencer.prepare(clip)
         self._checked = True
 
@@ -158,12 +162,11 @@ class StreamingInferencer:
         taken = np.arange(self._persons)
         if self._tracker is not None:
             taken = np.flatnonzero(keypoint.any(axis=(1, 2, 3)))
-        return SkeletonClip(
-            f'frame {self._joints.count - 1}',
-            keypoint[taken],
-            self.layout,
-            keypoint_score=None if score is None else score[taken],
-        )
+        score = None if score is None else score[taken]
+        return self._as_clip(f'frame {self._joints.count - 1}', keypoint[taken], score)
+
+    def _as_clip(self, name: str, keypoint: np.ndarray, score: np.ndarray | None) -> SkeletonClip:
+        return SkeletonClip(name, keypoint, self.layout, keypoint_score=score, extra=self.extra)
 
     def _predict(self, start: float) -> StreamPrediction | None:
         clip = self._clip()

@@ -1,0 +1,65 @@
+"""Class scores over the frames of a clip on matplotlib axes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
+
+
+def draw_timeline(
+    axes: 'Axes',
+    frames: np.ndarray,
+    probability: np.ndarray,
+    classes: Sequence[str],
+    label: int | None = None,
+    *,
+    num_frames: int,
+    top: int = 5,
+) -> list[int]:
+    """Draw how the probabilities of the leading classes change over a clip.
+
+    The frames before the first prediction are shaded.
+
+    Args:
+        axes: Where to draw.
+        frames: (W,) at which frame each prediction was made, counted from 0.
+        probability: (W, K).
+        classes: K class names.
+        label: The true class, always drawn and broader than the others; None if not known.
+        num_frames: Frames of the clip: the width of the plot.
+        top: Number of classes, those with the highest probability anywhere; at most six.
+
+    Returns:
+        The classes drawn, the highest first.
+
+    Raises:
+        ValueError: The shapes do not fit, there is no prediction, or ``top`` is out of range.
+    """
+    if probability.shape != (len(frames), len(classes)) or not len(frames):
+        raise ValueError(
+            f'expected ({len(frames)}, {len(classes)}) probabilities of at least one frame, got '
+            f'{probability.shape}'
+        )
+    if not 1 <= top <= len(_COLOURS):
+        raise ValueError(f'top is from 1 to {len(_COLOURS)}, got {top}')
+    shown = np.argsort(-probability.max(axis=0), kind='stable')[:top].tolist()
+    if label is not None and label not in shown:
+        shown[-1] = label
+    for k, colour in zip(shown, _COLOURS, strict=False):
+        width = 3.0 if k == label else 1.6
+        axes.plot(frames + 1, probability[:, k], 'o-', ms=3.5, lw=width, color=colour)
+        axes.lines[-1].set_label(classes[k])
+    axes.axvspan(1, frames[0] + 1, color='#f2f2f2', lw=0, zorder=0)  # no window is full yet
+    axes.set_xlim(1, max(num_frames, 2))
+    axes.set_ylim(-0.03, 1.05)
+    axes.set_yticks([0, 0.5, 1])
+    axes.set_xlabel('frame')
+    axes.set_ylabel('probability')
+    axes.grid(axis='y', alpha=0.25)
+    axes.spines[['top', 'right']].set_visible(False)
+    return shown

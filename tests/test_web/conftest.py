@@ -1,0 +1,88 @@
+"""A small model with random weights, and a store of clips with composites."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from tiny_data import FAST_OPTIONS
+
+from mmcl_ext.apis import load_config
+from mmcl_ext.apis.inferencer import MMCLInferencer
+from mmcl_ext.apis.web.clip_library import ClipLibrary
+from mmcl_ext.apis.web.web_demo import WebDemo
+from mmcl_ext.datasets.store import write_store
+from mmcl_ext.deployment.deployed_model import build_model
+from mmcl_ext.deployment.model_info import ModelInfo
+from mmcl_ext.deployment.publish import publish
+
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/skeleton/ctrgcn_hdgraph_utdmhad.py'
+CLASSES = ('wave', 'clap', '<b>jump</b>', *(f'class {i}' for i in range(3, 27)))
+
+
+@pytest.fixture(scope='session')
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published model of one person with 20 joints."""
+    root = tmp_path_factory.mktemp('web_model')
+    small = {key: value for key, value in FAST_OPTIONS.items() if key.startswith('model.')}
+    cfg = load_config(CONFIG, small)
+    torch.manual_seed(0)
+    network = build_model(ModelInfo.from_cfg(cfg))
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+    meta = dict(dataset_meta=dict(classes=list(CLASSES), layout='kinect_v1'))
+    torch.save(dict(meta=meta, state_dict=network.state_dict()), root / 'epoch_1.pth')
+    cfg.dump(root / 'web.py')
+    recipe = dict(license='none', metrics={'top1': 88.14})
+    return publish(root / 'web.py', root / 'epoch_1.pth', root / 'web', recipe).path
+
+
+@pytest.fixture(scope='session')
+def inferencer(model: Path) -> MMCLInferencer:
+    """The model."""
+    return MMCLInferencer(model)
+
+
+@pytest.fixture(scope='session')
+def walk() -> np.ndarray:
+    """A random walk (M=1, T=30, V=20, C=3)."""
+    return random_walk(0)
+
+
+def random_walk(seed: int, frames: int = 30) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    pose = generator.normal(size=(1, 1, 20, 3))
+    steps = generator.normal(scale=0.05, size=(1, frames, 20, 3))
+    return (pose + steps.cumsum(axis=1)).astype('f4')
+
+
+@pytest.fixture(scope='session')
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A store of six clips of the classes 0 to 2, and a composite of the first one."""
+    root = tmp_path_factory.mktemp('web_clips')
+    samples = [dict(name=f's{i}', label=i % 3, keypoint=random_walk(i, 30 + i)) for i in range(6)]
+    names = [str(sample['name']) for sample in samples]
+    splits = {'xsub_train': names[:2], 'xsub_test': names[2:]}
+    write_store(
+        root / 'clips.safetensors', samples, layout='kinect_v1', classes=CLASSES[:3], splits=splits
+    )
+    (root / 'composites').mkdir()
+    image = np.zeros((480, 480, 3), np.uint8)
+    image[..., 2] = 200  # red, in OpenCV's order
+    cv2.imwrite(str(root / 'composites' / 's2.jpg'), image)
+    return dict(store=root / 'clips.safetensors', composites=root / 'composites')
+
+
+@pytest.fixture(scope='session')
+def library(clips: dict[str, Path]) -> ClipLibrary:
+    """The clips."""
+    return ClipLibrary([clips['store']], clips['composites'])
+
+
+@pytest.fixture
+def demo(inferencer: MMCLInferencer, library: ClipLibrary) -> WebDemo:
+    """What the page shows."""
+    return WebDemo(inferencer, library, max_upload=2**20, window=10)

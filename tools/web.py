@@ -1,0 +1,69 @@
+"""Serve a web page: pick or upload a clip, see skeleton, scores and composite."""
+
+import argparse
+import sys
+
+from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
+from mmcl_ext.apis.web.clip_library import ClipLibrary
+from mmcl_ext.apis.web.server import serve
+from mmcl_ext.apis.web.web_demo import WebDemo
+from mmcl_ext.engine.launch import run_and_exit
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--model', required=True, help='published checkpoint, exported file, or configuration'
+    )
+    parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
+    parser.add_argument(
+        '--examples',
+        nargs='+',
+        default=[],
+        metavar='STORE|FOLDER',
+        help='clips to pick from: annotation stores, folders with a file per clip',
+    )
+    parser.add_argument('--composites', metavar='DIR', help='composite images, NAME.jpg')
+    parser.add_argument('--host', default='127.0.0.1', help='address to listen at')
+    parser.add_argument('--port', type=int, default=7860, help='port to listen at')
+    parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
+    parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
+    parser.add_argument('--device', default='cpu', help='where a PyTorch model runs')
+    parser.add_argument('--top-k', type=int, default=5, help='classes in the table')
+    parser.add_argument('--window', type=int, default=48, help='frames of the sliding window')
+    parser.add_argument('--fps', type=float, default=30.0, help='pace of the moving skeletons')
+    parser.add_argument('--max-upload', type=float, default=16, help='MiB of an uploaded file')
+    parser.add_argument(
+        '--fill-missing', action='store_true', help='interpolate joints that are not finite'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    inferencer = MMCLInferencer(
+        args.model,
+        args.checkpoint,
+        backend=args.backend,
+        device=args.device,
+        optimize=args.optimize,
+        fill_missing=args.fill_missing,
+    )
+    library = ClipLibrary(args.examples, args.composites, model_layout=inferencer.info.layout)
+    demo = WebDemo(
+        inferencer,
+        library,
+        top_k=args.top_k,
+        fps=args.fps,
+        max_upload=round(args.max_upload * 2**20),
+        window=args.window,
+    )
+    try:
+        serve(demo, args.host, args.port)
+    except ImportError as error:
+        print(f'error: {error}', file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+if __name__ == '__main__':
+    run_and_exit(main)
