@@ -17,13 +17,14 @@ REQUIREMENTS := $(wildcard requirements/*.txt) setup.py pyproject.toml
 PYTEST = -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-detect lint docs check-machine clean
+.PHONY: help demo test test-slow test-detect test-web lint docs check-machine clean
 
 help:
 	@echo 'make demo         train with co-learning on generated data, test from the skeleton alone'
 	@echo 'make test         run the tests'
 	@echo 'make test-slow    run the tests that take minutes'
 	@echo 'make test-detect  run the tests that need mmcv with operators and mmdet, in $(VENV_DETECT)'
+	@echo 'make test-web     run the tests of the web page; they need Chromium and its driver'
 	@echo 'make lint         ruff and mypy'
 	@echo 'make docs         build docs/_build/html'
 	@echo 'make clean        remove the environments and what was built'
@@ -41,6 +42,9 @@ test-slow: $(VENV)/.installed
 test-detect: $(VENV_DETECT)/.installed
 	$(VENV_DETECT)/bin/python $(PYTEST) -m detect || test $$? -eq 5
 	$(VENV_DETECT)/bin/python $(PYTEST) tests/test_compat.py
+
+test-web: $(VENV)/.installed-web
+	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS) -m 'slow or not slow' tests/test_web
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
@@ -96,6 +100,10 @@ $(VENV)/.installed: $(REQUIREMENTS) | check-machine
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) -r requirements/docs.txt
+	@touch $@
+
+$(VENV)/.installed-web: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) -r requirements/web.txt
 	@touch $@
 
 # mmcv's operators are compiled against the torch that is there, so torch comes first; the wheel

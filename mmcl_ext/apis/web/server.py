@@ -78,7 +78,7 @@ def launch(demo: WebDemo, host: str, port: int) -> Any:
         ssr_mode=False,
         mcp_server=False,
         enable_monitoring=False,
-        state_session_capacity=100,
+        state_session_capacity=32,
         app_kwargs=dict(middleware=[Middleware(OfflineHeaders)]),
         theme=gr.themes.Default(
             font=('system-ui', 'sans-serif'), font_mono=('ui-monospace', 'monospace')

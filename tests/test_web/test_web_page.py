@@ -1,0 +1,194 @@
+"""The page as a browser sees it; needs Gradio, and Chromium with its driver."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import CHROMEDRIVER, CHROMIUM, Browser, free_port, open_browser, wait_for
+
+from mmcl_ext.apis.inferencer import MMCLInferencer
+from mmcl_ext.apis.web.offline import POLICY
+
+REPO = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def server(
+    model: Path, clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict]:
+    """The tool, started as a user starts it; its address and folder of temporary files."""
+    pytest.importorskip('gradio', reason='the page needs Gradio: requirements/web.txt')
+    port, temporary = free_port(), tmp_path_factory.mktemp('tmp')
+    options = ('--examples', clips['store'], '--composites', clips['composites'])
+    command = ('tools/web.py', '--model', model, *options, '--port', port, '--max-upload', 1)
+    paths = os.pathsep.join([str(REPO), os.environ.get('PYTHONPATH', '')])
+    process = subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        cwd=REPO,
+        env={**os.environ, 'PYTHONPATH': paths, 'TMPDIR': str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    url = f'http://127.0.0.1:{port}'
+    try:
+        wait_for(lambda: answers(url) or process.poll() is not None, 'the server answers', 300)
+        assert process.poll() is None, process.stdout.read()
+        yield dict(url=url, process=process, temporary=temporary)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope='module')
+def browser(server: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser with the page open."""
+    if CHROMIUM is None or CHROMEDRIVER is None:
+        pytest.skip('Chromium or chromedriver is not installed')
+    with open_browser(tmp_path_factory.mktemp('profile')) as browser:
+        browser.open(server['url'])
+        browser.wait_for_text('#head', 'press Predict')
+        yield browser
+
+
+def get(url: str) -> tuple[int, bytes, dict[str, str]]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=60) as answer:
+            return answer.status, answer.read(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), dict(error.headers)
+
+
+def answers(url: str) -> bool:
+    try:
+        return get(url)[0] == 200
+    except OSError:
+        return False
+
+
+def switch_to(browser: Browser, tab: str) -> None:
+    browser.run(
+        '[...document.querySelectorAll("button[role=tab]")]'
+        '.find(e => e.innerText.trim() === arguments[0]).click()',
+        tab,
+    )
+
+
+def test_page_may_fetch_nothing_from_elsewhere(server):
+    status, _, headers = get(server['url'])
+    assert status == 200
+    assert headers['content-security-policy'] == POLICY
+    assert headers['x-content-type-options'] == 'nosniff'
+
+
+def test_files_of_the_machine_are_not_served(server, model):
+    for path in ('/etc/passwd', REPO / 'README.md', model):
+        status, content, _ = get(f'{server["url"]}/gradio_api/file={path}')
+        assert status in (403, 404), path
+        assert b'root:' not in content
+
+
+def test_picked_clip(browser, clips, model):
+    expected = MMCLInferencer(model)(f'{clips["store"]}::s2')[0]
+    browser.choose('class', '<b>jump</b>')
+    wait_for(
+        lambda: browser.run('return document.querySelector("#clip input").value') == 's2',
+        'the clips of the class',
+    )
+    browser.click('#predict')
+    browser.wait_for_text('#timeline', 'Each point')
+    best, probability = expected.top(1)[0]
+    assert browser.text('#head .mmcl-best') == best
+    assert browser.text('#head .mmcl-percent') == f'{probability:.1%}'
+    assert 'true class: <b>jump</b>' in browser.text('#head')
+    cells = browser.run(
+        'return [...document.querySelectorAll("#scores tbody tr")]'
+        '.map(e => [e.querySelector("th").innerText, e.querySelector(".mmcl-number").innerText])'
+    )
+    assert cells == [[name, f'{p:.3f}'] for name, p in expected.top(5)]
+    for place in ('motion', 'timeline', 'composite'):
+        wait_for(
+            lambda place=place: browser.run(
+                'const e = document.querySelector(arguments[0]);'
+                'return e !== null && e.complete && e.naturalWidth > 100;',
+                f'#{place} img',
+            ),
+            f'a picture in {place}',
+        )
+
+
+def test_clip_without_composite(browser):
+    browser.choose('split', 'xsub_train')
+    wait_for(
+        lambda: browser.run('return document.querySelector("#clip input").value') == 's0',
+        'the clips of the split',
+    )
+    browser.click('#predict')
+    browser.wait_for_text('#head', 's0: 30 frames')
+    browser.wait_for_text('#timeline', 'Each point')
+    assert browser.run('return document.querySelector("#composite img")') is None
+
+
+def test_uploads(browser, server, inferencer, walk, tmp_path):
+    switch_to(browser, 'Upload')
+    damaged, good = tmp_path / 'damaged.npy', tmp_path / 'walk.npy'
+    damaged.write_bytes(b'\x93NUMPY garbage')
+    np.save(good, walk)
+    browser.type('#upload input[type=file]', str(damaged))
+    browser.wait_for_text('#upload-status [role=alert]', 'damaged.npy: no array of numbers')
+    browser.click('#predict-upload')
+    browser.wait_for_text('#head [role=alert]', 'Upload a file first')
+    browser.type('#upload input[type=file]', str(good))
+    browser.wait_for_text('#upload-status', '1 clip read')
+    browser.click('#predict-upload')
+    browser.wait_for_text('#head', 'walk: 30 frames')
+    assert browser.text('#head .mmcl-best') == inferencer(walk)[0].label_name
+    browser.wait_for_text('#timeline', 'Each point')
+    left = [path for path in server['temporary'].rglob('*.npy') if path.stat().st_size]
+    assert left == []
+
+
+def test_upload_over_the_limit(browser, tmp_path):
+    large = tmp_path / 'large.npy'
+    large.write_bytes(bytes(2 * 2**20))
+    browser.type('#upload input[type=file]', str(large))
+    wait_for(lambda: 'exceed' in browser.text('body').lower(), 'a message on the size')
+
+
+def test_nothing_was_asked_of_others(browser, server):
+    """The requests of all tests above."""
+    asked = browser.requests()
+    assert any('/gradio_api/' in url for url in asked)
+    assert [url for url in asked if not url.startswith(server['url'])] == []
+
+
+def test_text_is_not_cut(browser):
+    """No piece of ours is wider than its place, in a wide and in a narrow window."""
+    for width in (1400, 600):
+        browser.size(width, 1250)
+        wide = browser.run(
+            'return [...document.querySelectorAll("[class^=mmcl-]")]'
+            '.filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)'
+            '.map(e => e.outerHTML.slice(0, 100));'
+        )
+        assert wide == []
+
+
+def test_the_end_leaves_nothing_behind(server):
+    """The last test: it ends the server."""
+    server['process'].send_signal(signal.SIGTERM)
+    assert server['process'].wait(60) == 130
+    output = server['process'].stdout.read()
+    assert f'{server["url"]} (Ctrl-C to end)' in output
+    assert 'Traceback' not in output
+    assert list(server['temporary'].glob('mmcl_ext_web_*')) == []
