@@ -75,7 +75,8 @@ def test_randomness_changes_only_what_is_named():
     assert cfg.randomness == dict(seed=7, deterministic=True, diff_rank_seed=True)
 
 
-def test_amp_keeps_what_is_set():
+def test_amp_keeps_what_is_set(monkeypatch):
+    monkeypatch.setattr('mmcl_ext.apis.config.get_device', lambda: 'cuda')
     cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper', loss_scale=512.0)))
     apis.set_amp(cfg)
     assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale=512.0)
