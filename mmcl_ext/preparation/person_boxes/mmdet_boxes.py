@@ -8,8 +8,8 @@ from urllib.parse import urlparse
 
 import numpy as np
 import torch
-import yaml
 from mmengine.config import Config
+from mmengine.fileio import load
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -148,8 +148,8 @@ def published_checkpoint(config: Path) -> str:
         ValueError: It lists none.
     """
     index = config.parent / 'metafile.yml'
-    models = yaml.safe_load(index.read_text())['Models'] if index.is_file() else []
-    for model in models:
+    listed = load(index) if index.is_file() else []
+    for model in listed['Models'] if isinstance(listed, dict) else listed:
         if Path(model.get('Config', '')).name == config.name and 'Weights' in model:
             return str(model['Weights'])
     raise ValueError(
