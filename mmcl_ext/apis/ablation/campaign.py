@@ -138,9 +138,9 @@ class Campaign:
                 if reason:
                     failed[step] = reason
         for run in pending:
-            for step in run.variant.prepare:
-                if step in failed:
-                    self._fail(run, f'{step.makes} could not be made: {failed[step]}')
+            lacking = next((step for step in run.variant.prepare if step in failed), None)
+            if lacking is not None:
+                self._fail(run, f'{lacking.makes} could not be made: {failed[lacking]}')
         return [run for run in pending if not failed.keys() & set(run.variant.prepare)]
 
     def _make(self, step: Step, log: Path) -> str:
