@@ -5,7 +5,7 @@ import sys
 
 from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
 from mmcl_ext.apis.web.clip_library import ClipLibrary
-from mmcl_ext.apis.web.server import serve
+from mmcl_ext.apis.web.server import leave, serve
 from mmcl_ext.apis.web.web_demo import WebDemo
 from mmcl_ext.engine.launch import run_and_exit
 
@@ -60,6 +60,8 @@ def main() -> None:
     )
     try:
         serve(demo, args.host, args.port)
+    except KeyboardInterrupt:
+        leave(130)
     except ImportError as error:
         print(f'error: {error}', file=sys.stderr)
         raise SystemExit(1) from error

@@ -3,10 +3,11 @@
 import ipaddress
 import os
 import socket
+import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mmcl_ext.apis.web.offline import OfflineHeaders
 from mmcl_ext.apis.web.page import Page
@@ -86,6 +87,13 @@ def launch(demo: WebDemo, host: str, port: int) -> Any:
         css_paths=_STYLE,
     )
     return blocks
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once: threads that wait for browsers still connected would keep it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def check_address(host: str, port: int) -> None:
