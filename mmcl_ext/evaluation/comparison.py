@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from mmcl_ext.evaluation.accuracy import class_accuracies, confusion_matrix
 from mmcl_ext.evaluation.bootstrap import Estimate
-from mmcl_ext.evaluation.scores import Scores
+from mmcl_ext.evaluation.scores import Scores, to_probabilities
 from mmcl_ext.evaluation.system_result import difference
 
 
@@ -163,14 +163,6 @@ def confused_pairs(confusion: np.ndarray) -> list[ConfusedPair]:
     return sorted(
         pairs, key=lambda pair: (-pair.num_samples, -pair.share, pair.label, pair.predicted)
     )
-
-
-def to_probabilities(scores: Scores) -> np.ndarray:
-    """Return (N, K) probabilities, by softmax where the scores are logits."""
-    if scores.are_probabilities:
-        return scores.values
-    exponential = np.exp(scores.values - scores.values.max(axis=1, keepdims=True))
-    return exponential / exponential.sum(axis=1, keepdims=True)
 
 
 def _true_probability(scores: Scores) -> np.ndarray:

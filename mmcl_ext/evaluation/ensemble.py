@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmcl_ext.evaluation.bootstrap import Estimate
-from mmcl_ext.evaluation.scores import Scores
+from mmcl_ext.evaluation.scores import Scores, to_probabilities
 from mmcl_ext.evaluation.system_result import SystemResult, difference
 from mmcl_ext.evaluation.weight_search import WeightSearch, search_weights
 
@@ -110,9 +110,8 @@ def treat(streams: Sequence[Scores], treatment: str) -> np.ndarray:
 
 def _treat_one(stream: Scores, treatment: str) -> np.ndarray:
     values = stream.values
-    if treatment == 'softmax' and not stream.are_probabilities:
-        exponential = np.exp(values - values.max(axis=1, keepdims=True))
-        return exponential / exponential.sum(axis=1, keepdims=True)
+    if treatment == 'softmax':
+        return to_probabilities(stream)
     if treatment == 'l2':
         norm = np.linalg.norm(values, axis=1, keepdims=True)
         return values / np.where(norm > 0, norm, 1)

@@ -110,6 +110,14 @@ class Scores:
         return aligned
 
 
+def to_probabilities(scores: Scores) -> np.ndarray:
+    """Return (N, K) probabilities, by softmax where the scores are logits."""
+    if scores.are_probabilities:
+        return scores.values
+    exponential = np.exp(scores.values - scores.values.max(axis=1, keepdims=True))
+    return exponential / exponential.sum(axis=1, keepdims=True)
+
+
 def check_same_names(a: Sequence[str], source_a: str, b: Sequence[str], source_b: str) -> None:
     """Raise a ValueError with the first name that only one of two sources has."""
     for (names, source), (others, other_source) in (

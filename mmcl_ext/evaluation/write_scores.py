@@ -1,13 +1,10 @@
 """Writing of score files."""
 
 import os
-import pickle
-import uuid
-from pathlib import Path
-from typing import Any
 
 import torch
 
+from mmcl_ext.datasets.write_pickle import write_pickle
 from mmcl_ext.evaluation.read_scores import SEARCHED_ON_TEST
 from mmcl_ext.evaluation.scores import Scores
 
@@ -34,18 +31,3 @@ def write_scores(path: str | os.PathLike, scores: Scores) -> None:
         for name, value, label in zip(scores.names, values, scores.labels.tolist(), strict=True)
     ]
     write_pickle(path, items)
-
-
-def write_pickle(path: str | os.PathLike, content: Any) -> None:
-    """Write a pickle that appears under its name only when it is whole."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.part')
-    try:
-        with temporary.open('xb') as file:
-            pickle.dump(content, file, protocol=4)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

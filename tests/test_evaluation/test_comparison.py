@@ -9,8 +9,9 @@ from score_files import make_scores, shuffled
 
 from mmcl_ext.evaluation import Scores
 from mmcl_ext.evaluation.annotation_source import annotation_file, class_names, open_source
-from mmcl_ext.evaluation.comparison import Comparison, confused_pairs, mcnemar, to_probabilities
+from mmcl_ext.evaluation.comparison import Comparison, confused_pairs, mcnemar
 from mmcl_ext.evaluation.comparison_report import format_comparison, write_tables
+from mmcl_ext.evaluation.scores import to_probabilities
 
 NAMES = ('s0', 's1', 's2', 's3', 's4', 's5')
 LABELS = np.array([0, 0, 0, 0, 1, 1])

@@ -1,7 +1,6 @@
 """Annotation pickles of MMAction2 and PYSKL to an annotation store, and back."""
 
 import os
-import pickle
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.members import describe_file
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.write_pickle import write_pickle
 
 _FIELDS = 'annotation_fields'  # of the store's metadata
 
@@ -135,7 +135,7 @@ def export_pickle(
         counted = track_iter_progress(counted, file=sys.stderr)
     annotations = [_annotation(store, i, others) for i in counted]
     split = {key: [store.names[i] for i in index] for key, index in store.splits.items()}
-    _write_pickle(Path(out), dict(split=split, annotations=annotations))
+    write_pickle(out, dict(split=split, annotations=annotations))
     items = [Item(n, int(label), None) for n, label in zip(store.names, store.labels, strict=True)]
     return ConversionReport(
         out=str(out),
@@ -145,19 +145,6 @@ def export_pickle(
         seconds=time.perf_counter() - start,
         class_counts=count_classes(items, store.classes, set(store.names), split),
     )
-
-
-def _write_pickle(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        with temporary.open('wb') as file:
-            pickle.dump(content, file, protocol=4)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _annotation(
