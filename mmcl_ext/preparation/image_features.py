@@ -8,8 +8,10 @@ with ``frozen=True``. The alignment then costs a small perceptron.
 import copy
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,8 @@ class ImageFeatureExtractor:
             torch.manual_seed(self.seed)
             encoder = MODELS.build(self.encoder_cfg)
             if self.checkpoint is None:
-                encoder.init_weights()
+                with _quiet():
+                    encoder.init_weights()
         if self.checkpoint is not None:
             _load_encoder(encoder, self.checkpoint)
         self.encoder = encoder.to(self.device).eval()
@@ -178,8 +181,19 @@ def training_samples(cfg: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for leaf in leaves for name in sample_names(leaf)))
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the line that MMEngine logs about each parameter that it initialises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 def _load_encoder(encoder: torch.nn.Module, checkpoint: str | os.PathLike) -> None:
-    loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu', logger='silent')
     state = loaded.get('state_dict', loaded)
     own = {
         key.removeprefix(prefix): value
