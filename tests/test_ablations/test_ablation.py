@@ -207,6 +207,14 @@ def test_a_failed_run_is_recorded_and_tried_again(tools, tmp_path):
     assert starts(runs[2]) == ['0 True']
 
 
+def test_a_test_without_numbers_fails_alone(tools, tmp_path):
+    (tools / 'test.py').write_text('')
+    runs = plan(tools, write_declaration(tmp_path / 'a.py', TWO), seeds=(1,))
+    failures = execute(runs)
+    assert len(failures) == len(runs) == 2
+    assert all('test ended without metrics' in reason for reason in failures.values())
+
+
 def test_a_changed_configuration_is_trained_anew(tools, tmp_path):
     path = write_declaration(tmp_path / 'a.py', 'dict(plain=dict())')
     (first,) = plan(tools, path, seeds=(1,))

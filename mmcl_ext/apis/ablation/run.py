@@ -175,7 +175,10 @@ class Run:
         elif stage.name == 'train':
             state.update(trained=True, where=dict(where))
         else:
-            self._record(state, where)
+            try:
+                self._record(state, where)
+            except (OSError, ValueError) as error:  # one run without numbers stops no others
+                state['failure'] = f'{stage.name} ended without metrics: {error}'
         write_json(self.folder / 'state.json', state)
 
     def spend(self, stage: Stage, seconds: float) -> dict[str, Any]:
@@ -317,7 +320,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
         raise FileNotFoundError(f'the test left no metrics in {folder}')
     found = read_json(files[-1])
     times = ('time', 'data_time')
-    return {k: float(v) for k, v in found.items() if k not in times and not isinstance(v, str)}
+    return {k: float(v) for k, v in found.items() if k not in times and isinstance(v, (int, float))}
 
 
 def last_line(log: Path) -> str:

@@ -73,8 +73,10 @@ def _read_group(container: Any, index: '_FrameIndex', numbers: set[int]) -> dict
 
 def _image(frame: Any) -> np.ndarray:
     """Convert a frame, turned upright as the file says."""
+    if not hasattr(frame, 'rotation'):  # videos of turned phones would come out lying
+        raise ImportError('PyAV is too old to tell how a video is turned: install av>=14.2')
     image = frame.to_ndarray(format='bgr24')
-    turns = round(getattr(frame, 'rotation', 0) / 90) % 4
+    turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
