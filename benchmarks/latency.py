@@ -84,13 +84,16 @@ def official_model(folder: str) -> nn.Module:
 
 @torch.no_grad()
 def randomize(model: nn.Module) -> None:
-    """Give normalisations the values of a trained network's order of magnitude."""
+    """Give normalisations, and weights that start at 0, a trained network's magnitude."""
     every: Any = model.modules()
     for module in every:
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.weight.uniform_(0.5, 1.0)
             cast(Tensor, module.running_var).uniform_(0.5, 1.5)
             cast(Tensor, module.running_mean).normal_(std=0.1)
+    for name, parameter in model.named_parameters():
+        if name.endswith('alpha'):
+            parameter.fill_(0.5)
 
 
 def in_torch(model: nn.Module) -> Run:
@@ -234,13 +237,15 @@ def compare_answers(args: argparse.Namespace) -> None:
     else:
         model, info = load_deployed(args.checkpoint)
     clips = real_clips(info, args.agreement, sys.maxsize)
+    print(f'{len(clips)} clips of {args.agreement}', flush=True)
     reference = logits_of(model, clips)
     runs = {'optimized': in_torch(optimize_for_inference(model))}
     runs.update(exported(model, info, args.threads))
-    print(f'{len(clips)} clips of {args.agreement}, compared with eager PyTorch')
+    print('compared with eager PyTorch:', flush=True)
     for name, run in runs.items():
         check = compare(name, run_in_batches(run, clips), reference)
-        print(f'{name:20} same class {check.agreement:.2%}, difference {check.difference:.1e}')
+        same, difference = f'{check.agreement:.2%}', f'{check.difference:.1e}'
+        print(f'{name:20} same class {same}, difference {difference}', flush=True)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmcl_ext.deployment.portable_layers import with_portable_layers
 from mmcl_ext.models.backbones.personwise import PersonwiseBackbone
 
 INPUTS = ('persons', 'slots', 'members')
@@ -42,7 +43,7 @@ class PortableModel(nn.Module):
         described: Any = backbone
         self.slots = num_person or described.num_person
         self.shape = (window, described.graph.num_joints, described.in_channels)
-        self.backbone: Any = backbone
+        self.backbone: Any = with_portable_layers(backbone)
         self.head: Any = head
         self.register_buffer('empty', self._pooled_empty_slots(), persistent=False)
 

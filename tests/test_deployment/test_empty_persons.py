@@ -28,7 +28,7 @@ BACKBONES = {
 
 
 def trained(network: nn.Module) -> nn.Module:
-    """Give normalisations values as after a training, different for every slot and joint."""
+    """Give normalisations and weights that start at 0 values as after a training."""
     generator = torch.Generator().manual_seed(7)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -36,6 +36,9 @@ def trained(network: nn.Module) -> nn.Module:
                 tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
             for tensor in (module.bias.data, module.running_mean):
                 tensor.copy_(0.3 * torch.randn(tensor.shape, generator=generator))
+    for name, parameter in network.named_parameters():
+        if name.endswith('alpha'):
+            parameter.data.fill_(0.5)
     return network.eval()
 
 
