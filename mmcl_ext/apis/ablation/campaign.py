@@ -163,7 +163,7 @@ class Campaign:
         if status is None:
             return slot
         slot.run.finish(slot.stage, status, slot.process.seconds, self.where)
-        if status:
+        if slot.run.failure:
             self._fail(slot.run, slot.run.failure)
             slot.lock.close()
             return None
