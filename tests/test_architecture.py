@@ -15,6 +15,7 @@ LEVELS = {
     'compat': 0,
     'dist': 0,
     'graphs': 0,
+    'atomic_file': 0,
     'models.layers': 1,
     'datasets.store': 1,
     'datasets.safe_pickle': 1,

@@ -2,9 +2,9 @@
 
 import os
 import pickle
-import uuid
-from pathlib import Path
 from typing import Any
+
+from mmcl_ext.atomic_file import atomic_file
 
 
 def write_pickle(path: str | os.PathLike, content: Any) -> None:
@@ -17,14 +17,5 @@ def write_pickle(path: str | os.PathLike, content: Any) -> None:
     Raises:
         OSError: It cannot be written; an older file of that name is left as it was.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.part')
-    try:
-        with temporary.open('xb') as file:
-            pickle.dump(content, file, protocol=4)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        pickle.dump(content, file, protocol=4)

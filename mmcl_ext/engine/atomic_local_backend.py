@@ -1,10 +1,10 @@
 """A local file backend whose files are whole or absent."""
 
-import os
-import tempfile
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
+
+from mmcl_ext.atomic_file import write_bytes
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -21,26 +21,7 @@ class AtomicLocalBackend(LocalBackend):
             obj: What to write.
             filepath: Final path; missing folders are created.
         """
-        target = Path(filepath)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f'.{target.name}.', dir=target.parent)
-        try:
-            with os.fdopen(handle, 'wb') as file:
-                file.write(obj)
-                file.flush()
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
-                os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-
-
-def _umask() -> int:
-    """Read the process's umask, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+        write_bytes(filepath, obj)
 
 
 register_backend('atomic_local', AtomicLocalBackend, force=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.evaluation.comparison import (
     ChangedSample,
     ClassGain,
@@ -114,10 +115,7 @@ def write_csv(path: Path, heading: Sequence[str], rows: Iterable[Sequence[Any]])
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(heading)
     writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    temporary.write_text(text.getvalue(), encoding='utf-8')
-    temporary.replace(path)
+    write_bytes(path, text.getvalue().encode(), durable=False)
     return path
 
 

@@ -1,15 +1,14 @@
 """Skeleton-only checkpoints."""
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
+
+from mmcl_ext.atomic_file import atomic_file
 
 TRAIN_ONLY = ('co_learning.',)
 """Prefixes of the state-dict keys that only a training needs."""
@@ -42,7 +41,8 @@ def strip_checkpoint(
     if not kept:
         raise ValueError(f'{source} has no keys besides those that start with {tuple(prefixes)}')
     meta = plain(checkpoint.get('meta', {}))
-    _save_atomically({'meta': meta, 'state_dict': kept}, Path(target))
+    with atomic_file(target) as file:
+        torch.save({'meta': meta, 'state_dict': kept}, file)
     return len(state) - len(kept)
 
 
@@ -60,19 +60,3 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     known = (torch.Tensor, str, bool, int, float, bytes, type(None))
     return value if isinstance(value, known) else str(value)
-
-
-def _save_atomically(checkpoint: dict[str, Any], target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f'.{target.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp keeps the file to its owner
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise

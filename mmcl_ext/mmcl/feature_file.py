@@ -7,17 +7,17 @@ once and then fetches single rows, so a process never holds the whole array.
 Nothing is unpickled.
 """
 
-import contextlib
 import json
 import math
 import os
 import struct
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from mmcl_ext.atomic_file import atomic_file
 
 _TENSOR = 'features'
 _NAMES = 'names'
@@ -155,8 +155,9 @@ def write_feature_file(
     }
     encoded = json.dumps(header).encode()
     encoded += b' ' * (-len(encoded) % 8)  # the data start at a multiple of 8 bytes
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write_atomically(path, (struct.pack('<Q', len(encoded)), encoded, features.data))
+    with atomic_file(path) as file:
+        for chunk in (struct.pack('<Q', len(encoded)), encoded, features.data):
+            file.write(chunk)
 
 
 def _check(features: np.ndarray, names: Sequence[str]) -> str:
@@ -173,22 +174,6 @@ def _check(features: np.ndarray, names: Sequence[str]) -> str:
     if not finite.all():
         raise ValueError(f'the features of sample {names[int(np.argmin(finite))]!r} are not finite')
     return codes[0]
-
-
-def _write_atomically(path: Path, chunks: Sequence[Any]) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp keeps the file to its owner
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:

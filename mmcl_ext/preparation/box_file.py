@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.datasets.store.container import (
     Entry,
     encode_header,
@@ -22,7 +23,6 @@ from mmcl_ext.datasets.store.container import (
     read_header,
     read_rows,
 )
-from mmcl_ext.preparation.composite import write_bytes
 
 _FORMAT = 'mmcl_ext.boxes'
 _VERSION = '1'

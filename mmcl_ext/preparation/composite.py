@@ -1,12 +1,13 @@
 """Composite images: a few person crops of a clip in one picture, in time order."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from mmcl_ext.atomic_file import write_bytes
 
 ORDERS = ('ltr', 'rtl', 'ttb', 'btt')
 """Where time goes: left to right, right to left, top to bottom, bottom to top."""
@@ -137,29 +138,6 @@ def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -
     write_bytes(path, data.tobytes())
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file through a temporary one in the same folder, which is then renamed.
-
-    Raises:
-        OSError: If the file cannot be written; an older file of that name is left as it was.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files private
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = os.fspath(path)  # a full disk does not say which one
-        raise
-
-
 def _places(canvas: np.ndarray, count: int, order: str) -> list[np.ndarray]:
     """Cut a canvas (H, W, 3) into views for the tiles, in the order of time."""
     axis = 1 if order in ('ltr', 'rtl') else 0
@@ -177,9 +155,3 @@ def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
     # Area averaging is free of aliasing but turns into nearest neighbour when it enlarges.
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     return cv2.resize(image, (width, height), interpolation=interpolation)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

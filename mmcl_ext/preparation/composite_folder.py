@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.dist import rank, world_size
 from mmcl_ext.preparation.clip import Clip
-from mmcl_ext.preparation.composite import ORDERS, make_composite, write_bytes, write_image
+from mmcl_ext.preparation.composite import ORDERS, make_composite, write_image
 from mmcl_ext.preparation.composite_report import CompositeReport
 from mmcl_ext.preparation.process_group import from_main_process, gather
 from mmcl_ext.preparation.progress import Progress

@@ -13,13 +13,13 @@ from mmcl_ext.apis.check_composites import check_composites
 from mmcl_ext.apis.check_store import check_store
 from mmcl_ext.apis.config import load_config
 from mmcl_ext.apis.finding import Finding
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.datasets.converters import convert_custom, convert_pickle
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.dist import rank
 from mmcl_ext.mmcl.check_features import check_features
 from mmcl_ext.mmcl.feature_file import FeatureFile
 from mmcl_ext.preparation.box_file import BoxFile
-from mmcl_ext.preparation.composite import write_bytes
 from mmcl_ext.preparation.composite_folder import CompositeFolder
 from mmcl_ext.preparation.image_features import extract_image_features
 from mmcl_ext.preparation.person_boxes import detect_persons

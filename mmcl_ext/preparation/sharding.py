@@ -26,9 +26,9 @@ import torch.distributed
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.dist import rank, world_size
 from mmcl_ext.mmcl.feature_file import FeatureFile, write_feature_file
-from mmcl_ext.preparation.composite import write_bytes
 
 _RECIPE = 'recipe.json'
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.graphs.layouts import get_layout
-from mmcl_ext.preparation.composite import write_bytes
 
 _BUILT_IN = ('nturgb+d', 'nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose')
 _HEAD = """\

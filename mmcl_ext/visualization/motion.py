@@ -1,7 +1,6 @@
 """Skeletons in motion, as an animated GIF or a video."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mmcl_ext.atomic_file import atomic_path
 from mmcl_ext.graphs.layouts import resolve_layout
 from mmcl_ext.visualization.skeleton_plot import SIDE_COLOURS, bone_sides
 
@@ -110,11 +110,8 @@ def write_frames(path: str | os.PathLike, frames: Iterator[np.ndarray], fps: flo
     writers = {'.gif': _write_gif, '.mp4': _write_mp4}
     if path.suffix not in writers or fps <= 0:
         raise ValueError(f'cannot write {path.name} at {fps} fps: known are {sorted(writers)}')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix='.motion') as folder:
-        temporary = Path(folder) / path.name
+    with atomic_path(path) as temporary:
         writers[path.suffix](temporary, frames, fps)
-        temporary.replace(path)
 
 
 def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:

@@ -1,11 +1,10 @@
 """A picture of predictions: skeletons, images and scores."""
 
 import os
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmcl_ext.atomic_file import atomic_path
 from mmcl_ext.visualization.prediction import Prediction
 from mmcl_ext.visualization.score_plot import draw_scores
 from mmcl_ext.visualization.skeleton_plot import draw_sequence
@@ -69,12 +68,8 @@ def save_figure(figure: 'Figure', path: str | os.PathLike, dpi: int = 110) -> No
         path: File to write; its ending chooses the format, its folder is made when missing.
         dpi: Pixels per inch.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix='.figure') as folder:
-        temporary = Path(folder) / path.name
+    with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=dpi)
-        temporary.replace(path)
 
 
 def _draw_image(axes: 'Axes', prediction: Prediction) -> None:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmengine.utils import ProgressBar
 
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.store import SkeletonStore, write_store
@@ -209,7 +210,7 @@ class Conversion:
         num_frames = sum(sample['keypoint'].shape[1] for sample in samples)
         written = store.name if samples else None
         part = dict(dropped=dropped, num_frames=num_frames, store=written)
-        _write_text(path, json.dumps(part))  # last: now the part is whole
+        write_bytes(path, json.dumps(part).encode())  # last: now the part is whole
         return part
 
     def _sample(self, item: Item) -> dict[str, Any]:
@@ -291,15 +292,6 @@ def _digest(content: Any) -> str:
 
 def _stamp(source: Any) -> str:
     return source.stamp() if isinstance(source, Member) else repr(source)
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_suffix('.part')
-    with temporary.open('w') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 _conversion: Conversion | None = None  # of this worker process

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import tempfile
-import uuid
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from mmcl_ext.atomic_file import atomic_file
 from mmcl_ext.datasets.store.container import encode_header, frame_header
 from mmcl_ext.datasets.store.skeleton_store import FORMAT, FORMAT_VERSION, SPLIT_PREFIX
 from mmcl_ext.graphs.layouts import get_layout
@@ -60,16 +60,8 @@ def write_store(
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a neighbour of ``path`` that takes its name when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.part')
-    try:
-        with temporary.open('xb') as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        yield file
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)  # makes the new name durable, too

@@ -17,7 +17,7 @@ from mmengine.fileio import load
 from mmengine.registry import DefaultScope
 
 from mmcl_ext import apis
-from mmcl_ext.preparation.composite import write_bytes
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.preparation.synthetic.epoch_progress_hook import EpochProgressHook
 from mmcl_ext.preparation.synthetic.outcome import Outcome
 from mmcl_ext.registry import MODELS

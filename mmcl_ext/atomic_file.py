@@ -1,0 +1,86 @@
+"""Files that are whole or absent: written under a temporary name, then renamed."""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_WRITING_ONLY = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open a neighbour of ``path`` that takes its name when the block ends well.
+
+    After an error or an interrupt nothing, or the former file, is there. A killed process
+    leaves ``.<name>.<random>.tmp`` behind.
+
+    Args:
+        path: File to write; its folder is made when missing. Its mode follows the umask.
+        durable: Flush the content to disk first, so that after a power cut the name never
+            stands for an empty file.
+
+    Raises:
+        OSError: The file cannot be written; names ``path``.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _neighbour(target)
+    try:
+        with temporary.open('xb') as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        # A full disk does not say which file, and nobody knows the temporary one.
+        is_unnamed = error.filename is None and error.errno in _WRITING_ONLY
+        if is_unnamed or str(error.filename) == str(temporary):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        raise
+    finally:
+        with suppress(OSError):  # renamed, or never made
+            temporary.unlink()
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a path to write to, whose file takes the place of ``path`` when the block ends well.
+
+    For libraries that open files themselves and look at the ending: the name is that of
+    ``path``, in a temporary folder beside it.
+
+    Args:
+        path: File to write; its folder is made when missing.
+
+    Raises:
+        OSError: The folder cannot be made, or the block has written no file.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = _neighbour(target)
+    folder.mkdir()
+    try:
+        yield folder / target.name
+        os.replace(folder / target.name, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_bytes(path: str | os.PathLike, data: bytes | memoryview, *, durable: bool = True) -> None:
+    """Write a whole file at once, see :func:`atomic_file`.
+
+    Raises:
+        OSError: The file cannot be written; an older file of that name is left as it was.
+    """
+    with atomic_file(path, durable=durable) as file:
+        file.write(data)
+
+
+def _neighbour(path: Path) -> Path:
+    return path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
