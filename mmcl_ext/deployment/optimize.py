@@ -28,7 +28,7 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
     backbone = getattr(fast, 'backbone', None)
     if isinstance(backbone, PersonwiseBackbone):
         # Constants are edited by nobody: looking for edits would only take time.
-        backbone.empty_persons = EmptyPersons(checksum=False)
+        backbone.empty_persons = EmptyPersons(compare=False)
     if type(backbone) is CTRGCN and all(type(b) is SkeletonBlock for b in backbone.blocks):
         blocks: Any = list(backbone.blocks)
         backbone.blocks = nn.ModuleList([FusedBlocks(blocks)])

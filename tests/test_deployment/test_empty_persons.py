@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcl_ext.models import AAGCN, CTRGCN, CTRSGCN, HDGCN, STGCN, InfoGCN, SkeletonRecognizer
+from mmcl_ext.models.backbones.empty_persons import EmptyPersons
 
 NTU = dict(type='mmcl_ext.SkeletonGraph', layout='nturgb+d', mode='spatial')
 HIERARCHY = dict(type='mmcl_ext.HDGraph', layout='nturgb+d', flatten=None)
@@ -199,6 +200,28 @@ def test_a_changed_weight_changes_the_constant(change: Callable[[nn.Module], Non
     after = network(x)
     assert relative(after, plain(network, x)) <= 1e-5
     assert relative(after[:, 1], before[:, 1]) > 1e-3
+
+
+def one_number(weight: Tensor) -> None:
+    weight.view(-1)[12_345] += 1e-6
+
+
+def swap(weight: Tensor) -> None:
+    weight.view(-1)[[3, 70_000]] = weight.view(-1)[[70_000, 3]]
+
+
+@pytest.mark.parametrize('change', [one_number, swap, Tensor.neg_], ids=lambda c: c.__name__)
+@torch.no_grad()
+def test_the_smallest_hidden_edit_is_seen(change: Callable[[Tensor], object]) -> None:
+    torch.manual_seed(0)
+    network, memory = nn.Linear(300, 300), EmptyPersons()
+    memory.refresh(network)
+    memory.put('slot', torch.ones(1))
+    memory.refresh(network)
+    assert len(memory) == 1
+    change(network.weight.data)
+    memory.refresh(network)
+    assert len(memory) == 0
 
 
 @torch.no_grad()

@@ -18,52 +18,52 @@ class EmptyPersons:
     an empty memory.
 
     Args:
-        checksum: Whether edits behind PyTorch's back, such as ``p.data.mul_(2)``, are looked
-            for too, which reads all weights once.
+        compare: Whether edits behind PyTorch's back, such as ``p.data.mul_(2)``, are looked
+            for too: the weights are then compared with a copy of them, number by number.
     """
 
-    def __init__(self, checksum: bool = True) -> None:
-        self.checksum = checksum
-        self._features: dict[Hashable, Tensor] = {}
-        self._weights: list[Tensor] = []
-        self._versions: list[int] = []
-        self._sums: Tensor | None = None
+    def __init__(self, compare: bool = True) -> None:
+        self.compare = compare
+        self.clear()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> 'EmptyPersons':
-        return EmptyPersons(self.checksum)
+        return EmptyPersons(self.compare)
 
     def __reduce__(self) -> tuple[type['EmptyPersons'], tuple[bool]]:
-        return EmptyPersons, (self.checksum,)
+        return EmptyPersons, (self.compare,)
 
     def __len__(self) -> int:
         return len(self._features)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._features, self._weights, self._versions, self._sums = {}, [], [], None
+        self._features: dict[Hashable, Tensor] = {}
+        self._weights: list[Tensor] = []
+        self._versions: list[int] = []
+        self._values: list[Tensor] = []
 
     def refresh(self, network: nn.Module) -> None:
         """Forget the features if the network's weights are not those that made them."""
         tensors = list(_tensors(network))
-        sums = _checksum(tensors if self.checksum else [])
-        if not self._holds(tensors, sums):
-            self.clear()
-            # Aliases keep the memory: no other weight can come to lie at the same address.
-            self._weights = [tensor.detach() for tensor in tensors]
-            self._versions = [_version(tensor) for tensor in tensors]
-            self._sums = sums
+        if self._holds(tensors):
+            return
+        self.clear()
+        # Aliases keep the memory: no other weight can come to lie at the same address.
+        self._weights = [tensor.detach() for tensor in tensors]
+        self._versions = [_version(tensor) for tensor in tensors]
+        self._values = [values.clone() for values in _joined(tensors if self.compare else [])]
 
-    def _holds(self, tensors: list[Tensor], sums: Tensor) -> bool:
+    def _holds(self, tensors: list[Tensor]) -> bool:
         """Whether these are the weights of the last time, unchanged."""
-        if self._sums is None or len(tensors) != len(self._weights):
+        if not self._weights or len(tensors) != len(self._weights):
             return False
         known = zip(tensors, self._weights, self._versions, strict=True)
-        return torch.equal(sums, self._sums) and all(
+        return all(
             tensor.data_ptr() == before.data_ptr()
             and tensor.dtype == before.dtype
             and _version(tensor) == version
             for tensor, before, version in known
-        )
+        ) and all(map(torch.equal, _joined(tensors if self.compare else []), self._values))
 
     def get(self, key: Hashable) -> Tensor | None:
         """Return a remembered feature (C', T', V), or None."""
@@ -97,19 +97,16 @@ def _tensors(network: nn.Module) -> Iterator[Tensor]:
 
 
 def _version(tensor: Tensor) -> int:
-    # Inference tensors count no versions; the checksum alone watches them.
+    # Inference tensors count no versions; the comparison alone watches them.
     return -1 if tensor.is_inference() else tensor._version
 
 
-@torch.no_grad()
-def _checksum(tensors: list[Tensor]) -> Tensor:
-    """Sum up the weights, for edits that PyTorch does not count, such as ``p.data.mul_(2)``."""
-    by_device: dict[torch.device, list[Tensor]] = {}
+def _joined(tensors: list[Tensor]) -> list[Tensor]:
+    """Return values to compare: one tensor of a kind on an accelerator, which each one halts."""
+    values, groups = [], dict[Hashable, list[Tensor]]()
     for tensor in tensors:
-        by_device.setdefault(tensor.device, []).append(tensor.reshape(-1).float())
-    sums = []
-    for parts in by_device.values():
-        values = torch.cat(parts)
-        # The second number tells permutations apart.
-        sums.append(torch.stack((values.sum(), values[:-1].dot(values[1:]))).cpu())
-    return torch.cat(sums) if sums else torch.empty(0)
+        if tensor.device.type == 'cpu':
+            values.append(tensor)
+        else:
+            groups.setdefault((tensor.device, tensor.dtype), []).append(tensor.flatten())
+    return values + [torch.cat(group) for group in groups.values()]
