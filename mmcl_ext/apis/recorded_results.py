@@ -1,5 +1,6 @@
 """Numbers that a page states, and the commands that give them again."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,10 +8,11 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,22 @@ class RecordedNumber:
         value: What was measured.
         tolerance: Largest difference that counts as the same.
         pattern: Regular expression with one group; its last match in the output counts.
+        command: In the output of which command the pattern looks, from 1; None for all.
+        percent: Whether the pattern finds a percentage, ``value`` being a share.
         table: JSON table that ``tools/ablation.py`` writes.
         variant: Row of the table.
         metric: Column of the table.
+
+    Raises:
+        ValueError: The number can be found in no way, or in two.
     """
 
     title: str
     value: float
     tolerance: float = 0.0
     pattern: str | None = None
+    command: int | None = None
+    percent: bool = False
     table: str | None = None
     variant: str | None = None
     metric: str = 'acc/top1'
@@ -41,17 +50,23 @@ class RecordedNumber:
         """Check that the number can be found in one way."""
         if (self.pattern is None) == (self.table is None or self.variant is None):
             raise ValueError(f'{self.title}: give either pattern, or table and variant')
+        if self.pattern is not None and _groups(self.pattern) != 1:
+            raise ValueError(f'{self.title}: {self.pattern!r} is no pattern with one group')
+        for name in ('value', 'tolerance'):
+            if type(getattr(self, name)) not in (int, float):
+                raise ValueError(f'{self.title}: {name} {getattr(self, name)!r} is no number')
 
-    def read(self, output: str, folder: Path) -> float | None:
+    def read(self, outputs: Sequence[str], folder: Path) -> float | None:
         """Find the number after the commands have run; None if it is not there.
 
         Args:
-            output: What the commands have printed.
+            outputs: What each command has printed.
             folder: Where they ran.
         """
         if self.pattern is not None:
-            found = re.findall(self.pattern, output)
-            return float(found[-1]) if found else None
+            chosen = outputs if self.command is None else [outputs[self.command - 1]]
+            found = re.findall(self.pattern, '\n'.join(chosen))
+            return float(found[-1]) * (0.01 if self.percent else 1) if found else None
         path = folder / str(self.table)
         rows = json.loads(path.read_text())['rows'] if path.is_file() else []
         for row in rows:
@@ -74,6 +89,9 @@ class RecordedResult:
         numbers: What they give.
         minutes: How long they take where they were measured.
         where: Hardware, commit and versions of the measurement.
+
+    Raises:
+        ValueError: There are no commands, or a number is of none of them.
     """
 
     name: str
@@ -82,28 +100,40 @@ class RecordedResult:
     minutes: float
     where: str
 
+    def __post_init__(self) -> None:
+        """Check that every number is of one of the commands."""
+        if not self.commands:
+            raise ValueError(f'{self.name} has no commands')
+        for number in self.numbers:
+            if number.command is not None and not 1 <= number.command <= len(self.commands):
+                raise ValueError(
+                    f'{self.name}: {number.title}: command {number.command} of {len(self.commands)}'
+                )
+
     def rerun(self, root: Path, folder: Path) -> list[float | None]:
         """Run the commands, unless an earlier call has finished them, and read the numbers.
 
         They run in a folder of their own with links to all that lies in ``root`` but
-        ``work_dirs``, so they may be the page's own and yet find no earlier results.
+        ``work_dirs``, so they may be the page's own and yet find no earlier results. After an
+        interruption those that have ended well are left alone, and a training is resumed.
 
         Args:
             root: Folder of the source tree and of ``data``.
             folder: Folder to run in.
 
         Raises:
-            RuntimeError: A command has failed.
+            RuntimeError: A command has failed, or another process works in the folder.
         """
         _link(root, folder)
-        done = folder / 'finished.txt'
-        if not done.is_file() or done.read_text() != '\n'.join(self.commands):
-            (folder / 'output.log').unlink(missing_ok=True)
-            for command in self.commands:
-                _run(command, folder)
-            done.write_text('\n'.join(self.commands))
-        output = (folder / 'output.log').read_text()
-        return [number.read(output, folder) for number in self.numbers]
+        logs = [folder / f'{i:02}.log' for i in range(1, len(self.commands) + 1)]
+        finished = folder / 'finished.txt'
+        with _locked(folder) as lock:
+            done = _finished(finished, self.commands, logs)
+            for i in range(done, len(self.commands)):
+                _run(self.commands[i], logs[i], lock)
+                finished.write_text(''.join(f'{c}\n' for c in self.commands[: i + 1]))
+        outputs = [log.read_text(errors='replace') for log in logs]
+        return [number.read(outputs, folder) for number in self.numbers]
 
 
 def load_results(filename: str | os.PathLike) -> tuple[RecordedResult, ...]:
@@ -168,25 +198,72 @@ def _link(root: Path, folder: Path) -> None:
         link.symlink_to(path)
 
 
-def _run(command: str, folder: Path) -> None:
-    """Run a command line and copy what it prints to a log."""
-    print(f'$ {command}', flush=True)
+def _finished(path: Path, commands: Sequence[str], logs: Sequence[Path]) -> int:
+    """Count the commands that an earlier call has finished, up to the first other one."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    pairs = zip(lines, commands, logs, strict=False)
+    same = [line == command and log.is_file() for line, command, log in pairs]
+    return (*same, False).index(False)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """Keep others away; commands inherit the yielded file, so what a killed call has left counts.
+
+    Raises:
+        RuntimeError: Another process works in the folder.
+    """
+    with (folder / 'lock').open('w') as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RuntimeError(f'another process works in {folder}') from error
+        yield file.fileno()
+
+
+def _run(command: str, log_file: Path, lock: int) -> None:
+    """Run a command line and copy what it prints to a log, which begins with the command."""
+    heading = f'$ {command}\n'
+    print(heading, end='', flush=True)
+    begun = log_file.is_file() and log_file.read_text(errors='replace').startswith(heading)
+    resumes = begun and 'tools/train.py' in command  # else it begins anew
+    options: dict[str, Any] = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    options |= dict(errors='replace', cwd=log_file.parent, pass_fds=(lock,))
+    with (
+        log_file.open('a' if resumes else 'w', buffering=1) as log,
+        subprocess.Popen(_words(command, resumes), **options) as child,
+    ):
+        if not resumes:
+            log.write(heading)
+        status = _copy_output(child, log)
+    if status:
+        raise RuntimeError(f'{command!r} ended with status {status}; see {log_file}')
+
+
+def _words(command: str, resumes: bool) -> list[str]:
+    """Split a command line; this Python takes the place of ``python``."""
     words = shlex.split(command)
     if words[0] == 'python':
         words[0] = sys.executable
-    pipe = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    with (
-        (folder / 'output.log').open('a') as log,
-        subprocess.Popen(words, cwd=folder, **pipe) as child,  # type: ignore[call-overload]
-    ):
-        try:
-            for line in child.stdout or ():
-                log.write(line)
-                print(line, end='', flush=True)
-            status = child.wait()
-        except KeyboardInterrupt:
-            child.terminate()
-            child.wait()
-            raise
-    if status:
-        raise RuntimeError(f'{command!r} ended with status {status}; see {log.name}')
+    return words + ['--resume'] * (resumes and '--resume' not in words)
+
+
+def _copy_output(child: subprocess.Popen, log: TextIO) -> int:
+    """Show what a process prints and keep it; Ctrl-C ends the process, too."""
+    try:
+        for line in child.stdout or ():
+            log.write(line)
+            print(line, end='', flush=True)
+        return child.wait()
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        raise
+
+
+def _groups(pattern: str) -> int | None:
+    """Count the groups of a regular expression; None if it is none."""
+    try:
+        return re.compile(pattern).groups
+    except (re.error, TypeError):
+        return None

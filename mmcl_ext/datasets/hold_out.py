@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,9 +75,12 @@ def hold_out(
 
     Raises:
         FileNotFoundError: There is no such store.
-        ValueError: The split, the way or the fraction does not go, or a name tells no subject.
+        ValueError: The split, the way or the fraction does not go, a name tells no subject, or
+            ``out`` is the store itself.
     """
     store = SkeletonStore(source)
+    if Path(out).resolve() == Path(source).resolve():
+        raise ValueError(f'{out} is the store to divide: give the new one another name')
     if split not in store.splits:
         raise ValueError(f'{source} has no split {split!r}; it has {sorted(store.splits)}')
     positions = store.splits[split]

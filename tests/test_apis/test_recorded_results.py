@@ -1,5 +1,6 @@
 """Recorded numbers and the commands that give them again."""
 
+import fcntl
 import json
 import re
 import subprocess
@@ -84,7 +85,7 @@ def test_what_is_finished_is_compared_only(root, tmp_path):
     (root / 'say.py').write_text('raise SystemExit("gone")')
     assert printed.rerun(root, folder) == [0.92]
     (changed, _) = load_results(write_list(tmp_path, second='0.93'))
-    with pytest.raises(RuntimeError, match=r"'python say\.py 0\.5' ended with status 1"):
+    with pytest.raises(RuntimeError, match=r"'python say\.py 0\.93' ended with status 1"):
         changed.rerun(root, folder)
 
 
@@ -97,11 +98,70 @@ def test_the_tolerance_decides(found, verdict, tmp_path):
     assert compare(printed, [found])[0].startswith(verdict)
 
 
-def test_a_number_is_found_in_one_way():
-    with pytest.raises(ValueError, match='either pattern, or table'):
-        RecordedNumber('x', 1.0)
-    with pytest.raises(ValueError, match='either pattern, or table'):
-        RecordedNumber('x', 1.0, pattern='a', table='b', variant='c')
+@pytest.mark.parametrize(
+    ('fields', 'message'),
+    [
+        ({}, 'either pattern, or table'),
+        (dict(pattern='(a)', table='b', variant='c'), 'either pattern, or table'),
+        (dict(pattern='a'), "'a' is no pattern with one group"),
+        (dict(pattern='(a'), r"'\(a' is no pattern with one group"),
+        (dict(pattern='(a)', tolerance='0.1'), "tolerance '0.1' is no number"),
+    ],
+)
+def test_a_number_is_found_in_one_way(fields, message):
+    with pytest.raises(ValueError, match=message):
+        RecordedNumber('x', 1.0, **fields)
+
+
+def test_a_number_of_one_command_and_a_percentage():
+    outputs = ['acc: 0.5\nacc: 0.6', 'acc: 70.5']
+    number = dict(title='x', value=0.6, pattern='acc: ([0-9.]+)')
+    assert RecordedNumber(**number, command=1).read(outputs, Path()) == 0.6
+    found = RecordedNumber(**number, command=2, percent=True).read(outputs, Path())
+    assert found == pytest.approx(0.705)
+    assert RecordedNumber(**number).read(outputs, Path()) == 70.5
+
+
+TRAIN = """
+import pathlib, sys
+begun = pathlib.Path('begun.txt')
+with begun.open('a') as file:
+    print(*sys.argv[1:], file=file)
+print('acc: 0.1', flush=True)
+if '--resume' not in sys.argv:
+    sys.exit('stopped')
+print('acc: 0.91')
+"""
+
+
+def test_what_was_interrupted_goes_on(root, tmp_path):
+    """Finished commands are left alone, a training is resumed, another command begins anew."""
+    (root / 'tools').mkdir()
+    (root / 'tools' / 'train.py').write_text(TRAIN)
+    text = LIST.replace('"python say.py {second}"', '"python tools/train.py x", "python last.py"')
+    (result, _) = load_results(write_list(tmp_path, text=text))
+    folder = tmp_path / 'again'
+    with pytest.raises(RuntimeError, match=r'ended with status 1; see .*02\.log'):
+        result.rerun(root, folder)
+    (root / 'say.py').unlink()
+    (root / 'last.py').write_text('print("acc: 0.7")\nraise SystemExit(3)')
+    with pytest.raises(RuntimeError, match=r"'python last\.py' ended with status 3"):
+        result.rerun(root, folder)
+    (root / 'last.py').write_text('print("well")')
+    assert result.rerun(root, folder) == [0.91]
+    assert (folder / 'begun.txt').read_text() == 'x\nx --resume\n'
+    assert (folder / '03.log').read_text() == '$ python last.py\nwell\n'
+
+
+def test_two_calls_do_not_mix(root, tmp_path):
+    (printed, _) = load_results(write_list(tmp_path))
+    folder = tmp_path / 'again'
+    folder.mkdir()
+    with (folder / 'lock').open('w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(RuntimeError, match='another process works in'):
+            printed.rerun(root, folder)
+    assert printed.rerun(root, folder) == [0.92]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +173,8 @@ def test_a_number_is_found_in_one_way():
         (LIST.replace('minutes = 0.1', ''), 'minutes'),
         (LIST.replace('tolerance', 'tolerence'), 'tolerence'),
         (LIST.replace('"tabled"', '"a/b"'), 'does not suit a folder'),
+        (LIST.replace('["python tabulate.py"]', '[]'), 'tabled has no commands'),
+        (LIST.replace('tolerance = 0.02', 'command = 3'), 'the last one: command 3 of 2'),
     ],
 )
 def test_a_wrong_list_is_refused(tmp_path, text, message):

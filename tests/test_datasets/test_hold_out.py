@@ -114,6 +114,16 @@ def test_what_does_not_go(store, tmp_path, options, message):
     assert not (tmp_path / 'b.safetensors').exists()
 
 
+def test_the_store_is_not_written_over(store, tmp_path):
+    before = store.path.read_bytes()
+    link = tmp_path / 'link.safetensors'
+    link.symlink_to(store.path)
+    for out in (store.path, link):
+        with pytest.raises(ValueError, match='is the store to divide'):
+            hold_out(store.path, out, 'train')
+    assert store.path.read_bytes() == before
+
+
 def test_lacking_classes_are_named(tmp_path):
     samples = list(tiny_samples(4))
     for i, sample in enumerate(samples):
