@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmcl_ext.apis.inferencer import SkeletonClip, read_clips
-from mmcl_ext.datasets.converters import read_utd_mhad_skeleton
+from mmcl_ext.datasets.converters import convert_ntu, read_utd_mhad_skeleton
 from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.graphs import get_layout
@@ -65,6 +65,22 @@ def test_files_of_the_data_sets(inferencer, ntu, real_files):
         results = model([real_files[key] for key in ('mat', 'ucla', 'one', 'two')])
         assert [result.name for result in results] == [c.name for c in (utd, ucla, one, two)]
         assert all(np.isfinite(result.pred_score).all() for result in results)
+
+
+@pytest.mark.parametrize('layout', ['nturgb+d', 'nturgb+d-ctrgcn'])
+def test_ntu_files_are_read_as_they_are_converted(real_files, tmp_path, layout):
+    tradition = 'ctrgcn' if layout == 'nturgb+d-ctrgcn' else 'pyskl'
+    report = convert_ntu(
+        real_files['one'].parent, tmp_path / 'ntu.safetensors', tradition=tradition, progress=False
+    )
+    store = SkeletonStore(tmp_path / 'ntu.safetensors')
+    assert store.layout == layout, report
+    for path in (real_files['one'], real_files['two']):
+        (clip,), (converted,) = (
+            read(source, model_layout=layout) for source in (path, f'{store.path}::{path.stem}')
+        )
+        assert clip.keypoint.shape == converted.keypoint.shape
+        np.testing.assert_allclose(clip.keypoint, converted.keypoint, rtol=1e-3, atol=1e-3)
 
 
 def test_custom_files(inferencer, walk, tmp_path):
@@ -185,8 +201,28 @@ def test_unusable_files(tmp_path, shared):
     with pytest.raises(FileNotFoundError, match='there is no file'):
         read(tmp_path / 'absent.npy')
     # MMAction2's sample holds boxes and refers to keypoints in another file.
-    with pytest.raises(ValueError, match="field 'keypoint'"):
+    with pytest.raises(ValueError, match=r'sample\.pkl holds no skeletons.* found: dict with \['):
         read(shared / 'datasets/mmaction2_samples/sample.pkl')
+
+
+@pytest.mark.parametrize(
+    ('content', 'found'),
+    [
+        ([dict(pred_score=np.ones(3), gt_label=1)], "dict with ['gt_label', 'pred_score']"),
+        (dict(state_dict={}), "dict with ['state_dict']"),
+        (dict(annotations=dict(a=1)), 'dict'),
+        (dict(annotations=[]), 'empty list'),
+        ([1, 2], 'list of int'),
+        (np.ones((1, 2, 17, 2)), 'ndarray'),
+        ([], 'empty list'),
+    ],
+)
+def test_pickles_of_something_else(tmp_path, content, found):
+    (tmp_path / 'other.pkl').write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match='holds no skeletons') as caught:
+        read(tmp_path / 'other.pkl')
+    assert str(caught.value).startswith(f'{tmp_path}/other.pkl')
+    assert str(caught.value).endswith(f'found: {found}')
 
 
 def test_clips_pass_through(walk):

@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ SEPARATOR = '::'
 Source = Any
 """A clip, an array, a store, an annotation or a path; see :func:`read_clips`."""
 
+ClipReader = Callable[[], SkeletonClip]
+"""Reads one clip; raises ValueError where it cannot be used."""
+
 
 def read_clips(
     source: Source, layout: str | None = None, *, model_layout: str = 'nturgb+d'
@@ -55,10 +60,21 @@ def read_clips(
         ValueError: The file is damaged or of another kind, or lacks the sample.
         TypeError: The source is none of these.
     """
+    for read in clip_readers(source, layout, model_layout=model_layout):
+        yield read()
+
+
+def clip_readers(
+    source: Source, layout: str | None = None, *, model_layout: str = 'nturgb+d'
+) -> Iterator[ClipReader]:
+    """Find the clips of one source without reading them: after a bad one the others can go on.
+
+    Arguments and errors are those of :func:`read_clips`.
+    """
     if isinstance(source, SkeletonClip):
-        yield source
+        yield lambda: source
     elif isinstance(source, np.ndarray):
-        yield SkeletonClip.from_array(source, layout=layout)
+        yield lambda: SkeletonClip.from_array(source, layout=layout)
     elif isinstance(source, SkeletonStore):
         yield from _from_store(source, '', layout)
     elif isinstance(source, (str, os.PathLike)):
@@ -71,7 +87,7 @@ def read_clips(
         )
 
 
-def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[SkeletonClip]:
+def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[ClipReader]:
     path, _, wanted = text.partition(SEPARATOR)
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no file {path!r}')
@@ -87,22 +103,30 @@ def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[Ske
         raise ValueError(f'{path}: unknown kind of file; known are {known}')
     if wanted:
         raise ValueError(f'{path} holds one clip, it cannot be asked for {wanted!r}')
+    yield partial(_from_file, path, suffix, layout, model_layout)
+
+
+def _from_file(path: str, suffix: str, layout: str | None, model_layout: str) -> SkeletonClip:
     try:
-        yield _READERS[suffix](Member(Path(path)), layout, model_layout)
+        return _READERS[suffix](Member(Path(path)), layout, model_layout)
     except DroppedSampleError as error:
         raise ValueError(f'{path}: {error}') from error
 
 
-def _from_store(store: SkeletonStore, wanted: str, layout: str | None) -> Iterator[SkeletonClip]:
+def _from_store(store: SkeletonStore, wanted: str, layout: str | None) -> Iterator[ClipReader]:
     for place, i in enumerate(_positions(store, wanted)):
-        yield SkeletonClip(
-            store.names[i],
-            store.keypoint(i),
-            layout or store.layout,
-            keypoint_score=store.keypoint_score(i),
-            label=store.labels.item(i),
-            index=place,
-        )
+        yield partial(_sample, store, i, place, layout)
+
+
+def _sample(store: SkeletonStore, i: int, place: int, layout: str | None) -> SkeletonClip:
+    return SkeletonClip(
+        store.names[i],
+        store.keypoint(i),
+        layout or store.layout,
+        keypoint_score=store.keypoint_score(i),
+        label=store.labels.item(i),
+        index=place,
+    )
 
 
 def _positions(store: SkeletonStore, wanted: str) -> Sequence[int]:
@@ -118,43 +142,68 @@ def _positions(store: SkeletonStore, wanted: str) -> Sequence[int]:
         ) from None
 
 
-def _from_pickle(path: str, wanted: str, layout: str | None) -> Iterator[SkeletonClip]:
+def _from_pickle(path: str, wanted: str, layout: str | None) -> Iterator[ClipReader]:
     content = load_pickle(path)
     if isinstance(content, Mapping) and 'annotations' in content:
         splits, content = content.get('split') or {}, content['annotations']
+        _check_annotations(content, path)
         names = set(splits.get(wanted, [wanted])) if wanted else None
         content = [a for a in content if names is None or _name(a) in names]
         if not content:
             raise ValueError(f'{path} has no sample or split {wanted!r}')
     elif wanted:
         raise ValueError(f'{path} has no splits, it cannot be asked for {wanted!r}')
+    elif not is_pose_frames(content):
+        _check_annotations([content] if isinstance(content, Mapping) else content, path)
     yield from _from_content(content, Path(path).stem, layout)
+
+
+def _check_annotations(content: Any, path: str) -> None:
+    """Say what a pickle holds that does not hold skeletons, a file of scores, say."""
+    if not isinstance(content, list):
+        held = type(content).__name__
+    elif not content:
+        held = 'empty list'
+    elif not isinstance(content[0], Mapping):
+        held = f'list of {type(content[0]).__name__}'
+    elif 'keypoint' not in content[0]:
+        held = f'dict with {sorted(map(str, content[0]))[:8]}'
+    else:
+        return
+    raise ValueError(
+        f"{path} holds no skeletons: expected annotations, which are dicts with 'keypoint', or "
+        f'results of a pose estimation; found: {held}'
+    )
 
 
 def _name(annotation: Any) -> str | None:
     return annotation.get('filename', annotation.get('frame_dir'))
 
 
-def _from_content(content: Any, name: str, layout: str | None) -> Iterator[SkeletonClip]:
+def _from_content(content: Any, name: str, layout: str | None) -> Iterator[ClipReader]:
     if isinstance(content, Mapping) and 'keypoint' in content:
-        yield clip_from_annotation(content, layout=layout)
+        yield partial(_annotation, content, 0, layout)
     elif is_pose_frames(content):
-        yield clip_from_frames(content, name, layout)
+        yield partial(clip_from_frames, content, name, layout)
     elif isinstance(content, list) and content:
         if not all(isinstance(item, Mapping) for item in content):
             raise ValueError(f'{name}: expected a list of dicts, got {type(content[0]).__name__}')
         for index, item in enumerate(content):
-            clip = clip_from_annotation(item, layout=layout)
-            yield SkeletonClip(**{**vars(clip), 'index': index})
+            yield partial(_annotation, item, index, layout)
     else:
         raise ValueError(f'{name}: neither annotations nor results of a pose estimation')
 
 
+def _annotation(annotation: Mapping[str, Any], index: int, layout: str | None) -> SkeletonClip:
+    return replace(clip_from_annotation(annotation, layout=layout), index=index)
+
+
 def _read_skeleton(member: Member, layout: str | None, model_layout: str) -> SkeletonClip:
-    """Read NTU RGB+D in the tradition of the model's layout: their bones differ."""
+    """Read NTU RGB+D in the tradition of the model's layout, as ``convert_ntu`` would."""
     ours = layout or (model_layout if model_layout.startswith('nturgb+d') else 'nturgb+d')
     tradition = 'ctrgcn' if ours == 'nturgb+d-ctrgcn' else 'pyskl'
-    return SkeletonClip(_stem(member, '.skeleton'), NTUReader(tradition)(member), ours)
+    read = NTUReader(tradition, translate=tradition == 'ctrgcn')
+    return SkeletonClip(_stem(member, '.skeleton'), read(member), ours)
 
 
 def _read_mat(member: Member, layout: str | None, model_layout: str) -> SkeletonClip:
