@@ -3,8 +3,8 @@
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.evaluation import (
     PRESETS,
     TREATMENTS,
@@ -109,8 +109,7 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         files = dict(files=args.dumps, search_files=args.search_on or [])
         content = ensemble_to_dict(ensemble) | files
-        Path(args.json).parent.mkdir(parents=True, exist_ok=True)
-        Path(args.json).write_text(json.dumps(content, indent=2) + '\n')
+        write_bytes(args.json, f'{json.dumps(content, indent=2)}\n'.encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -47,10 +47,12 @@ def resample(
         seed: Of the random numbers.
 
     Raises:
-        ValueError: ``resamples`` is not positive.
+        ValueError: ``resamples`` is not positive, or ``seed`` is negative.
     """
     if resamples < 1:
         raise ValueError(f'the number of resamples must be positive, got {resamples}')
+    if seed < 0:
+        raise ValueError(f'the seed of the bootstrap must not be negative, got {seed}')
     rows = np.column_stack([labels, hits])
     kinds, counts = np.unique(rows, axis=0, return_counts=True)
     generator = np.random.default_rng(seed)

@@ -41,6 +41,9 @@ def format_comparison(
         num_shown: Length of each list.
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
+
+    Raises:
+        ValueError: ``num_shown``, ``resamples`` or ``seed`` makes no sense.
     """
     gains = [gain for gain in comparison.class_gains if gain.gain > 0]
     losses = [gain for gain in comparison.class_gains[::-1] if gain.gain < 0]
@@ -129,7 +132,13 @@ def run_table(runs: Sequence[Scores], names: Sequence[str], resamples: int, seed
 
 
 def pair_table(confusion: np.ndarray, classes: Sequence[str], num_shown: int) -> str:
-    """Tabulate the most frequent confusions of one run."""
+    """Tabulate the most frequent confusions of one run.
+
+    Raises:
+        ValueError: ``num_shown`` is negative.
+    """
+    if num_shown < 0:
+        raise ValueError(f'the number of lines to show must not be negative, got {num_shown}')
     rows = [
         (classes[p.label], classes[p.predicted], str(p.num_samples), f'{100 * p.share:.1f}')
         for p in confused_pairs(confusion)[:num_shown]

@@ -87,7 +87,12 @@ def most_confused_classes(confusions: Sequence[np.ndarray], number: int) -> list
 
     Returns:
         At most so many classes, those confused with each other side by side.
+
+    Raises:
+        ValueError: ``number`` is not positive.
     """
+    if number < 1:
+        raise ValueError(f'the number of classes to draw must be positive, got {number}')
     errors = np.sum(confusions, axis=0) * ~np.eye(len(confusions[0]), dtype=bool)
     both = errors + errors.T
     worst = np.argsort(-both.sum(axis=1), kind='stable')[:number].tolist()

@@ -1,6 +1,10 @@
-import numpy as np
+import math
 
-from mmcl_ext.engine.hooks.prediction_image_hook import draw_frames
+import numpy as np
+import pytest
+import torch
+
+from mmcl_ext.engine.hooks.prediction_image_hook import draw_frames, probability
 
 
 def test_a_joint_above_another_is_drawn_above_it():
@@ -22,3 +26,8 @@ def test_absent_persons_are_not_drawn():
     assert red.any()
     assert not (one == (20, 90, 200)).all(axis=2).any()
     assert (draw_frames(np.zeros((1, 2, 3, 3)), [(0, 1)]) == 255).all()
+
+
+@pytest.mark.parametrize('score', [[0, math.log(3)], [0.25, 0.75], [-7, math.log(3) - 7]])
+def test_the_caption_tells_a_probability_of_logits_and_of_probabilities(score):
+    assert probability(torch.tensor(score), 1) == pytest.approx(0.75)

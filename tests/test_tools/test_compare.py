@@ -2,12 +2,14 @@
 
 import csv
 import os
+import pickle
 
 import cv2
 import numpy as np
 import pytest
 from tiny_data import tiny_samples, write_tiny_store
 
+from mmcl_ext.datasets.safe_pickle import load_pickle
 from mmcl_ext.evaluation import Scores, write_scores
 from test_tools.test_ensemble import load_tool
 
@@ -101,14 +103,39 @@ def test_confusion_matrix(confusion_matrix, capsys):
             'error: the number of resamples must be positive',
         ),
         (['a.pkl', 'b.pkl', '--store', 'config.py', '--split', 'xsub_train'], 'lacks sample'),
+        (
+            ['a.pkl', 'nan.pkl'],
+            r"error: nan\.pkl: sample 'sample008' has a score that is not finite",
+        ),
+        (['a.pkl', 'b.pkl', '--num-shown', '-1'], 'lines to show must not be negative, got -1'),
+        (['a.pkl', 'b.pkl', '--seed', '-1'], 'seed of the bootstrap must not be negative, got -1'),
     ],
 )
 def test_errors_are_one_line(compare, tmp_path, arguments, message):
     (tmp_path / 'empty.pkl').write_bytes(b'')
+    write_with_nan(tmp_path / 'nan.pkl')
     write_tiny_store('three.safetensors')
     with pytest.raises(SystemExit, match=message) as stop:
         compare(arguments)
     assert '\n' not in str(stop.value.code)
+    assert not (tmp_path / 'work_dirs').exists()  # nothing is written before all is read
+
+
+def write_with_nan(path):
+    items = load_pickle('b.pkl')
+    items[0]['pred_score'][3] = float('nan')
+    path.write_bytes(pickle.dumps(items))
+
+
+def test_numbers_that_make_no_sense(compare, confusion_matrix, capsys):
+    for most in ('0', '-1'):
+        with pytest.raises(SystemExit, match=f'must be positive, got {most}'):
+            confusion_matrix(['b.pkl', '--most', most, '--out', 'o/part.png'])
+    assert not os.path.exists('o')
+    with pytest.raises(SystemExit) as stop:
+        compare(['a.pkl', 'b.pkl', '--num-drawn', '-1'])
+    assert stop.value.code == 2
+    assert '--num-drawn -1 is negative' in capsys.readouterr().err
 
 
 def test_split_needs_a_store(compare, confusion_matrix, capsys):

@@ -44,6 +44,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.split and not args.store:
         parser.error('--split goes with --store')
+    if args.num_drawn < 0:
+        parser.error(f'--num-drawn {args.num_drawn} is negative')
     return args
 
 

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     confusion = confusion_matrix(scores.predictions, scores.labels, scores.num_classes)
     print(run_table([scores], [name], resamples=10_000, seed=0))
     print(f'\nmost confused:\n{pair_table(confusion, classes, args.num_shown)}')
-    shown = most_confused_classes([confusion], args.most) if args.most else None
+    shown = most_confused_classes([confusion], args.most) if args.most is not None else None
     save_figure(draw_confusion({name: confusion}, classes, shown=shown), args.out)
     if args.csv:
         rows = ([a, *row] for a, row in zip(classes, confusion.tolist(), strict=True))

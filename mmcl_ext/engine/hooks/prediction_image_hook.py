@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mmcl_ext.registry import HOOKS
 
@@ -108,6 +109,18 @@ def draw_frames(
     return np.hstack(frames)
 
 
+def probability(score: Tensor, label: int) -> float:
+    """Return the probability of a class, by softmax where the scores are logits.
+
+    Args:
+        score: Scores (K,), logits or probabilities.
+        label: The class.
+    """
+    score = score.double()
+    is_distribution = bool(score.min() >= 0) and abs(float(score.sum()) - 1) < 0.01
+    return float((score if is_distribution else score.softmax(0))[label])
+
+
 def _draw_frame(
     pixels: np.ndarray, present: np.ndarray, edges: Sequence[tuple[int, int]]
 ) -> np.ndarray:
@@ -127,8 +140,8 @@ def _caption(sample: Any, classes: Sequence[str], width: int) -> np.ndarray:
     names = [classes[i] if i < len(classes) else str(i) for i in (predicted, label)]
     strip = np.full((40, width, 3), 255, np.uint8)
     colour = (0, 130, 0) if predicted == label else (0, 0, 200)
-    score = float(sample.pred_score[predicted])
-    for row, text in enumerate((f'predicted: {names[0]} ({score:.2f})', f'label: {names[1]}')):
+    share = 100 * probability(sample.pred_score, predicted)
+    for row, text in enumerate((f'predicted: {names[0]} ({share:.0f} %)', f'label: {names[1]}')):
         place = (6, 16 + 18 * row)
         cv2.putText(strip, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
     return strip
