@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.numbered_classes import MOST_CLASSES
 from mmcl_ext.datasets.safe_pickle import load_pickle
 from mmcl_ext.graphs.layouts import get_layout
 
@@ -78,12 +79,13 @@ class AnnotationPickle:
 
     def _label(self, index: int) -> int:
         label = self._annotations[index].get('label')
-        if not isinstance(label, (int, np.integer)) or label < 0:
-            raise self._fail(index, 'label', f'expected an integer from 0, got {label!r}')
+        if not isinstance(label, (int, np.integer)) or not 0 <= label < MOST_CLASSES:
+            problem = f'expected an integer from 0 to {MOST_CLASSES - 1}, got {label!r}'
+            raise self._fail(index, 'label', problem)
         return int(label)
 
     def _guess_layout(self) -> str:
-        shape: tuple[int, ...] = getattr(self._annotations[0].get('keypoint'), 'shape', ())
+        shape: tuple[int, ...] = getattr(self._coordinates(0), 'shape', ())
         num_joints = shape[2] if len(shape) == 4 else 0
         if num_joints in _LAYOUT_OF_JOINTS:
             return _LAYOUT_OF_JOINTS[num_joints]
@@ -91,10 +93,15 @@ class AnnotationPickle:
             0, 'keypoint', f'needs (M, T, V, C) and a layout; V = {num_joints} is not known'
         )
 
+    def _coordinates(self, index: int) -> Any:
+        keypoint = self._annotations[index].get('keypoint')
+        if keypoint is None:  # Kinetics: each annotation points to a file of its own
+            raise self._fail(index, 'keypoint', 'the annotation has no coordinates')
+        return keypoint
+
     def _check(self, index: int) -> int:
         """Check the arrays of one annotation and count the coordinates that are not finite."""
-        annotation = self._annotations[index]
-        keypoint, score = annotation.get('keypoint'), annotation.get('keypoint_score')
+        keypoint, score = self._coordinates(index), self._annotations[index].get('keypoint_score')
         if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4 or 0 in keypoint.shape:
             shape = getattr(keypoint, 'shape', None)
             raise self._fail(index, 'keypoint', f'expected (M, T, V, C), got {shape}')

@@ -203,6 +203,11 @@ def test_a_folder_is_not_replaced(tmp_path):
     assert read.reads() == []
 
 
+def test_a_name_of_a_pickle_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r'a store is no pickle; .*got .*out\.pkl'):
+        conversion(tmp_path / 'out.pkl', Reader(tmp_path / 'log'))
+
+
 def test_many_splits_stay_readable(tmp_path):
     """SYSU has 120 of them; the report shows eight, the store has all."""
     splits = {f's{i:02d}': NAMES[: i + 1] for i in range(19)}

@@ -23,7 +23,7 @@ from mmengine.utils import ProgressBar
 from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.members import Member
-from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.datasets.store import SkeletonStore, check_store_name, write_store
 from mmcl_ext.version import __version__
 
 
@@ -90,6 +90,7 @@ class Conversion:
             raise ValueError(f"on_error is 'stop' or 'drop', got {self.on_error!r}")
         if self.processes is not None and self.processes < 1:
             raise ValueError(f'processes must be positive, got {self.processes}')
+        check_store_name(self.out)
 
     def run(
         self,

@@ -14,6 +14,7 @@ from mmcl_ext.datasets.converters.conversion import Conversion, Item
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.members import Member, find_files
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
+from mmcl_ext.datasets.numbered_classes import numbered_classes
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, register_layout
 
@@ -189,7 +190,7 @@ def convert_custom(
     layout_name = load_layout(layout)
     path = Path(labels) if labels is not None else Path(source) / 'labels.csv'
     table = _read_labels(path)
-    classes = tuple(classes or _guess_classes(table))
+    classes = tuple(classes or _guess_classes(path, table))
     members = _find_samples(source)
     for file in {path.name.removesuffix('.csv'), 'labels'} - set(table):
         members.pop(file, None)
@@ -240,22 +241,30 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     table: dict[str, dict[str, str]] = {}
     with path.open(newline='', encoding='utf-8-sig') as file:
         rows = csv.DictReader(file)
-        if not {'name', 'label'} <= set(rows.fieldnames or ()):
-            raise ValueError(f'{path}, line 1: needs name and label, got {rows.fieldnames}')
-        for row in rows:
-            name, label = (row['name'] or '').strip(), (row['label'] or '').strip()
-            if not name or not label or name in table:
-                problem = 'needs a name and a label' if not name or not label else 'comes twice'
-                raise ValueError(f'{path}, line {rows.line_num}: sample {name!r} {problem}')
-            table[name] = dict(label=label, split=row.get('split') or '')
+        try:
+            if not {'name', 'label'} <= set(rows.fieldnames or ()):
+                raise ValueError(f'needs name and label, got {rows.fieldnames}')
+            for row in rows:
+                name, label = (row['name'] or '').strip(), (row['label'] or '').strip()
+                if not name or not label or name in table:
+                    problem = 'comes twice' if name in table else 'needs a name and a label'
+                    raise ValueError(f'sample {name!r} {problem}')
+                table[name] = dict(label=label, split=row.get('split') or '')
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f'{path}: not a table in UTF-8: {error}') from error
+        except ValueError as error:
+            raise ValueError(f'{path}, line {max(rows.line_num, 1)}: {error}') from error
     return table
 
 
-def _guess_classes(table: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _guess_classes(path: Path, table: Mapping[str, Mapping[str, str]]) -> Sequence[str]:
     labels = {row['label'] for row in table.values()}
-    if all(label.isdecimal() for label in labels):
-        return [f'class{i}' for i in range(max(map(int, labels), default=-1) + 1)]
-    return sorted(labels)
+    if not all(label.isdecimal() for label in labels):
+        return sorted(labels)
+    try:
+        return numbered_classes(max(map(int, labels), default=-1))
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
 
 
 def _label(path: Path, name: str, row: Mapping[str, str], classes: Sequence[str]) -> int:

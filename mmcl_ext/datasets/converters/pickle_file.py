@@ -15,6 +15,7 @@ from mmcl_ext.datasets.converters.conversion import Conversion, Item, count_clas
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.members import describe_file
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
+from mmcl_ext.datasets.numbered_classes import numbered_classes
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.write_pickle import write_pickle
 
@@ -167,11 +168,11 @@ def _annotation(
 
 
 def _guess_classes(annotations: AnnotationPickle) -> tuple[str, ...]:
-    count = int(annotations.labels.max()) + 1
+    largest = int(annotations.labels.max())
     pairs = zip(annotations.names, annotations.labels, strict=True)
     if all(_is_ntu_sample(name, label) for name, label in pairs):
-        return ntu_classes(60 if count <= 60 else 120)
-    return tuple(f'class{i}' for i in range(count))
+        return ntu_classes(60 if largest < 60 else 120)
+    return numbered_classes(largest)
 
 
 def _is_ntu_sample(name: str, label: int) -> bool:

@@ -51,10 +51,22 @@ def write_store(
 
     Raises:
         ValueError: A sample or a split is wrong; names the file, the sample and the field.
+            Or the file would be named like a pickle.
     """
+    check_store_name(path)
     writer = _StoreWriter(Path(path), layout, classes, splits, dtype, metadata or {})
     with _replacing(writer.path) as file, tempfile.TemporaryFile(dir=writer.path.parent) as scores:
         writer.write(file, scores, samples)
+
+
+def check_store_name(path: str | os.PathLike) -> None:
+    """Refuse a store that would be taken for an annotation pickle by its name.
+
+    Raises:
+        ValueError: The name ends in ``.pkl``.
+    """
+    if Path(path).suffix == '.pkl':
+        raise ValueError(f'a store is no pickle; name it *.safetensors, got {os.fspath(path)}')
 
 
 @contextmanager
