@@ -16,6 +16,7 @@ LEVELS = {
     'dist': 0,
     'graphs': 0,
     'atomic_file': 0,
+    'user_errors': 0,
     'models.layers': 1,
     'datasets.store': 1,
     'datasets.safe_pickle': 1,

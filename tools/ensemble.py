@@ -19,6 +19,7 @@ from mmcl_ext.evaluation import (
     search_on_test,
     write_scores,
 )
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -114,10 +115,8 @@ def run(args: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
-    try:
+    with one_line_errors():
         run(args)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

@@ -1,22 +1,23 @@
 """Run the commands of docs/results.md again and compare the numbers with the recorded ones.
 
 Each result runs in a folder of its own, so that nothing measured earlier is taken for a new
-number. What an earlier call has finished is compared only.
+number. What an earlier call has finished is not run again; one that was interrupted goes on.
 """
 
 import argparse
-import sys
+import fnmatch
 from pathlib import Path
 
 from mmcl_ext.apis.recorded_results import RecordedResult, compare, load_results
 from mmcl_ext.engine.launch import run_and_exit
+from mmcl_ext.user_errors import one_line_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('names', nargs='*', help='results to run again (all)')
+    parser.add_argument('names', nargs='*', help='results to run again (all); patterns, too')
     parser.add_argument('--results', default=ROOT / 'docs' / 'results.toml', help='their list')
     parser.add_argument('--root', default='.', type=Path, help='source tree with data (.)')
     parser.add_argument('--work-dir', default='work_dirs/rerun', type=Path, help='where they run')
@@ -25,24 +26,26 @@ def parse_args() -> argparse.Namespace:
 
 
 def choose(results: tuple[RecordedResult, ...], names: list[str]) -> list[RecordedResult]:
-    known = {result.name: result for result in results}
-    unknown = [name for name in names if name not in known]
+    known = [result.name for result in results]
+    found = {name: fnmatch.filter(known, name) for name in names or ['*']}
+    unknown = [name for name, fitting in found.items() if not fitting]
     if unknown:
-        print(f'error: no results {unknown}, only {list(known)}', file=sys.stderr)
-        raise SystemExit(2)
-    return [known[name] for name in names] if names else list(results)
+        raise SystemExit(f'error: no results {unknown}, only {known}')
+    chosen = {name for fitting in found.values() for name in fitting}
+    return [result for result in results if result.name in chosen]
 
 
 def rerun(result: RecordedResult, args: argparse.Namespace) -> list[str]:
     try:
         return compare(result, result.rerun(args.root, args.work_dir / result.name))
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         return [f'FAILED   {result.name}: {error}']
 
 
 def main() -> None:
     args = parse_args()
-    chosen = choose(load_results(args.results), args.names)
+    with one_line_errors():
+        chosen = choose(load_results(args.results), args.names)
     if args.list:
         for result in chosen:
             print(f'{result.name} ({result.minutes:g} min; {result.where})')

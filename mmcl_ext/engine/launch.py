@@ -6,6 +6,7 @@ which then leaves it alone.
 """
 
 import datetime
+import errno
 import gc
 import logging
 import math
@@ -24,6 +25,18 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 _SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
+_FILE_ERRORS = (
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENAMETOOLONG,
+)
 _PEER_LOST = ('Connection closed by peer', 'Connection reset by peer', 'Connection refused')
 
 
@@ -172,6 +185,8 @@ def run_and_exit(main: Callable[[], object]) -> NoReturn:
     except KeyboardInterrupt:
         status = 130
     except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
     except Exception as error:
         _report(error)
@@ -199,27 +214,33 @@ class _Interrupter:
 def _report(error: Exception) -> None:
     """Print what went wrong, or leave it for the summary of torchrun.
 
-    An error that this package raises itself is a message to the user and is
-    printed alone, by torchrun's process where there is one; any other is printed
-    with its traceback.
+    An error that this package raises itself, or that says which file is missing
+    or cannot be written, is a message to the user and is printed alone, by
+    torchrun's process where there is one; any other is printed with its traceback.
     """
     rank = os.environ.get('RANK')
     where = '' if rank is None else f'rank {rank}: '
     if any(text in str(error) for text in _PEER_LOST):
         print(f'{where}stopped: another process has ended', file=sys.stderr)
         return
-    if not _is_own(error):
+    if not _is_for_user(error):
         traceback.print_exception(error)
     if 'TORCHELASTIC_ERROR_FILE' in os.environ:
         from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
         get_error_handler().record_exception(error)
-    elif _is_own(error):
-        print(f'{where}{type(error).__name__}: {error}', file=sys.stderr)
+    elif _is_for_user(error):
+        print(f'error: {where}{error}', file=sys.stderr)
 
 
-def _is_own(error: BaseException) -> bool:
-    """Tell whether a ``raise`` in this package is the origin of an error."""
+def _is_for_user(error: BaseException) -> bool:
+    """Tell whether an error's message is all that the user needs.
+
+    That is so where a ``raise`` in this package is its origin, and where the system says which
+    file is at fault.
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _FILE_ERRORS:
+        return True
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     frame = error.__traceback__

@@ -195,13 +195,23 @@ def test_the_command_compares_and_says_how_it_went(root, tmp_path):
         'DIFFERS  printed: the last one: 0.9500, recorded 0.9100 ± 0.02',
         'same     tabled: of the second row: 0.2500, recorded 0.2500',
     ]
-    assert run('--results', path, 'tabled', cwd=root).returncode == 0
+    done = run('--results', path, 'tab*', cwd=root)
+    assert (done.returncode, done.stdout.count('printed')) == (0, 0)
 
 
 def test_bad_input_of_the_command(root, tmp_path):
     done = run('--results', str(tmp_path / 'none.toml'), cwd=root)
     assert done.returncode == 1
-    assert done.stderr.startswith('FileNotFoundError: no recorded results')
+    assert done.stderr.startswith('error: no recorded results')
+    for arguments, message in (
+        (('--results', str(write_list(tmp_path, text='[[result]'))), "Expected ']]'"),
+        (('--results', str(write_list(tmp_path)), 'tabeled'), "no results ['tabeled'], only"),
+    ):
+        done = run(*arguments, cwd=root)
+        assert done.returncode == 1
+        assert done.stderr.startswith('error: ')
+        assert message in done.stderr
+        assert done.stderr.count('\n') == 1
 
 
 # The shipped list.

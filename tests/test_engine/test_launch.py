@@ -108,8 +108,15 @@ def test_exit_statuses_and_messages():
         "def main(): rank_environment('ray', {})"
     )
     assert own.returncode == 1
-    assert own.stderr.splitlines()[-1].startswith("ValueError: launcher 'ray'")
+    assert own.stderr.splitlines()[-1].startswith("error: launcher 'ray'")
     assert 'Traceback' not in own.stderr
+
+    gone = run_command("def main(): open('no.py')")
+    assert gone.returncode == 1
+    assert gone.stderr == "error: [Errno 2] No such file or directory: 'no.py'\n"
+
+    told = run_command("def main(): raise SystemExit('error: no such thing')")
+    assert (told.returncode, told.stderr) == (1, 'error: no such thing\n')
 
     foreign = run_command("def main(): raise ValueError('not ours')")
     assert foreign.returncode == 1

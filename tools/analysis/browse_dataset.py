@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from mmcl_ext.apis import load_config
 from mmcl_ext.datasets import SkeletonDataset
 from mmcl_ext.registry import DATASETS
+from mmcl_ext.user_errors import one_line_errors
 from mmcl_ext.visualization.browse import browse
 
 AUGMENTATION = (
@@ -69,7 +70,7 @@ def choose(dataset: SkeletonDataset, names: list[str] | None, number: int) -> li
 def main() -> None:
     args = parse_args()
     init_default_scope('mmcl_ext')
-    try:
+    with one_line_errors():
         dataset = open_dataset(args)
         indices = choose(dataset, args.samples, args.num)
         motion = None if args.motion == 'none' else args.motion
@@ -83,8 +84,6 @@ def main() -> None:
             fps=args.fps,
         ):
             print(path)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

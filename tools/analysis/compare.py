@@ -12,6 +12,7 @@ from mmcl_ext.evaluation.comparison import ChangedSample, Comparison
 from mmcl_ext.evaluation.comparison_report import format_comparison, write_tables
 from mmcl_ext.evaluation.ensemble import short_name
 from mmcl_ext.evaluation.scores import to_probabilities
+from mmcl_ext.user_errors import one_line_errors
 from mmcl_ext.visualization import save_figure
 from mmcl_ext.visualization.changed_figure import draw_changed
 from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
@@ -124,10 +125,8 @@ def run(args: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
-    try:
+    with one_line_errors():
         run(args)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

@@ -9,6 +9,7 @@ from mmcl_ext.evaluation.accuracy import confusion_matrix
 from mmcl_ext.evaluation.annotation_source import annotation_file, class_names, open_source
 from mmcl_ext.evaluation.comparison_report import pair_table, run_table, write_csv
 from mmcl_ext.evaluation.ensemble import short_name
+from mmcl_ext.user_errors import one_line_errors
 from mmcl_ext.visualization import save_figure
 from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
 
@@ -54,10 +55,8 @@ def run(args: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
-    try:
+    with one_line_errors():
         run(args)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ from mmengine.config import DictAction
 
 from mmcl_ext.apis import complexity
 from mmcl_ext.apis.config import load_config
+from mmcl_ext.user_errors import one_line_errors
 
 MMCL_CONFIG = Path(__file__).parents[2] / 'configs' / 'mmcl' / 'ctrgcn_hdgraph_ntu120.py'
 MMCL_IN_PAPER = (1.44, 1.79)
@@ -56,14 +57,12 @@ def print_table(num_classes: int, shape: list[int]) -> None:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with one_line_errors():
         if args.all:
             print_table(args.classes, args.shape or [1, 2, 64, 25, 3])
         else:
             cost = measure_config(args.config, args.cfg_options, args.shape)
             print(complexity.format_table([(Path(args.config).stem, cost, None)]))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmcl_ext.datasets.hold_out import WAYS, hold_out
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -23,10 +24,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = vars(parse_args(arguments))
     source, out, split = (options.pop(key) for key in ('source', 'out', 'split'))
-    try:
+    with one_line_errors():
         print(hold_out(source, out, split, **options))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

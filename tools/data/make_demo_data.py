@@ -8,6 +8,7 @@ import argparse
 import os
 
 from mmcl_ext.preparation.synthetic import SyntheticData, write_synthetic_data
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,13 +33,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with one_line_errors():
         data = SyntheticData(
             args.seed, args.train_subjects, args.test_subjects, args.repetitions, args.noise
         )
         write_synthetic_data(args.out, data, jobs=args.jobs, progress=not args.quiet)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
     sizes = ', '.join(f'{len(names)} {split}' for split, names in data.splits.items())
     print(f'{args.out}: {len(data.classes)} classes, {sizes} samples; all synthetic')
 

@@ -10,6 +10,7 @@ from mmcl_ext.apis.finding import KINDS, Finding
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.mmcl.check_features import check_features
 from mmcl_ext.mmcl.feature_file import FeatureFile
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -75,10 +76,8 @@ def check(args: argparse.Namespace) -> int:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with one_line_errors():
         count = check(args)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
     print(f'{count} findings' if count else 'all is well')
     sys.exit(1 if count else 0)
 
