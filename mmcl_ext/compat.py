@@ -244,7 +244,9 @@ def _load_restricted(load: Callable[..., Any], source: Any, *args: Any, **kwargs
     with _allow_list():
         try:
             loaded = load(source, *args, **{**kwargs, 'weights_only': True})
-        except pickle.UnpicklingError as error:
+        except (OSError, RuntimeError):  # no such file; an archive that is cut short
+            raise
+        except Exception as error:  # bytes that are no pickle may raise anything
             reason = str(error).rpartition('WeightsUnpickler error: ')[2].partition('\n')[0]
             raise pickle.UnpicklingError(
                 f'{source} was not loaded: it is damaged, or it holds more than tensors, plain '

@@ -17,6 +17,7 @@ METADATA_KEY = 'mmcl_ext.model_info'
 FORMATS = {'.onnx': 'onnx', '.ts': 'torchscript', '.pt2': 'torch_export', '.pth': 'checkpoint'}
 """Kind of a model file by its ending."""
 
+_ARCHIVES = ('torchscript', 'torch_export')
 _METADATA_FIELD = 14  # of ONNX's ModelProto
 
 
@@ -45,6 +46,8 @@ def read_model_info(path: str | os.PathLike) -> ModelInfo:
         ValueError: The file is damaged or was not made by this package.
     """
     kind = file_format(path)
+    if kind in _ARCHIVES and not zipfile.is_zipfile(path):  # PyTorch would print a traceback
+        raise ValueError(f'{path} is not a readable model: it is damaged or of another kind')
     try:
         text = _READERS[kind](path) if kind in _READERS else None
     except (RuntimeError, IndexError, UnicodeDecodeError, zipfile.BadZipFile) as error:

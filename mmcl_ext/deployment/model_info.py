@@ -83,7 +83,8 @@ class ModelInfo:
         """Read what :meth:`to_dict` gave.
 
         Raises:
-            ValueError: The fields are those of a later version, or some are missing.
+            ValueError: The fields are those of a later version, or some are missing or hold
+                something else.
         """
         version = values.get('format_version')
         if not isinstance(version, int) or version > FORMAT_VERSION:
@@ -95,6 +96,7 @@ class ModelInfo:
         missing = [item.name for item in fields(cls) if item.name not in known]
         if missing:
             raise ValueError(f'model information lacks {missing}')
+        _check_fields(known)
         lists = {key: tuple(known[key]) for key in ('classes', 'pipeline')}
         return cls(**{**known, **lists})
 
@@ -131,6 +133,7 @@ class ModelInfo:
             ValueError: The number of classes is not the head's, the layout is unknown, or a
                 value of the configuration is not plain.
         """
+        check_config(cfg)
         scope = cfg.get('default_scope') or 'mmcl_ext'
         with DefaultScope.overwrite_default_scope(scope):
             model = _deployed(cfg.model.to_dict())
@@ -171,6 +174,47 @@ class ModelInfo:
                 f"the model's layout {self.layout!r} is not the one that goes by this name here"
             )
         return self.layout
+
+
+def _check_fields(known: Mapping[str, Any]) -> None:
+    """Refuse values of a type that no description has, before they do harm further on."""
+    for key, kinds in _KINDS.items():
+        if not isinstance(known[key], kinds):
+            raise ValueError(f'model information: {key} is a {type(known[key]).__name__}')
+    for key, kind in (('classes', str), ('pipeline', Mapping)):
+        if not all(isinstance(item, kind) for item in known[key]):
+            raise ValueError(f'model information: {key} does not hold {kind.__name__} alone')
+    head = known['model'].get('cls_head')
+    K = head.get('num_classes') if isinstance(head, Mapping) else None
+    if len(known['classes']) != K:
+        raise ValueError(f'model information: {len(known["classes"])} classes for a head of {K}')
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = dict(
+    classes=(list, tuple),
+    layout=str,
+    skeleton=Mapping,
+    stream=str,
+    num_person=int,
+    window=(int, type(None)),
+    in_channels=int,
+    pipeline=(list, tuple),
+    average_clips=(str, type(None)),
+    model=Mapping,
+    recipe=Mapping,
+    scope=str,
+)
+
+
+def check_config(cfg: Config) -> None:
+    """Refuse a configuration that describes no model and its test.
+
+    Raises:
+        ValueError: The message names what it lacks.
+    """
+    lacking = [key for key in ('model', 'test_dataloader') if key not in cfg]
+    if lacking:
+        raise ValueError(f'no configuration of a training: it lacks {", ".join(lacking)}')
 
 
 def plain_values(value: Any) -> Any:

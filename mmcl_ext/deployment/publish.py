@@ -1,11 +1,9 @@
 """Checkpoints to hand out: weights, and all that is to be known to use them."""
 
-import contextlib
 import hashlib
 import io
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mmcl_ext.apis.config import load_config
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.deployment.deployed_model import (
     INFO_KEY,
     build_model,
@@ -21,7 +20,7 @@ from mmcl_ext.deployment.deployed_model import (
     load_weights,
     read_checkpoint,
 )
-from mmcl_ext.deployment.model_info import ModelInfo
+from mmcl_ext.deployment.model_info import ModelInfo, check_config
 
 _HASHED = re.compile(r'-[0-9a-f]{8}$')
 
@@ -64,7 +63,9 @@ def publish(
     """
     content = read_checkpoint(checkpoint)
     recipe = {'config': _config_name(config), **(recipe or {})}
-    info = describe(load_config(Path(config)), content, recipe)
+    cfg = load_config(Path(config))
+    check_config(cfg)
+    info = describe(cfg, content, recipe)
     model = build_model(info)
     load_weights(model, content['state_dict'], str(checkpoint))
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
@@ -76,7 +77,7 @@ def publish(
     path = _target(Path(out), Path(config))
     stem = _HASHED.sub('', path.name.removesuffix('.pth'))
     path = path.with_name(f'{stem}-{digest[:8]}.pth')
-    _write(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
     return Published(path, digest, info)
 
 
@@ -105,19 +106,3 @@ def _dataset_meta(info: ModelInfo) -> dict[str, Any]:
 
 def _target(out: Path, config: Path) -> Path:
     return out / f'{config.stem}.pth' if out.is_dir() else out
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp keeps the file to its owner
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmcl_ext.apis import MMCLInferencer
+from mmcl_ext.apis.inferencer import SkeletonClip
 from mmcl_ext.apis.inferencer.clip_preparation import activity, fill_in_time
 from mmcl_ext.graphs.joint_map import joint_matrix
 
@@ -91,6 +92,19 @@ def test_five_persons(ntu):
     assert not np.array_equal(ntu(five[:2])[0].pred_score, chosen.pred_score)
 
 
+def test_coordinates_beyond_all_bounds(inferencer, walk):
+    """Finite coordinates that make the scores overflow are an error, not a prediction."""
+    clips = [walk, np.sign(walk) * np.float32(3e38), walk]
+    with np.errstate(all='ignore'):
+        results = list(inferencer.iterate(clips, on_error='skip'))
+        assert [result.error is None for result in results] == [True, False, True]
+        assert 'scores are not finite; coordinates reach 3.0e+38' in results[1].error
+        with pytest.raises(ValueError, match='scores are not finite'):
+            inferencer(clips)
+        with pytest.raises(ValueError, match='scores are not finite'):
+            inferencer.predict_clip(SkeletonClip.from_array(clips[1]))
+
+
 def test_activity():
     still = np.ones((1, 4, 2, 3))
     moving = np.ones((1, 4, 2, 3))
@@ -111,5 +125,8 @@ def test_going_on_after_failures(inferencer, walk, tmp_path):
     np.testing.assert_array_equal(results[1].pred_score, results[3].pred_score)
     with pytest.raises(FileNotFoundError):
         inferencer(bad)
+    annotations = [dict(keypoint=walk), dict(keypoint=walk[0, 0]), dict(keypoint=walk)]
+    results = list(inferencer.iterate([annotations], on_error='skip'))
+    assert [result.error is None for result in results] == [True, False, True]
     with pytest.raises(ValueError, match='on_error'):
         inferencer(walk, on_error='ignore')

@@ -14,7 +14,11 @@ from mmcl_ext.apis import MMCLInferencer
 from mmcl_ext.datasets.converters import NW_UCLA_CLASSES, UTD_MHAD_CLASSES
 
 REPO = Path(__file__).resolve().parents[2]
-CASES = {'utd': (UTD, UTD_MHAD_CLASSES, 'xsub_test'), 'ucla': (UCLA, NW_UCLA_CLASSES, 'xview_val')}
+CASES = {
+    'utd': (UTD, UTD_MHAD_CLASSES, 'xsub_test'),
+    'ucla': (UCLA, NW_UCLA_CLASSES, 'xview_val'),
+}
+FAMILIES = ('ctrsgcn', 'hdgcn_hdgraph', 'infogcn', 'stgcn', 'stgcnpp', 'aagcn')
 
 
 def dump_of_test(config, checkpoint, root, monkeypatch):
@@ -29,7 +33,19 @@ def dump_of_test(config, checkpoint, root, monkeypatch):
 
 @pytest.mark.parametrize('kind', CASES)
 def test_scores_are_those_of_the_test_tool(kind, stores, tmp_path, monkeypatch):
-    config, classes, split = CASES[kind]
+    compare_with_test(kind, CASES[kind][0], stores, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('family', FAMILIES)
+def test_scores_of_every_family(family, stores, tmp_path, monkeypatch):
+    config = UTD.with_name(f'{family}_utdmhad.py')
+    compare_with_test('utd', config, stores, tmp_path, monkeypatch)
+
+
+def compare_with_test(kind, config, stores, tmp_path, monkeypatch):
+    """Test a model with random weights with both."""
+    _, classes, split = CASES[kind]
     checkpoint = write_checkpoint(tmp_path / 'epoch_1.pth', config, classes, 'kinect_v1')
     ours = write_config(tmp_path / f'{kind}.py', config, stores[kind])
     expected = dump_of_test(ours, checkpoint, tmp_path, monkeypatch)

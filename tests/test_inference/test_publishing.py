@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from inference_models import CONFIGS, NTU, SMALL
+from mmengine.config import Config
 
 from mmcl_ext.apis import MMCLInferencer, load_config
 from mmcl_ext.datasets.converters import UTD_MHAD_CLASSES
@@ -76,6 +77,43 @@ def test_bad_descriptions():
         plain_values(dict(a=[publish]))
     with pytest.raises(ValueError, match='nan cannot'):
         plain_values(float('nan'))
+    with pytest.raises(ValueError, match='it lacks model, test_dataloader'):
+        ModelInfo.from_cfg(Config(dict(lr=0.1)))
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(classes='abc'), 'classes is a str'),
+        (dict(classes=['a', 3]), 'classes does not hold str alone'),
+        (dict(classes=['a', 'b']), '2 classes for a head of 60'),
+        (dict(pipeline=['CenterSkeleton']), 'pipeline does not hold Mapping alone'),
+        (dict(window=6.4), 'window is a float'),
+        (dict(model={}), '60 classes for a head of None'),
+    ],
+)
+def test_descriptions_with_other_values(change, message):
+    info = ModelInfo.from_cfg(load_config(NTU)).to_dict()
+    with pytest.raises(ValueError, match=message):
+        ModelInfo.from_dict(info | change)
+
+
+def test_published_by_another_release(utd, tmp_path):
+    """What this release does not know is an error in one sentence."""
+    for place, change, message in (
+        (('model', 'backbone'), dict(type='Novelty'), 'cannot build the model: Novelty is not in'),
+        (('model', 'backbone'), dict(novelty=1), "describes no model of this release: .*'novelty'"),
+        (('pipeline', 0), dict(type='Novelty'), "cannot build the transform 'Novelty'"),
+        (('pipeline', 0), dict(novelty=1), 'cannot build the transform .*novelty'),
+    ):
+        content = torch.load(utd['published'], weights_only=True)
+        part = content['meta']['model_info']
+        for key in place:
+            part = part[key]
+        part.update(change)
+        torch.save(content, tmp_path / 'later.pth')
+        with pytest.raises(ValueError, match=message):
+            MMCLInferencer(tmp_path / 'later.pth')
 
 
 def test_custom_layout_travels_along(tmp_path):
@@ -106,6 +144,9 @@ def test_publish_tool(utd, tmp_path, monkeypatch, capsys):
     ):
         with pytest.raises(SystemExit, match=message):
             tool('publish.py', monkeypatch, *arguments, *wrong)
+    (tmp_path / 'other.py').write_text('lr = 0.1')
+    with pytest.raises(SystemExit, match='error: no configuration of a training: it lacks model'):
+        tool('publish.py', monkeypatch, tmp_path / 'other.py', *arguments[1:])
 
 
 def test_weights_that_are_not_finite(utd, tmp_path, monkeypatch):
@@ -149,8 +190,10 @@ def test_strip_tool(tmp_path, monkeypatch, capsys):
     assert set(content) == {'meta', 'state_dict'}
     assert set(content['state_dict']) == {'backbone.w'}
     assert '1 train-only entries left out' in capsys.readouterr().out
+    (tmp_path / 'text.pth').write_text('hello')
     for arguments, message in (
         ((tmp_path / 'absent.pth',), 'absent.pth'),
+        ((tmp_path / 'text.pth',), r'text\.pth is not a readable checkpoint'),
         ((tmp_path / 'epoch_3.pth', tmp_path / 'epoch_3.pth'), 'would be overwritten'),
     ):
         with pytest.raises(SystemExit, match=message):

@@ -25,8 +25,10 @@ def main() -> None:
         if target.exists() and target.samefile(source):
             raise ValueError(f'{target} would be overwritten: give another target')
         dropped = strip_checkpoint(source, target)
-    except (ValueError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+    except (ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error
+    except (EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        raise SystemExit(f'error: {source} is not a readable checkpoint: {error}') from error
     before, after = (os.path.getsize(path) / 2**20 for path in (source, target))
     print(f'{target}: {after:.1f} MiB of {before:.1f}; {dropped} train-only entries left out')
 

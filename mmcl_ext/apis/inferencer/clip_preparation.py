@@ -1,5 +1,6 @@
 """From clips to what a network reads, by the pipeline of its test."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ class ClipPreparation:
         info: What the model takes.
         fill_missing: Fill joints that are not finite by linear interpolation in time, those
             that never are with zeros, instead of refusing them.
+
+    Raises:
+        ValueError: A transform of the model is unknown here.
     """
 
     def __init__(self, info: ModelInfo, fill_missing: bool = False) -> None:
@@ -37,7 +41,7 @@ class ClipPreparation:
         types = [str(step['type']) for step in info.pipeline]
         self._converts = any(kind.endswith('InterpolateJoints') for kind in types)
         with DefaultScope.overwrite_default_scope(info.scope):
-            self.pipeline = Compose([TRANSFORMS.build(dict(step)) for step in info.pipeline])
+            self.pipeline = Compose([_build(step) for step in info.pipeline])
 
     def __call__(self, clip: SkeletonClip) -> dict[str, Any]:
         """Prepare one clip.
@@ -58,6 +62,8 @@ class ClipPreparation:
                 packed = self.pipeline(results)
         except ValueError as error:
             raise ValueError(f'clip {clip.name!r}: {error}') from error
+        except KeyError as error:
+            raise ValueError(f'clip {clip.name!r} lacks {error}, which the model needs') from error
         self._check(clip, packed)
         return packed
 
@@ -127,6 +133,16 @@ class ClipPreparation:
                 f'clip {clip.name!r} has {clip.keypoint.shape[3]} coordinates per joint, which '
                 f'gives {keypoint.shape[-1]}; the model takes {self.info.in_channels}'
             )
+
+
+def _build(step: Mapping[str, Any]) -> Any:
+    try:
+        return TRANSFORMS.build(dict(step))
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f'cannot build the transform {step.get("type")!r}: {error.args[0]}; import the module '
+            'that registers it'
+        ) from error
 
 
 def _network_input(packed: dict[str, Any], num_joints: int) -> Tensor | None:

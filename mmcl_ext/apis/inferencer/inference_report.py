@@ -3,15 +3,14 @@
 import json
 import os
 import re
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmcl_ext.apis.inferencer.inference_result import InferenceResult
 from mmcl_ext.apis.inferencer.skeleton_clip import SkeletonClip
+from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.deployment.model_info import ModelInfo
 from mmcl_ext.visualization.motion import write_motion
 from mmcl_ext.visualization.overlay import write_overlay
@@ -36,14 +35,9 @@ def write_json(path: str | os.PathLike, info: ModelInfo, results: Sequence[dict[
         info: The model.
         results: What :meth:`InferenceResult.to_dict` gave.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     model = {key: info.to_dict()[key] for key in ('backbone', 'layout', 'stream', 'recipe')}
     content = dict(model=model, classes=list(info.classes), results=list(results))
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix='.results') as folder:
-        temporary = Path(folder) / path.name
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
-        temporary.replace(path)
+    write_bytes(path, json.dumps(content, indent=1, allow_nan=False).encode())
 
 
 def draw_result(

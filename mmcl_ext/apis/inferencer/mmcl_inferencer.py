@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from mmcl_ext.apis.inferencer.clip_preparation import ClipPreparation
@@ -15,13 +16,14 @@ from mmcl_ext.apis.inferencer.predictors import (
     TorchPredictor,
     softmax,
 )
-from mmcl_ext.apis.inferencer.read_clips import Source, read_clips
+from mmcl_ext.apis.inferencer.read_clips import Source, clip_readers
 from mmcl_ext.apis.inferencer.skeleton_clip import SkeletonClip
 from mmcl_ext.deployment.deployed_model import load_deployed
 from mmcl_ext.deployment.model_info import ModelInfo
 
 BACKENDS = ('torch', 'onnxruntime', 'openvino')
 _EXPORTED = ('.onnx', '.ts', '.pt2')
+_CONFIGS = ('.py', '.json', '.yaml', '.yml')
 
 
 class MMCLInferencer:
@@ -44,7 +46,8 @@ class MMCLInferencer:
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: The backend is unknown, or the files do not fit together.
+        ModuleNotFoundError: The backend is not installed.
+        ValueError: The backend or the device is unknown, or the files do not fit together.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class MMCLInferencer:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f'batch_size must be positive, got {batch_size}')
-        suffix = Path(model).suffix
+        suffix = Path(model).suffix.lower()
         backend = backend or ('onnxruntime' if suffix == '.onnx' else 'torch')
         if backend not in BACKENDS:
             raise ValueError(f'backend is one of {BACKENDS}, got {backend!r}')
@@ -69,11 +72,11 @@ class MMCLInferencer:
         self.batch_size = batch_size
         self.predictor: Predictor
         if backend == 'torch' and suffix not in _EXPORTED:
-            module, self.info = load_deployed(
-                model, checkpoint, device=device, refinement=refinement
-            )
+            _check_pair(model, checkpoint)
+            module, self.info = _load_module(model, checkpoint, device, refinement)
             self.predictor = TorchPredictor(_optimized(module) if optimize else module)
         else:
+            _check_exported(model, checkpoint, device, optimize, refinement)
             run, self.info = _load_exported(model, backend)
             self.predictor = ExportedPredictor(run, self.info.average_clips)
         self.prepare = ClipPreparation(self.info, fill_missing)
@@ -129,6 +132,8 @@ class MMCLInferencer:
                 raise ValueError(f'more clips than the {len(texts)} text features')
             done += len(batch)
             for result in self._predict(batch, rows):
+                if result.error is not None and on_error == 'raise':
+                    raise ValueError(result.error)
                 if progress is not None:
                     progress()
                 yield result
@@ -141,7 +146,10 @@ class MMCLInferencer:
         Raises:
             ValueError: It cannot be used.
         """
-        return self._predict([(clip, self.prepare(clip))])[0]
+        result = self._predict([(clip, self.prepare(clip))])[0]
+        if result.error is not None:
+            raise ValueError(result.error)
+        return result
 
     def _batches(
         self, sources: Iterable[Source], layout: str | None, skip: bool
@@ -163,13 +171,14 @@ class MMCLInferencer:
         self, sources: Iterable[Source], layout: str | None, skip: bool
     ) -> Iterator[tuple[Any, Packed | None]]:
         for source in sources:
-            clips = read_clips(source, layout, model_layout=self.info.layout)
+            readers = clip_readers(source, layout, model_layout=self.info.layout)
             while True:
                 clip: Any = None
                 try:
-                    clip = next(clips, None)
-                    if clip is None:
+                    read = next(readers, None)
+                    if read is None:
                         break
+                    clip = read()
                     item = clip, self.prepare(clip)
                 except (ValueError, OSError, TypeError) as error:
                     if not skip:
@@ -196,6 +205,10 @@ class MMCLInferencer:
         return InferenceResult(name, self.classes, clip=clip, error=str(error))
 
     def _result(self, clip: SkeletonClip, score: np.ndarray) -> InferenceResult:
+        if not np.isfinite(score).all():
+            most = np.abs(clip.keypoint[np.isfinite(clip.keypoint)]).max()
+            error = f'clip {clip.name!r}: scores are not finite; coordinates reach {most:.1e}'
+            return InferenceResult(clip.name, self.classes, clip=clip, error=error)
         probability = score if self.info.average_clips == 'prob' else softmax(score)
         if score.ndim == 2:  # the model keeps its clips apart
             score, probability = score.mean(axis=0), probability.mean(axis=0)
@@ -222,6 +235,61 @@ def _optimized(module: nn.Module) -> nn.Module:
     return optimize_for_inference(module)
 
 
+def _check_pair(model: str | os.PathLike, checkpoint: str | os.PathLike | None) -> None:
+    """Refuse a configuration without checkpoint, and a checkpoint beside another one."""
+    is_config = Path(model).suffix.lower() in _CONFIGS
+    if is_config and checkpoint is None and Path(model).is_file():
+        raise ValueError(f'{os.fspath(model)!r} is a configuration: give its checkpoint, too')
+    if checkpoint is not None and not is_config:
+        raise ValueError(
+            f'a checkpoint goes with a configuration ({", ".join(_CONFIGS)}), not with '
+            f'{os.fspath(model)!r}'
+        )
+
+
+def _check_exported(
+    model: str | os.PathLike,
+    checkpoint: str | os.PathLike | None,
+    device: str,
+    optimize: bool,
+    refinement: bool,
+) -> None:
+    """Refuse what an exported file has no use for, instead of leaving it out."""
+    given = dict(
+        checkpoint=checkpoint is not None,
+        device=str(device) != 'cpu',
+        optimize=optimize,
+        refinement=refinement,
+    )
+    names = [name for name, there in given.items() if there]
+    if names:
+        raise ValueError(f'{os.fspath(model)!r} is to run as exported, without {", ".join(names)}')
+
+
+def _load_module(
+    model: str | os.PathLike,
+    checkpoint: str | os.PathLike | None,
+    device: str,
+    refinement: bool,
+) -> tuple[nn.Module, ModelInfo]:
+    _check_device(device)
+    try:
+        return load_deployed(model, checkpoint, device=device, refinement=refinement)
+    except (AttributeError, KeyError, TypeError) as error:
+        # Settings of another release or of another kind of configuration.
+        raise ValueError(f'{os.fspath(model)!r} describes no model of this release: {error}') from (
+            error
+        )
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition('\n')[0]
+        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
+
+
 def _load_exported(
     path: str | os.PathLike, backend: str
 ) -> tuple[Callable[[np.ndarray], np.ndarray], ModelInfo]:
@@ -230,7 +298,13 @@ def _load_exported(
     from mmcl_ext.deployment import read_model_info
     from mmcl_ext.deployment.backends import load_backend
 
-    return load_backend(path, backend), read_model_info(path)
+    try:
+        info = read_model_info(path)
+        return load_backend(path, backend), info
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{backend} is not installed ({error}): pip install 'mmcl_ext[deploy]'"
+        ) from error
 
 
 def _is_pose_list(inputs: Sequence[Any]) -> bool:
