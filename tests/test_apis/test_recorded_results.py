@@ -203,8 +203,9 @@ def test_bad_input_of_the_command(root, tmp_path):
     done = run('--results', str(tmp_path / 'none.toml'), cwd=root)
     assert done.returncode == 1
     assert done.stderr.startswith('error: no recorded results')
+    (tmp_path / 'broken.toml').write_text('[[result]')
     for arguments, message in (
-        (('--results', str(write_list(tmp_path, text='[[result]'))), "Expected ']]'"),
+        (('--results', str(tmp_path / 'broken.toml')), 'broken.toml: '),
         (('--results', str(write_list(tmp_path)), 'tabeled'), "no results ['tabeled'], only"),
     ):
         done = run(*arguments, cwd=root)
