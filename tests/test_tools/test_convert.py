@@ -2,8 +2,10 @@
 
 import importlib.util
 import re
+import runpy
 import shlex
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -37,16 +39,43 @@ def commands(page):
     return [shlex.split(line[len(COMMAND) :]) for line in lines if line.startswith(COMMAND)]
 
 
-def test_custom_page(repo, convert, tmp_path):
+NO_WORKERS = [f'{k}_dataloader.{w}' for k in ('train', 'val', 'test')
+              for w in ('num_workers=0', 'persistent_workers=False')]  # fmt: skip
+
+
+def run_line(repo, line, monkeypatch):
+    """Run a command of a page in this process; return its exit status."""
+    tool, *words = shlex.split(line.removeprefix('python '))
+    if tool in ('tools/train.py', 'tools/test.py'):
+        words += ['--cfg-options', *NO_WORKERS]
+    monkeypatch.setattr(sys, 'argv', [tool, *words])
+    try:
+        runpy.run_path(str(repo / tool), run_name='__main__')
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+def test_custom_page(repo, tmp_path, monkeypatch, capfd):
     """The page's blocks build on one another: run in their order, as a reader does."""
     page = (repo / 'docs/datasets/custom.md').read_text()
     names: dict = {}
+    status = {}
     for language, block in re.findall(r'^```(python|bash)\n(.*?)^```', page, re.DOTALL | re.M):
         if language == 'bash':
-            [command] = commands(f'```bash\n{block}```\n')
-            convert([*command, '--quiet', '--processes', '1'])
+            status |= {line: run_line(repo, line, monkeypatch) for line in block.splitlines()}
+        elif '_base_' in block:
+            (tmp_path / 'clips.py').write_text(block)
         else:
             exec(compile(block, 'docs/datasets/custom.md', 'exec'), names)
+    assert {line: code for line, code in status.items() if code} == {
+        'python tools/data/validate.py data/clips.safetensors --quiet': 1
+    }
+    out = capfd.readouterr().out
+    [findings] = re.findall(r'^```text\n(.*?)^```', page, re.DOTALL | re.M)
+    assert findings in out
+    assert 'acc/top1' in out.rpartition('Epoch(test)')[2]
+    assert {p.suffix for p in (tmp_path / 'work_dirs/browse').iterdir()} == {'.png', '.gif'}
     store = SkeletonStore('data/clips.safetensors')
     assert (len(store), store.classes, store.layout) == (7, ('kick', 'wave'), 'stick-figure')
     np.testing.assert_allclose(store.keypoint(6)[0, 1, 1], (0.1, 1.6, 3))
@@ -115,6 +144,18 @@ def test_errors_are_one_line(convert, tmp_path):
     with pytest.raises(SystemExit) as stop:
         convert(['other', 'a', 'b'])
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'), [(None, 'cannot read names.txt'), (' \n\n', 'names.txt holds no names')]
+)
+def test_a_useless_list_of_classes_is_named(convert, tmp_path, capsys, text, message):
+    if text is not None:
+        (tmp_path / 'names.txt').write_text(text)
+    with pytest.raises(SystemExit) as stop:
+        convert(['pickle', 'a.pkl', 'o', '--classes', 'names.txt'])
+    assert stop.value.code == 2
+    assert f'error: argument --classes: {message}' in capsys.readouterr().err
 
 
 def test_every_kind_explains_itself(convert, capsys):

@@ -22,6 +22,7 @@ from mmcl_ext.datasets.converters import (
     convert_utd_mhad,
     export_pickle,
 )
+from mmcl_ext.user_errors import one_line_errors
 
 
 def convert_ntu60(*args: Any, **options: Any) -> ConversionReport:
@@ -99,7 +100,13 @@ def add_custom(parser: argparse.ArgumentParser) -> None:
 
 
 def read_lines(path: str) -> list[str]:
-    return [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
+    try:
+        lines = [line.strip() for line in Path(path).read_text(encoding='utf-8').splitlines()]
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f'cannot read {path}: {error}') from error
+    if not any(lines):
+        raise argparse.ArgumentTypeError(f'{path} holds no names')
+    return [line for line in lines if line]
 
 
 Convert = Callable[..., ConversionReport]
@@ -131,18 +138,19 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = {k: v for k, v in vars(parse_args(arguments)).items() if v is not None}
-    convert, _, _ = KINDS[options.pop('kind')]
+    kind = options.pop('kind')
+    convert, _, _ = KINDS[kind]
     names = options.get('names')
     if names == ['index'] or names == ['known']:
         options['names'] = names[0]
     source, out = options.pop('source'), options.pop('out')
     try:
-        print(convert(source, out, **options))
-        print(checksum(Path(out)))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
+        with one_line_errors():
+            print(convert(source, out, **options))
+            print(checksum(Path(out)))
     except KeyboardInterrupt:
-        print('\ninterrupted: the same command goes on where it was', file=sys.stderr)
+        then = 'begins again' if kind == 'export-pickle' else 'goes on where it was'
+        print(f'\ninterrupted: the same command {then}', file=sys.stderr)
         raise SystemExit(130) from None
 
 

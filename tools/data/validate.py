@@ -46,7 +46,7 @@ def needed_names(store: SkeletonStore, splits: list[str] | None) -> list[str]:
 def report(title: str, findings: Iterable[Finding], args: argparse.Namespace) -> int:
     """Print the findings; return how many count."""
     counted = [finding for finding in findings if finding.kind not in args.ignore]
-    print(f'{title}: {"nothing wrong" if not counted else ""}')
+    print(f'{title}:' if counted else f'{title}: nothing wrong')
     for finding in counted:
         print(f'  {finding.describe(args.num_shown)}')
     return len(counted)
