@@ -1,5 +1,8 @@
 """Test a model as a configuration says."""
 
+import re
+from pathlib import Path
+
 from mmengine.config import Config
 
 from mmcl_ext.apis.config import use_deployed_model
@@ -17,7 +20,13 @@ def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
 
     Returns:
         The metrics of ``test_evaluator``.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
     """
+    is_local = re.match(r'\w+:', checkpoint) is None  # MMEngine reads addresses, too
+    if is_local and not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'no checkpoint at {checkpoint}')
     prepare_launch(cfg)
     if not use_text_refinement(cfg):
         use_deployed_model(cfg)
