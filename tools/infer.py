@@ -14,6 +14,7 @@ from mmcl_ext.apis.inferencer.inference_report import (
 from mmcl_ext.apis.inferencer.inference_result import InferenceResult
 from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
 from mmcl_ext.engine.launch import run_and_exit
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,6 +47,8 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'--top-k must be positive, got {args.top_k}')
     if args.video and (len(args.inputs) > 1 or not args.out):
         parser.error('--video takes one INPUT and --out')
+    if args.video and not Path(args.video).is_file():
+        parser.error(f'there is no video {args.video!r}')
     return args
 
 
@@ -60,6 +63,14 @@ def draw(args: argparse.Namespace, result: InferenceResult, name: str, layout: s
 
 def main() -> None:
     args = parse_args()
+    try:
+        with one_line_errors():
+            infer(args)
+    except ImportError as error:  # of a backend
+        raise SystemExit(f'error: {error}') from error
+
+
+def infer(args: argparse.Namespace) -> None:
     inferencer = MMCLInferencer(
         args.model,
         args.checkpoint,
@@ -69,6 +80,8 @@ def main() -> None:
         batch_size=args.batch_size,
         fill_missing=args.fill_missing,
     )
+    if args.out:
+        Path(args.out).mkdir(parents=True, exist_ok=True)
     values, taken = [], set[str]()
     for result in inferencer.iterate(args.inputs, layout=args.layout, on_error='skip'):
         print(table_row(result, args.top_k), flush=True)

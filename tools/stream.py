@@ -1,14 +1,15 @@
 """Predict actions frame by frame: a file as if it were live, or a camera."""
 
 import argparse
-import sys
+import itertools
 from collections.abc import Iterator
 
 from mmcl_ext.apis.inferencer.live import LiveFrame, replay, watch
 from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
-from mmcl_ext.apis.inferencer.read_clips import read_clips
+from mmcl_ext.apis.inferencer.read_clips import clip_readers
 from mmcl_ext.apis.inferencer.streaming_inferencer import StreamingInferencer
 from mmcl_ext.engine.launch import run_and_exit
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,6 +36,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if (args.file is None) == (args.webcam is None):
         parser.error('give a file to replay, or --webcam')
+    if not args.fps > 0 or args.top_k < 1:
+        parser.error(f'--fps and --top-k must be positive, got {args.fps} and {args.top_k}')
     args.extra = None
     return args
 
@@ -43,8 +46,12 @@ def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterato
     if args.webcam is not None:
         source = int(args.webcam) if args.webcam.isdecimal() else args.webcam
         return watch(source, args.pose, args.device)
-    clips = read_clips(args.file, args.layout, model_layout=inferencer.info.layout)
-    clip = next(clips)
+    readers = clip_readers(args.file, args.layout, model_layout=inferencer.info.layout)
+    found = list(itertools.islice(readers, 2))
+    if len(found) != 1:
+        number = 'several clips' if found else 'no clip'
+        raise ValueError(f'{args.file} holds {number}: give one, {args.file}::NAME')
+    clip = found[0]()
     args.layout, args.extra = clip.layout, clip.extra
     return replay(clip, args.fps if args.realtime else None)
 
@@ -59,6 +66,14 @@ def summary(stream: StreamingInferencer, frames: int, predictions: int, lag: flo
 
 def main() -> None:
     args = parse_args()
+    try:
+        with one_line_errors():
+            stream(args)
+    except ImportError as error:  # of a backend, or of MMPose
+        raise SystemExit(f'error: {error}') from error
+
+
+def stream(args: argparse.Namespace) -> None:
     inferencer = MMCLInferencer(
         args.model,
         args.checkpoint,
@@ -68,7 +83,7 @@ def main() -> None:
         fill_missing=True,  # a joint lost for a moment must not stop a stream
     )
     source = open_source(args, inferencer)
-    stream = StreamingInferencer(
+    windows = StreamingInferencer(
         inferencer,
         window=args.window,
         stride=args.stride,
@@ -83,18 +98,15 @@ def main() -> None:
     try:
         for frame in source:
             frames, lag = frames + 1, max(lag, frame.lag)
-            prediction = stream.push(frame.keypoint, frame.score)
+            prediction = windows.push(frame.keypoint, frame.score)
             if prediction is None:
                 continue
             predictions += 1
             scores = ', '.join(f'{name} {p:.3f}' for name, p in prediction.top(args.top_k))
             delay = f'{1000 * prediction.latency:6.1f} ms'
             print(f'{prediction.frame / args.fps:7.2f} s  {delay}  {scores}', flush=True)
-    except ImportError as error:
-        print(f'error: {error}', file=sys.stderr)
-        raise SystemExit(1) from error
     finally:
-        print(summary(stream, frames, predictions, lag))
+        print(summary(windows, frames, predictions, lag))
 
 
 if __name__ == '__main__':

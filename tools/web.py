@@ -1,13 +1,13 @@
 """Serve a web page: pick or upload a clip, see skeleton, scores and composite."""
 
 import argparse
-import sys
 
 from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
 from mmcl_ext.apis.web.clip_library import ClipLibrary
 from mmcl_ext.apis.web.server import leave, serve
 from mmcl_ext.apis.web.web_demo import WebDemo
 from mmcl_ext.engine.launch import run_and_exit
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,6 +41,14 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    try:
+        with one_line_errors():
+            run(args)
+    except ImportError as error:  # of a backend, or of Gradio
+        raise SystemExit(f'error: {error}') from error
+
+
+def run(args: argparse.Namespace) -> None:
     inferencer = MMCLInferencer(
         args.model,
         args.checkpoint,
@@ -62,9 +70,6 @@ def main() -> None:
         serve(demo, args.host, args.port)
     except KeyboardInterrupt:
         leave(130)
-    except ImportError as error:
-        print(f'error: {error}', file=sys.stderr)
-        raise SystemExit(1) from error
 
 
 if __name__ == '__main__':

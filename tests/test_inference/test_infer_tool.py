@@ -1,6 +1,7 @@
 """The command line of the inferencer, its pictures, and overlays over videos."""
 
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -61,19 +62,56 @@ def test_fewer_pictures(utd, walk, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'error'),
+    ('arguments', 'message'),
     [
-        (('x.npy',), SystemExit),
-        (('x.npy', '--model', 'absent.pth'), FileNotFoundError),
-        (('x.npy', '--model', 'absent.onnx'), FileNotFoundError),
-        (('x.npy', '--model', 'm.pth', '--top-k', '0'), SystemExit),
-        (('x.npy', 'y.npy', '--model', 'm.pth', '--video', 'v.mp4', '--out', 'o'), SystemExit),
+        ((), 'arguments are required: --model'),
+        (('--model', 'm.pth', '--top-k', '0'), '--top-k must be positive, got 0'),
+        (('y.npy', '--model', 'm.pth', '--video', 'v.mp4', '--out', 'o'), 'one INPUT and --out'),
+        (('--model', 'm.pth', '--video', 'v.mp4', '--out', 'o'), "there is no video 'v.mp4'"),
     ],
 )
-def test_bad_arguments(arguments, error, monkeypatch, tmp_path):
+def test_bad_arguments(arguments, message, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(error):
-        infer(monkeypatch, *arguments)
+    with pytest.raises(SystemExit):
+        infer(monkeypatch, 'x.npy', *arguments)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('--model', 'absent.pth'), "there is no checkpoint 'absent.pth'"),
+        (('--model', 'absent.onnx'), "there is no exported model 'absent.onnx'"),
+        (('--model', 'text.pth'), 'text.pth is not a readable checkpoint'),
+        (('--model', 'text.onnx'), 'text.onnx is not a readable model'),
+        (('--model', 'text.ts'), 'text.ts is not a readable model'),
+        (('--model', 'text.pt2'), 'text.pt2 is not a readable model'),
+        (('--model', 'text.py'), "'text.py' is a configuration: give its checkpoint, too"),
+        (('--model', 'text.pth', '--checkpoint', 'x.pth'), 'goes with a configuration'),
+        (('--model', 'text.onnx', '--device', 'cuda:0'), 'to run as exported, without device'),
+        (('--model', 'text.ts', '--optimize'), 'to run as exported, without optimize'),
+        (('--model', 'text.pth', '--device', 'abacus'), "device 'abacus' cannot be used: "),
+    ],
+)
+def test_unusable_models(arguments, message, monkeypatch, tmp_path):
+    """One line, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    for suffix in ('pth', 'onnx', 'ts', 'pt2', 'py'):
+        Path(f'text.{suffix}').write_text('text = 1\n')
+    with pytest.raises(SystemExit, match=re.escape(message)) as caught:
+        infer(monkeypatch, 'x.npy', '--out', 'out', *arguments)
+    assert str(caught.value).startswith('error: ')
+    assert not Path('out').exists()
+
+
+def test_the_folder_for_results_is_a_file(utd, walk, monkeypatch, tmp_path, capsys):
+    np.save(tmp_path / 'walk.npy', walk)
+    with pytest.raises(SystemExit, match=r'error: .*walk\.npy'):
+        infer(
+            monkeypatch,
+            *(tmp_path / 'walk.npy', '--model', utd['published'], '--out', tmp_path / 'walk.npy'),
+        )
+    assert not capsys.readouterr().out  # before the first prediction
 
 
 def test_file_names():

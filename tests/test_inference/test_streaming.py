@@ -211,16 +211,29 @@ def test_tool_replays_a_file(utd, real_files, monkeypatch, capsys):
 
 def test_tool_with_a_camera(utd, fake_mmpose, tmp_path, monkeypatch, capsys):
     video = write_video(tmp_path / 'v.mp4')
-    with pytest.raises(ValueError, match=r"'first frame' has 2 coordinates"):
+    with pytest.raises(SystemExit, match=r"error: clip 'first frame' has 2 coordinates"):
         stream_tool(monkeypatch, '--webcam', video, '--model', utd['published'])
     assert capsys.readouterr().out.startswith('1 frames, 0 predictions')
     for module in ('mmpose', 'mmpose.apis'):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match='error: a camera needs MMPose'):
         stream_tool(monkeypatch, '--webcam', 0, '--model', utd['published'])
-    assert 'a camera needs MMPose' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         stream_tool(monkeypatch, '--model', utd['published'])
+
+
+def test_tool_refuses(utd, stores, real_files, monkeypatch, capsys):
+    for source, options, message in (
+        (f'{stores["utd"]}::xsub_test', (), 'holds several clips: give one'),
+        (real_files['root'] / 'absent.mat', (), 'error: there is no file'),
+        (real_files['mat'], ('--window', 0), 'error: size 0'),
+        (real_files['mat'], ('--stride', 0), 'error: stride must be positive'),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            stream_tool(monkeypatch, source, '--model', utd['published'], *options)
+    with pytest.raises(SystemExit):
+        stream_tool(monkeypatch, real_files['mat'], '--model', utd['published'], '--fps', 0)
+    assert '--fps and --top-k must be positive, got 0.0' in capsys.readouterr().err
 
 
 def test_low_confidence_scores_travel_along(inferencer):

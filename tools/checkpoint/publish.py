@@ -3,6 +3,7 @@
 import argparse
 
 from mmcl_ext.deployment.publish import publish
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,14 +32,12 @@ def read_metrics(texts: list[str]) -> dict[str, float]:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with one_line_errors():
         known = dict(
             license=args.license, commit=args.commit, metrics=read_metrics(args.metrics) or None
         )
         recipe = {key: value for key, value in known.items() if value is not None}
         published = publish(args.config, args.checkpoint, args.out, recipe)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
     info = published.info
     print(
         f'{info.backbone}, {len(info.classes)} classes, layout {info.layout}, stream {info.stream}'
