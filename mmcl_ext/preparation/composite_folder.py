@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import numpy as np
 
 from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.dist import rank, world_size
+from mmcl_ext.preparation.absence_log import AbsenceLog
 from mmcl_ext.preparation.clip import Clip
 from mmcl_ext.preparation.composite import ORDERS, make_composite, write_image
 from mmcl_ext.preparation.composite_report import CompositeReport
@@ -27,7 +28,8 @@ class CompositeFolder:
     """Folder with one composite ``<sample name>.jpg`` per sample.
 
     Beside the images lies ``recipe.json``: a run goes on only with the recipe it began with,
-    so that images of two recipes never mix.
+    so that images of two recipes never mix. ``without_person.json`` counts the tiles in which no
+    person was found, by sample, if there are any.
 
     Args:
         path: The folder; made when missing.
@@ -56,6 +58,7 @@ class CompositeFolder:
         if order not in ORDERS:
             raise ValueError(f'unknown order {order!r}, expected one of {ORDERS}')
         self.path = Path(path)
+        self.absences = AbsenceLog(self.path)
         self.num_tiles, self.size, self.margin = num_tiles, size, margin
         self.rule, self.quality, self.order = rule, quality, order
 
@@ -88,8 +91,8 @@ class CompositeFolder:
             Counts of the run, in every process.
 
         Raises:
-            ValueError: If the folder belongs to another recipe, a name is unfit for a file, or
-                with ``on_error='stop'`` if a sample is malformed.
+            ValueError: If the folder belongs to another recipe, a name is unfit for a file, no
+                sample has a clip, or with ``on_error='stop'`` if a sample is malformed.
             OSError: If a file cannot be read or written; a full disk stops every run.
         """
         if on_error not in ('stop', 'skip'):
@@ -108,8 +111,9 @@ class CompositeFolder:
             report.add_reports(gather(own))
         bar.finish()
         report.seconds = time.time() - begin
-        if rank() == 0:
-            self._conclude(report, begin)
+        report.frames_without_person = from_main_process(
+            lambda: self._conclude(report, set(samples.names), begin)
+        )
         return report
 
     def existing(self) -> set[str]:
@@ -127,15 +131,27 @@ class CompositeFolder:
         """Begin or go on with the recipe; tell what is there and which samples are to do."""
         names = list(samples.names)
         _check_names(names)
-        self._claim({'clips': source.recipe, 'composite': self._recipe()})
         available, existing = set(source.names), self.existing()
         there = existing.intersection(names)
+        if not there and not available.intersection(names):
+            raise ValueError(
+                f'{self.path}: none of the {len(names)} samples, such as {names[0]!r}, has a clip'
+                if names
+                else f'{self.path}: there are no samples to make composites of'
+            )
+        # Nothing is written before all inputs were looked at.
+        self._claim({'clips': source.recipe, 'composite': self._recipe()}, bool(existing))
+        self.absences.merge(existing)
         missing = tuple(name for name in names if name not in available and name not in there)
         todo = [i for i, name in enumerate(names) if name in available and name not in existing]
         return CompositeReport(str(self.path), len(there), missing=missing), todo
 
-    def _conclude(self, report: CompositeReport, begin: float) -> None:
-        """Write why samples are lacking; remove what killed runs have left half-written."""
+    def _conclude(self, report: CompositeReport, names: Set[str], begin: float) -> int:
+        """Write why samples are lacking; remove what killed runs have left half-written.
+
+        Returns:
+            Tiles without a person of the samples asked for.
+        """
         problems = self.path / 'problems.json'
         if report.problems:
             write_bytes(problems, (json.dumps(report.problems, indent=1) + '\n').encode())
@@ -145,6 +161,8 @@ class CompositeFolder:
             with contextlib.suppress(FileNotFoundError):  # of another run, just finished
                 if file.stat().st_mtime < begin:
                     file.unlink()
+        absent = self.absences.merge(self.existing())
+        return sum(tiles for name, tiles in absent.items() if name in names)
 
     def _recipe(self) -> dict[str, Any]:
         return {
@@ -156,9 +174,10 @@ class CompositeFolder:
             **({} if self.order == 'ltr' else {'order': self.order}),
         }
 
-    def _claim(self, recipe: dict[str, Any]) -> None:
+    def _claim(self, recipe: dict[str, Any], is_filled: bool) -> None:
+        """Keep to the recipe of the images that are there; begin with this one where none is."""
         file = self.path / 'recipe.json'
-        if not file.exists():
+        if not file.exists() or not is_filled:
             write_bytes(file, (json.dumps(recipe, indent=1) + '\n').encode())
             return
         found = json.loads(file.read_text())
@@ -197,24 +216,25 @@ class ClipSource(Protocol):
 
 @dataclass(frozen=True)
 class _Job:
-    """Makes one composite; returns name, frames without a person, and the error if skipped."""
+    """Makes one composite; returns its name, and the error if it was skipped."""
 
     folder: CompositeFolder
     source: ClipSource
     samples: SampleStore
     on_error: str
 
-    def __call__(self, index: int) -> tuple[str, int, str | None]:
+    def __call__(self, index: int) -> tuple[str, str | None]:
         folder, name = self.folder, self.samples.names[index]
         try:
             image, without_person = self._make(name, self.samples.keypoint(index))
         except (ValueError, OSError) as error:
             if self.on_error == 'stop' or _is_full(error):
                 raise
-            return name, 0, str(error)
+            return name, str(error)
         # Outside the `try`: a full disk stops every run.
+        folder.absences.note(name, without_person)
         write_image(folder.image(name), image, folder.quality)
-        return name, without_person, None
+        return name, None
 
     def _make(self, name: str, keypoint: np.ndarray) -> tuple[np.ndarray, int]:
         folder = self.folder

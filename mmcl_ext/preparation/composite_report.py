@@ -18,8 +18,8 @@ class CompositeReport:
         made: Composites made by the run.
         missing: Samples without a clip in the source.
         failed: Reason by sample that could not be read and was skipped.
-        frames_without_person: Tiles made by the run that show the whole frame, because no person
-            was found.
+        frames_without_person: Tiles in which no person was found, usually the whole frame, of
+            all composites, those of earlier runs included.
         seconds: How long the run took.
     """
 
@@ -41,26 +41,23 @@ class CompositeReport:
         """Why a sample has no composite, by name."""
         return {**dict.fromkeys(self.missing, 'no clip in the source'), **self.failed}
 
-    def add(self, name: str, frames_without_person: int, error: str | None) -> None:
+    def add(self, name: str, error: str | None) -> None:
         """Count one sample.
 
         Args:
             name: Its name.
-            frames_without_person: Its tiles that show the whole frame.
             error: Why it was skipped, None when its composite was written.
         """
-        if error is not None:
+        if error is None:
+            self.made += 1
+        else:
             self.failed[name] = error
-            return
-        self.made += 1
-        self.frames_without_person += frames_without_person
 
     def add_reports(self, others: Iterable['CompositeReport']) -> None:
         """Count what other processes have made and skipped."""
         for other in others:
             self.made += other.made
             self.failed |= other.failed
-            self.frames_without_person += other.frames_without_person
 
     def __str__(self) -> str:
         lines = [f'WITHOUT A CLIP {name}' for name in self.missing[:_SHOWN]]

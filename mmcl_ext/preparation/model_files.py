@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,3 +28,24 @@ def hash_folder(folder: str | os.PathLike) -> str:
     for path in sorted(path for path in folder.rglob('*') if path.is_file()):
         total.update(f'{path.relative_to(folder)} {hash_file(path)}\n'.encode())
     return total.hexdigest()
+
+
+def model_recipe(name: str, load_config: Callable[[], Any]) -> dict[str, object]:
+    """Name a model of transformers and what tells its content.
+
+    Args:
+        name: Local folder, or name on the Hub.
+        load_config: Loads the model's configuration, which knows the Hub's commit.
+
+    Returns:
+        ``model``, ``revision`` (the commit) and ``model_hash`` (of a folder's files).
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return {
+            'model': folder.resolve().name,
+            'revision': None,
+            'model_hash': hash_folder(folder),
+        }
+    commit = getattr(load_config(), '_commit_hash', None)
+    return {'model': name, 'revision': commit, 'model_hash': None}

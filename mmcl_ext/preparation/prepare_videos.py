@@ -1,5 +1,6 @@
 """From a folder of videos and their skeletons to what a co-learning training reads."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from mmcl_ext.preparation.person_boxes import detect_persons
 from mmcl_ext.preparation.pixel_boxes import PixelBoxes
 from mmcl_ext.preparation.process_group import from_main_process
 from mmcl_ext.preparation.text import extract_text_features
-from mmcl_ext.preparation.training_config import TrainingConfig
+from mmcl_ext.preparation.training_config import TrainingConfig, check_base
 from mmcl_ext.preparation.video_folder import VideoFolder
 from mmcl_ext.preparation.video_source import Boxes, VideoSource
 
@@ -82,16 +83,52 @@ class VideoPreparation:
             ValueError: An input is wrong, or another recipe's results are in the way.
             OSError: A file cannot be read or written.
         """
+        from_main_process(self._check_inputs)
         store = self._open_store()
+        training = TrainingConfig(store, self.out / 'composites', **self.training)
         complete = self._make_composites(store)
         text, text_complete = self._extract_text(store)
-        training = TrainingConfig(store, self.out / 'composites', text, **self.training)
+        training = dataclasses.replace(training, text=text)
         config = self.out / 'config.py'
         from_main_process(lambda: training.write(config))
         images, images_complete = self._extract_images(store, training, config)
         findings = from_main_process(lambda: self._check(store, [f for f in (text, images) if f]))
         self._conclude(training, images)
         return complete and text_complete and images_complete and not findings
+
+    def _check_inputs(self) -> None:
+        """Look at every path and configuration before anything is written.
+
+        Raises:
+            ValueError: One is of the wrong kind, or malformed.
+            OSError: One is missing.
+        """
+        _ = VideoFolder(self.videos).names
+        self._check_skeletons()
+        if self.boxes.endswith('.safetensors'):
+            BoxFile(self.boxes)
+        elif self.boxes.endswith('.py'):
+            Config.fromfile(self.boxes)
+        elif self.boxes not in ('whole', 'skeleton'):
+            raise ValueError(
+                f"boxes: expected 'skeleton', 'whole', a box file (.safetensors) or a "
+                f'configuration (.py), got {self.boxes!r}'
+            )
+        if self.text is not None:
+            Config.fromfile(self.text)
+        if 'base' in self.training:
+            check_base(self.training['base'])
+
+    def _check_skeletons(self) -> None:
+        if not self.skeletons.exists():
+            raise FileNotFoundError(f'no skeletons at {self.skeletons}')
+        if not self.skeletons.is_dir() and self.skeletons.suffix not in ('.safetensors', '.pkl'):
+            raise ValueError(
+                f'{self.skeletons}: expected a store (.safetensors), an annotation pickle (.pkl) '
+                'or a folder of skeletons'
+            )
+        if self.labels is not None and not self.labels.is_file():
+            raise FileNotFoundError(f'no table of labels at {self.labels}')
 
     def _open_store(self) -> SkeletonStore:
         if self.skeletons.suffix == '.safetensors':
@@ -114,10 +151,9 @@ class VideoPreparation:
                 raise ValueError(f'{path} was made of {found}, not of {recipe}: remove it')
             self._say(f'{path}: was there')
             return
-        self.out.mkdir(parents=True, exist_ok=True)
         if self.skeletons.suffix == '.pkl':
             report = convert_pickle(self.skeletons, path)
-        elif self.skeletons.is_dir():
+        else:
             report = convert_custom(
                 self.skeletons,
                 path,
@@ -127,27 +163,23 @@ class VideoPreparation:
                 on_error='drop' if self.on_error == 'skip' else 'stop',
                 progress=self.progress,
             )
-        else:
-            raise ValueError(
-                f'{self.skeletons}: expected a store (.safetensors), an annotation pickle (.pkl) '
-                'or a folder of skeletons'
-            )
         write_bytes(note, (json.dumps(recipe, indent=1) + '\n').encode())
         self._say(str(report))
 
     def _make_composites(self, store: SkeletonStore) -> bool:
-        source = VideoSource(
-            VideoFolder(self.videos),
-            self._find_boxes(store),
-            self.backend,
-            tolerance=0.1 if self.boxes == 'skeleton' else None,
-        )
-        lacking = sorted(set(store.names) - set(source.names))
+        videos = VideoFolder(self.videos)
+        lacking = sorted(set(store.names) - set(videos.names))
         if lacking and self.on_error == 'stop':
             raise ValueError(
                 f'{self.videos} has no video of {len(lacking)} of the {len(store)} samples, such '
                 f'as {lacking[0]!r}'
             )
+        source = VideoSource(
+            videos,
+            self._find_boxes(store),
+            self.backend,
+            tolerance=0.1 if self.boxes == 'skeleton' else None,
+        )
         report = CompositeFolder(self.out / 'composites', **self.composite).fill(
             source, store, jobs=self.jobs, on_error=self.on_error, progress=self.progress
         )
@@ -161,11 +193,6 @@ class VideoPreparation:
             return PixelBoxes(store)
         if self.boxes.endswith('.safetensors'):
             return BoxFile(self.boxes)
-        if not self.boxes.endswith('.py'):
-            raise ValueError(
-                f"boxes: expected 'skeleton', 'whole', a box file (.safetensors) or a "
-                f'configuration (.py), got {self.boxes!r}'
-            )
         path = self.out / 'boxes.safetensors'
         report = detect_persons(
             Config.fromfile(self.boxes),

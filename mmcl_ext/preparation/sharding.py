@@ -10,16 +10,12 @@ import hashlib
 import json
 import os
 import shutil
-import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import torch.distributed
@@ -29,6 +25,8 @@ from safetensors.numpy import save
 from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.dist import rank, world_size
 from mmcl_ext.mmcl.feature_file import FeatureFile, write_feature_file
+from mmcl_ext.preparation.process_group import from_main_process
+from mmcl_ext.preparation.progress import Progress, clock
 
 _RECIPE = 'recipe.json'
 
@@ -101,7 +99,7 @@ class ExtractionReport:
         shapes = ', '.join(f'{name} {shape}' for name, shape in self.shapes.items())
         lines.append(
             f'{self.target}: {self.total} samples, {made} extracted, {self.present} were there, '
-            f'{len(self.skipped)} skipped; {shapes}; {_clock(self.seconds)}'
+            f'{len(self.skipped)} skipped; {shapes}; {clock(self.seconds)}'
         )
         return '\n'.join(lines)
 
@@ -182,7 +180,7 @@ class FeatureShards:
             shutil.rmtree(self.folder, ignore_errors=True)  # left by an interruption
             return []
         file = self.folder / _RECIPE
-        if file.exists():
+        if file.exists() and any(self.folder.glob('*.safetensors')):
             self._check_recipe(self.folder, json.loads(file.read_text()))
         write_bytes(file, (json.dumps(self.recipe, indent=1, sort_keys=True) + '\n').encode())
         return self._open_chunks()
@@ -360,29 +358,32 @@ def extract_features(
     if on_error not in ('stop', 'skip'):
         raise ValueError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
     begin = time.monotonic()
-    todo = shards.claim(extractor.recipe) if rank() == 0 else None
-    shards.recipe, todo = _from_main_process((shards.recipe, todo))
+    todo, shards.recipe = from_main_process(lambda: (shards.claim(extractor.recipe), shards.recipe))
     mine = todo[rank() :: world_size()]
-    with _Progress(shards, todo, shown=progress and rank() == 0):
+    total = sum(len(shards.chunks[index]) for index in todo)
+    bar = Progress(total, lambda: shards.count(todo), progress and rank() == 0)
+    with bar.waiting():
         if mine:
             extractor.load()
         for index in mine:
             shards.write(index, *_compute_chunk(extractor, shards.batches(index), on_error))
         if world_size() > 1:
             torch.distributed.barrier()
-    report = ExtractionReport(
-        target=os.fspath(target),
-        total=len(shards.names),
-        present=len(shards.names) - sum(len(shards.chunks[index]) for index in todo),
-    )
-    if rank() == 0:
+    bar.finish()
+
+    def conclude() -> ExtractionReport:
         if shards.folder.exists():  # gone when an earlier run has merged everything
             shards.merge(extractor.padding)
-        report.shapes = shards.merged_shapes()
-        report.skipped = shards.skipped_when_merged()
-        report.seconds = time.monotonic() - begin
-    merged: ExtractionReport = _from_main_process(report)
-    return merged
+        return ExtractionReport(
+            target=os.fspath(target),
+            total=len(shards.names),
+            present=len(shards.names) - total,
+            skipped=shards.skipped_when_merged(),
+            shapes=shards.merged_shapes(),
+            seconds=time.monotonic() - begin,
+        )
+
+    return from_main_process(conclude)
 
 
 def _compute_chunk(
@@ -425,49 +426,6 @@ class _Shard:
             values = file.get_tensor(f'{output}.values')
             ends = np.cumsum(file.get_tensor(f'{output}.lengths'))
         return dict(zip(self.content['names'], np.split(values, ends[:-1]), strict=True))
-
-
-class _Progress:
-    """Says now and then how many samples are finished, on all processes together.
-
-    A thread counts the shards, so that a process which waits for the others goes on telling.
-    """
-
-    def __init__(self, shards: FeatureShards, todo: Sequence[int], shown: bool) -> None:
-        self.shards, self.todo = shards, todo
-        self.total = sum(len(shards.chunks[index]) for index in todo)
-        self.begin = time.monotonic()
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.shown = shown and self.total > 0
-
-    def __enter__(self) -> Self:
-        if self.shown:
-            self.thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self.shown:
-            self.stop.set()
-            self.thread.join()
-            self._show(end='\n')
-
-    def _run(self) -> None:
-        interval = 1.0 if sys.stdout.isatty() else 10.0
-        while not self.stop.wait(interval):
-            self._show(end='\r' if sys.stdout.isatty() else '\n')
-
-    def _show(self, end: str) -> None:
-        done, seconds = self.shards.count(self.todo), time.monotonic() - self.begin
-        left = _clock(seconds * (self.total - done) / done) if done else 'unknown time'
-        rate = done / seconds if seconds else 0.0
-        line = f'{done}/{self.total} samples, {rate:.1f}/s, {left} left'
-        print(f'{line:<60}', end=end, flush=True)
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -523,15 +481,6 @@ def _join(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return joined
 
 
-def _from_main_process(value: Any) -> Any:
-    """Give every process the value of the main one."""
-    if world_size() == 1:
-        return value
-    box = [value]
-    torch.distributed.broadcast_object_list(box)
-    return box[0]
-
-
 def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
@@ -549,7 +498,3 @@ def _input_digest(item: np.ndarray | tuple[np.ndarray, ...]) -> str:
         total.update(f'{data.dtype.str}{data.shape}'.encode())
         total.update(data.tobytes())
     return total.hexdigest()
-
-
-def _clock(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))

@@ -14,9 +14,9 @@ from mmcl_ext.graphs.layouts import get_layout
 
 _BUILT_IN = ('nturgb+d', 'nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose')
 _HEAD = """\
-# Written by tools/data/prepare_videos.py. Training and test:
-#   python tools/train.py {path} --work-dir work_dirs/own
-#   python tools/test.py {path} work_dirs/own/epoch_N_skeleton.pth
+# Written by tools/data/prepare_videos.py; the folder may be moved. Training and test:
+#   python tools/train.py FOLDER/{name} --work-dir work_dirs/own
+#   python tools/test.py FOLDER/{name} work_dirs/own/epoch_N_skeleton.pth
 """
 
 
@@ -25,13 +25,15 @@ class TrainingConfig:
     """A co-learning configuration for a store, its composites and its text features.
 
     Network, schedule and co-learning branch come from a shipped configuration; this one says
-    what the data are.
+    what the data are. Files below the folder of the written configuration are named relative to
+    it, so that the folder can be moved; others by their absolute paths.
 
     Attributes:
         store: The skeletons.
         composites: Folder of the composites.
         text: Feature file of the texts; None trains without refinement.
-        base: Configuration to inherit, such as ``'mmcl_ext::mmcl/ctrgcn_ntu60.py'``.
+        base: Configuration to inherit: a shipped one, such as
+            ``'mmcl_ext::mmcl/ctrgcn_ntu60.py'``, or the path of a file.
         train_split: Name of the split; None takes the one whose name has ``train``, or all.
         val_split: Likewise, ``val`` or ``test``; where there is none, training samples.
         batch_size: Samples of a step at most.
@@ -46,6 +48,7 @@ class TrainingConfig:
     batch_size: int = 32
 
     def __post_init__(self) -> None:
+        check_base(self.base)
         for split in (self.train_split, self.val_split):
             if split is not None and split not in self.store.splits:
                 raise ValueError(
@@ -64,28 +67,29 @@ class TrainingConfig:
         Raises:
             OSError: If it cannot be written.
         """
-        head = _HEAD.format(path=os.path.abspath(path))
-        write_bytes(path, _to_text(head, self.base, self._settings()).encode())
+        head, folder = _HEAD.format(name=Path(path).name), Path(path).parent
+        base = self.base if '::' in self.base else os.path.abspath(self.base)
+        write_bytes(path, _to_text(head, base, self._settings(), folder).encode())
 
     def write_with_features(self, path: str | os.PathLike, base: Path, features: Path) -> None:
         """Write a child that loads cached image features in place of the images.
 
         Args:
             path: File to write.
-            base: What :meth:`write` has written.
+            base: What :meth:`write` has written, in the same folder.
             features: Feature file of the images.
 
         Raises:
             OSError: If it cannot be written.
         """
-        file = str(features.resolve())
+        file = os.path.abspath(features)
         model = {'co_learning': {'image_encoder': None, 'fam': {'in_channels': file}}}
         load = {'type': 'LoadImageFeature', 'file': file}
         pipeline = [load, *self._pipeline(train=True)[1:]]
         loader = {'dataset': {'pipeline': pipeline}}
         settings = {'model': model, 'train_dataloader': loader}
         head = '# The images as features of the frozen encoder.\n'
-        write_bytes(path, _to_text(head, str(base.resolve()), settings).encode())
+        write_bytes(path, _to_text(head, base.name, settings, Path(path).parent).encode())
 
     def _settings(self) -> dict[str, Any]:
         train, val = self.splits
@@ -113,7 +117,7 @@ class TrainingConfig:
             'layout': self._layout(),
             'mode': 'spatial',
         }
-        frm = None if self.text is None else {'text_channels': str(self.text.resolve())}
+        frm = None if self.text is None else {'text_channels': os.path.abspath(self.text)}
         return {
             'backbone': {
                 'graph_cfg': graph,
@@ -136,7 +140,7 @@ class TrainingConfig:
 
     def _dataset(self, split: str | None, train: bool) -> dict[str, Any]:
         return {
-            'ann_file': str(self.store.path),
+            'ann_file': os.path.abspath(self.store.path),
             'split': split,
             'pipeline': self._pipeline(train),
         }
@@ -161,10 +165,10 @@ class TrainingConfig:
         ]
 
     def _loading(self) -> list[dict[str, Any]]:
-        image = {'type': 'LoadCompositeImage', 'img_dir': str(self.composites.resolve())}
+        image = {'type': 'LoadCompositeImage', 'img_dir': os.path.abspath(self.composites)}
         if self.text is None:
             return [image]
-        return [image, {'type': 'LoadTextFeature', 'file': str(self.text.resolve())}]
+        return [image, {'type': 'LoadTextFeature', 'file': os.path.abspath(self.text)}]
 
     def _geometry(self, train: bool) -> list[dict[str, Any]]:
         """Pixels are brought to a range; metres are turned at random."""
@@ -174,8 +178,33 @@ class TrainingConfig:
         return [{'type': 'RandomRotation', 'theta': 0.3}] if train else []
 
 
-def _to_text(head: str, base: str, settings: Mapping[str, Any]) -> str:
-    return f'{head}_base_ = [{base!r}]\n\n{Config(dict(settings)).pretty_text}'
+def check_base(base: str) -> None:
+    """Refuse a configuration to inherit that cannot be read.
+
+    Raises:
+        ValueError: Says why.
+    """
+    name = base if '::' in base else os.path.abspath(base)
+    try:
+        Config.fromstring(f'_base_ = [{name!r}]', '.py')
+    except Exception as error:  # MMEngine and the file itself raise any type
+        raise ValueError(f'cannot inherit {base!r}: {error}') from error
+
+
+def _to_text(head: str, base: str, settings: Mapping[str, Any], folder: Path) -> str:
+    text = Config(_relative_to(os.path.abspath(folder), dict(settings))).pretty_text
+    return f'{head}_base_ = [{base!r}]\n\n{text}'
+
+
+def _relative_to(folder: str, node: Any) -> Any:
+    """Name the files below a folder by MMEngine's variable for the folder of a configuration."""
+    if isinstance(node, dict):
+        return {key: _relative_to(folder, value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_relative_to(folder, value) for value in node]
+    if isinstance(node, str) and node.startswith(f'{folder}{os.sep}'):
+        return f'{{{{ fileDirname }}}}{node.removeprefix(folder)}'
+    return node
 
 
 def _find_split(splits: Mapping[str, Any], words: Sequence[str]) -> str | None:

@@ -2,13 +2,12 @@ import errno
 import json
 import os
 import re
-import sys
 import time
 
 import cv2
 import numpy as np
 import pytest
-from tool_module import load_tool
+from tool_module import load_tool, run_main
 from utd_raw import save_sample
 
 from mmcl_ext.datasets.converters import convert_utd_mhad
@@ -175,11 +174,12 @@ def test_progress_tells_rate_and_time_left(raw, store, tmp_path, capsys):
 
 def test_report_lists_a_few_and_counts_last():
     report = CompositeReport('out', present=3, missing=tuple(f's{i}' for i in range(30)))
-    report.add('a', 2, None)
+    report.add('a', None)
     other = CompositeReport('out')
-    other.add('b', 0, 'torn')
-    other.add('c', 1, None)
+    other.add('b', 'torn')
+    other.add('c', None)
     report.add_reports([other])
+    report.frames_without_person = 3
     lines = str(report).splitlines()
     assert len(lines) == 20 + 1 + 1 + 1
     assert lines[20] == 'and 10 more, see problems.json'
@@ -239,13 +239,7 @@ def test_contact_sheet_per_class(raw, store, tmp_path):
 
 def test_command_lines(repo, raw, tmp_path, monkeypatch, capsys):
     def run(tool, *arguments):
-        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
-        status = 0
-        try:
-            load_tool(repo / 'tools/data' / tool).main()
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
+        return run_main(load_tool(repo / 'tools/data' / tool), arguments, monkeypatch, capsys)
 
     status, output, _ = run('convert.py', 'utd-mhad', raw, tmp_path / 's.safetensors', '--quiet')
     assert not status

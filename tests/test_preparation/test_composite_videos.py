@@ -3,14 +3,13 @@
 import json
 import os
 import resource
-import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from tool_module import load_tool
+from tool_module import load_tool, run_main
 from tool_processes import ToolProcesses
 
 from mmcl_ext.preparation.box_file import BoxFile, SampleBoxes, write_box_file
@@ -168,12 +167,106 @@ def tool(repo, monkeypatch, capsys):
     module = load_tool(repo / 'tools/data/make_composites.py')
 
     def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['make_composites.py', *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            module.main()
-        return exit_.value.code, *capsys.readouterr()
+        return run_main(module, arguments, monkeypatch, capsys)
 
     return run
+
+
+@pytest.fixture
+def absent(tmp_path):
+    """Six videos; nobody was found in two tiles of the first, one of the third, all of the last."""
+    wanted = [1, 3, 6, 8, 10]
+    found = dict(a=[1, 0, 1, 0, 1], c=[1, 1, 1, 1, 0], f=[0] * 5)
+    for name in 'abcdef':
+        save_video(tmp_path / f'videos/{name}.avi', 12)
+    samples = {name: square_boxes(wanted, 12, found.get(name)) for name in 'abcdef'}
+    write_box_file(tmp_path / 'boxes.safetensors', samples)
+    return tmp_path
+
+
+def fill_absent(folder, out, jobs=1):
+    boxes = BoxFile(folder / 'boxes.safetensors')
+    source = VideoSource(VideoFolder(folder / 'videos'), boxes)
+    return CompositeFolder(out).fill(source, SampleNames(source.names), jobs=jobs, progress=False)
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_absences_of_all_runs_are_counted(absent, monkeypatch, jobs):
+    whole, out = absent / 'whole', absent / 'out'
+    assert fill_absent(absent, whole, jobs).frames_without_person == 8
+    assert json.loads((whole / 'without_person.json').read_text()) == dict(a=2, c=1, f=5)
+    replace = os.replace
+
+    def interrupted(source, target):
+        if str(target).endswith('c.jpg'):
+            raise OSError('power cut')
+        replace(source, target)
+
+    monkeypatch.setattr(os, 'replace', interrupted)
+    with pytest.raises(OSError, match='power cut'):
+        fill_absent(absent, out, jobs)
+    monkeypatch.undo()
+    made = {path.stem for path in out.glob('*.jpg')}
+    assert 'a' in made
+    assert 'c' not in made
+    (notes,) = (out / '.without_person.json').iterdir()
+    notes.write_bytes(notes.read_bytes() + b'["tor')  # the next line was never finished
+    report = fill_absent(absent, out, jobs)
+    assert (report.present, report.frames_without_person) == (len(made), 8)
+    assert contents(out) == contents(whole)
+    assert '8 tiles without a person' in str(fill_absent(absent, out))
+
+
+def test_absences_are_those_of_the_images_that_are_there(absent):
+    out = absent / 'out'
+    fill_absent(absent, out)
+    (out / 'f.jpg').unlink()
+    (absent / 'videos/f.avi').unlink()
+    assert fill_absent(absent, out).frames_without_person == 3
+    for name in 'ac':
+        (out / f'{name}.jpg').unlink()
+        (absent / f'videos/{name}.avi').unlink()
+    assert fill_absent(absent, out).frames_without_person == 0
+    assert not (out / 'without_person.json').exists()
+
+
+def test_wrong_paths_leave_nothing_behind(tool, absent):
+    out, videos, nowhere = absent / 'out', absent / 'videos', absent / 'nowhere'
+    empty = absent / 'empty'
+    empty.mkdir()
+    for arguments, message in (
+        (('videos', nowhere, out), 'no folder of videos'),
+        (('videos', empty, out), 'has no video'),
+        (('videos', videos, out, '--boxes', nowhere), 'box file not found'),
+        (('videos', videos, out, '--store', nowhere), 'no skeleton store'),
+        (('ntu', videos, nowhere, out), 'neither a folder nor an archive'),
+        (('ntu', videos, empty, out), 'has no *.skeleton'),
+        (('utd-mhad', nowhere, nowhere, out), 'no skeleton store'),
+    ):
+        status, _, error = tool(*arguments, '--quiet')
+        assert status == 1
+        assert error.startswith('error: ')
+        assert message in error
+        assert not out.exists()
+
+
+def test_videos_of_other_samples_are_an_error(absent):
+    source = VideoSource(VideoFolder(absent / 'videos'))
+    with pytest.raises(ValueError, match=r"none of the 2 samples, such as 'x', has a clip"):
+        CompositeFolder(absent / 'out').fill(source, SampleNames(('x', 'y')), progress=False)
+    with pytest.raises(ValueError, match='there are no samples'):
+        CompositeFolder(absent / 'out').fill(source, SampleNames(()), progress=False)
+    assert not (absent / 'out').exists()
+
+
+def test_a_recipe_without_images_binds_nobody(damaged):
+    source = VideoSource(VideoFolder(damaged / 'videos'))
+    broken = SampleNames(('torn',))
+    with pytest.raises(ValueError, match='torn'):
+        CompositeFolder(damaged / 'out', margin=0.5).fill(source, broken, progress=False)
+    assert CompositeFolder(damaged / 'out').fill(source, SampleNames(('a',)), progress=False).made
+    with pytest.raises(ValueError, match='holds composites of the recipe'):
+        CompositeFolder(damaged / 'out', margin=0.5).fill(source, broken, progress=False)
 
 
 def test_tool_counts_skips_and_names_errors(tool, damaged):

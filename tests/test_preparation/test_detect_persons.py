@@ -1,11 +1,9 @@
 """The tool over two processes, killed and resumed, against an unbroken run."""
 
-import subprocess
-import sys
-
 import pytest
 from detector_models import save_yolos
 from test_person_boxes_detectors import write_video
+from tool_module import load_tool, run_main
 from tool_processes import ToolProcesses
 
 from mmcl_ext.preparation.box_file import BoxFile
@@ -66,18 +64,8 @@ def test_killed_run_ends_like_an_unbroken_one(repo, tmp_path, model):
     assert BoxFile(tmp_path / 'out').names == tuple(f'v{number:02d}' for number in range(11))
 
 
-def run_tool(repo, *arguments):
-    tool = repo / 'tools/data/detect_persons.py'
-    return subprocess.run(
-        [sys.executable, '-W', 'ignore', str(tool), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.slow
-def test_bad_input_is_one_line(repo, tmp_path):
+def test_bad_input_is_one_line(repo, tmp_path, monkeypatch, capsys):
+    tool = load_tool(repo / 'tools/data/detect_persons.py')
     config = repo / 'configs/preparation/boxes_ntu_skeleton.py'
     (tmp_path / 'empty').mkdir()
     for arguments, message in (
@@ -85,13 +73,14 @@ def test_bad_input_is_one_line(repo, tmp_path):
         ((config, tmp_path / 'empty', tmp_path / 'out'), 'has no *.skeleton'),
         ((tmp_path / 'no.py', tmp_path, tmp_path / 'out'), 'no.py'),
         ((config, tmp_path, tmp_path / 'out', '--store', tmp_path / 'x'), 'no skeleton store'),
+        ((config, tmp_path, tmp_path / 'out', '--split', 'x'), '--split needs --store'),
     ):
-        result = run_tool(repo, *arguments)
-        assert result.returncode == 1
-        assert result.stderr.splitlines()[-1].startswith('error: ')
-        assert message in result.stderr
-        assert 'Traceback' not in result.stderr
-    assert not (tmp_path / 'out').exists()
+        status, output, error = run_main(tool, arguments, monkeypatch, capsys)
+        assert (status, output) == (1, '')
+        assert error.startswith('error: ')
+        assert message in error
+        assert error.count('\n') == 1
+    assert [path.name for path in tmp_path.iterdir()] == ['empty']
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Videos and poses to a configuration that trains, in one command."""
 
 import json
-import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from detector_models import save_yolos
 from own_clips import OwnClips
 from text_models import save_blip
-from tool_module import load_tool
+from tool_module import load_tool, run_main
 
 from mmcl_ext.apis import build_runner, load_config
 from mmcl_ext.datasets.converters.members import Member
@@ -42,10 +42,7 @@ def tool(repo, monkeypatch, capsys):
     module = load_tool(repo / 'tools/data/prepare_videos.py')
 
     def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['prepare_videos.py', *map(str, arguments), '--quiet'])
-        with pytest.raises(SystemExit) as exit_:
-            module.main()
-        return exit_.value.code, *capsys.readouterr()
+        return run_main(module, [*arguments, '--quiet'], monkeypatch, capsys)
 
     return run
 
@@ -85,7 +82,11 @@ def test_all_steps_and_a_training(tool, repo, clips, tmp_path, monkeypatch):
     assert inputs['keypoint'].shape == (1, 1, 64, 17, 2)
     assert inputs['image'].shape[0] == 3
     assert inputs['text'].shape == (16,)
-    train_one_step(load_config(out / 'config_image_features.py'), tmp_path / 'run')
+    moved = out.rename(tmp_path / 'moved elsewhere')
+    for name in ('config.py', 'config_image_features.py'):
+        assert str(tmp_path) not in (moved / name).read_text()
+    train_one_step(load_config(moved / 'config_image_features.py'), tmp_path / 'run')
+    assert '6 samples, 0 extracted, 6 were there' in tool(*arguments[:2], moved, *arguments[3:])[1]
 
 
 def train_one_step(cfg, work_dir):
@@ -160,6 +161,9 @@ def test_default_base_builds_for_the_clips(clips, tmp_path):
         'LoadCompositeImage'
     ]
     assert 'Load' not in str(cfg.test_dataloader.dataset.pipeline)
+    assert cfg.train_dataloader.dataset.ann_file == str(tmp_path / 's.safetensors')
+    training.write(tmp_path / 'below/config.py')  # what lies elsewhere is not moved along
+    assert repr(str(tmp_path / 's.safetensors')) in (tmp_path / 'below/config.py').read_text()
     model = MODELS.build(cfg.model)
     assert model.cls_head.num_classes == 4
     assert model.backbone.graph.num_joints == 17
@@ -196,18 +200,33 @@ def test_missing_and_damaged_videos(tool, clips, tmp_path):
     ('change', 'message'),
     [
         (dict(boxes='person'), "got 'person'"),
-        (dict(skeletons='labels.txt'), 'expected a store'),
+        (dict(skeletons='poses/labels.csv'), 'expected a store'),
         (dict(videos='nowhere'), 'nowhere'),
         (dict(boxes='absent.safetensors'), 'absent'),
-        (dict(training=dict(train_split='all')), "no split 'all'"),
+        (dict(boxes='absent.py'), 'absent'),
+        (dict(skeletons='gone.pkl'), 'no skeletons at'),
+        (dict(labels=Path('gone.csv')), 'no table of labels at'),
+        (dict(text=Path('gone.py')), 'gone'),
+        (dict(training=dict(base='mmcl_ext::mmcl/gone.py')), "cannot inherit 'mmcl_ext::mmcl/gone"),
+        (dict(training=dict(base='gone.py')), "cannot inherit 'gone.py'"),
     ],
 )
-def test_wrong_inputs_are_named(clips, tmp_path, change, message):
+def test_wrong_inputs_are_named_before_anything_is_written(clips, tmp_path, change, message):
     settings = dict(videos='videos', skeletons='poses.pkl', progress=False) | change
     for key in ('videos', 'skeletons'):
         settings[key] = clips.folder / settings[key]
     with pytest.raises((ValueError, OSError), match=message):
-        VideoPreparation(out=tmp_path, **settings).run()
+        VideoPreparation(out=tmp_path / 'out', **settings).run()
+    assert not (tmp_path / 'out').exists()
+
+
+def test_unknown_split_is_named_before_the_composites(clips, tmp_path):
+    settings = dict(videos=clips.folder / 'videos', skeletons=clips.folder / 'poses.pkl')
+    with pytest.raises(ValueError, match="no split 'all'"):
+        VideoPreparation(
+            out=tmp_path, training=dict(train_split='all'), progress=False, **settings
+        ).run()
+    assert not (tmp_path / 'composites').exists()
 
 
 def test_other_skeletons_are_not_mixed_in(clips, tmp_path):

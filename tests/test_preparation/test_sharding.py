@@ -82,9 +82,9 @@ def test_rows_have_the_order_of_the_names(tmp_path):
     assert report.complete
     assert (report.total, report.present) == (15, 0)
     assert report.shapes == {'vector': (15, 2), 'tokens': (15, 3)}
+    report.seconds = 61.0
     assert str(report).endswith(
-        '15 samples, 15 extracted, 0 were there, 0 skipped; '
-        f'vector (15, 2), tokens (15, 3); {report.seconds // 3600:.0f}:00:00'
+        '15 samples, 15 extracted, 0 were there, 0 skipped; vector (15, 2), tokens (15, 3); 0:01:01'
     )
     assert sorted(contents(tmp_path)) == ['texts.jsonl', 'tokens.safetensors', 'vector.safetensors']
     assert not (tmp_path / 'shards').exists()

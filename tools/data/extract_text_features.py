@@ -5,17 +5,18 @@ them). An interrupted run goes on where it was.
 """
 
 import argparse
-import os
-import sys
 
 from mmengine.config import Config, DictAction
 
-from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.dist import rank
-from mmcl_ext.engine.launch import init_gloo, run_and_exit
+from mmcl_ext.engine.launch import run_and_exit
+from mmcl_ext.preparation.command_line import (
+    add_run_options,
+    add_sample_options,
+    run_step,
+    sample_names,
+)
 from mmcl_ext.preparation.text import extract_text_features
-
-WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,46 +24,26 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='configuration, such as configs/preparation/text_blip.py')
     parser.add_argument('source', help='folder with one file per sample name')
     parser.add_argument('out', help='folder for the feature files')
-    parser.add_argument('--store', help='take the sample names, and their order, of this store')
-    parser.add_argument('--split', help='only this split of the store')
-    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
-    parser.add_argument('--quiet', action='store_true', help='no progress')
+    add_sample_options(parser)
+    add_run_options(parser)
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         help='settings to override, key=value, such as question=touching_head batch_size=4',
     )
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    if args.split and not args.store:
-        parser.error('--split needs --store')
-    return args
-
-
-def sample_names(args: argparse.Namespace) -> list[str] | None:
-    if not args.store:
-        return None
-    store = SkeletonStore(args.store)
-    if args.split is None:
-        return list(store.names)
-    if args.split not in store.splits:
-        raise ValueError(f'{args.store} has no split {args.split!r}, only {tuple(store.splits)}')
-    return [store.names[index] for index in store.splits[args.split].tolist()]
+    return parser.parse_args()
 
 
 def extract(args: argparse.Namespace) -> bool:
     """Run; return whether every sample has its features."""
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
-    if args.launcher != 'none':
-        init_gloo(args.launcher, WEEK)
     report = extract_text_features(
         cfg,
         args.source,
         args.out,
-        names=sample_names(args),
+        names=sample_names(args.store, args.split),
         on_error=args.on_error,
         progress=not args.quiet,
     )
@@ -73,14 +54,7 @@ def extract(args: argparse.Namespace) -> bool:
 
 def main() -> None:
     args = parse_args()
-    try:
-        complete = extract(args)
-    except (ValueError, OSError) as error:
-        if 'TORCHELASTIC_ERROR_FILE' in os.environ:  # the summary of torchrun tells it
-            raise
-        print(f'error: {error}', file=sys.stderr, flush=True)
-        raise SystemExit(1) from error
-    raise SystemExit(0 if complete else 2)
+    run_step(args.launcher, lambda: extract(args))
 
 
 if __name__ == '__main__':

@@ -5,14 +5,14 @@ Composites that are there already are kept, so an interrupted run goes on where 
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 
 from mmcl_ext.datasets.converters import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.dist import rank
-from mmcl_ext.engine.launch import init_gloo, run_and_exit
+from mmcl_ext.engine.launch import run_and_exit
 from mmcl_ext.preparation.box_file import BoxFile
+from mmcl_ext.preparation.command_line import add_run_options, run_step
 from mmcl_ext.preparation.composite import ORDERS
 from mmcl_ext.preparation.composite_folder import ClipSource, CompositeFolder, SampleStore
 from mmcl_ext.preparation.composite_report import CompositeReport
@@ -26,7 +26,6 @@ from mmcl_ext.preparation.video import VIDEO_BACKENDS
 from mmcl_ext.preparation.video_folder import VideoFolder
 from mmcl_ext.preparation.video_source import VideoSource
 
-WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
 Prepared = tuple[ClipSource, SampleStore]
 
 
@@ -83,11 +82,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='workers of each process'
     )
-    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
     parser.add_argument('--contact-sheets', metavar='DIR', help='one overview picture per class')
-    parser.add_argument('--quiet', action='store_true', help='no progress')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    add_run_options(parser)
 
 
 def prepare_utd_mhad(args: argparse.Namespace) -> Prepared:
@@ -100,6 +96,7 @@ def prepare_utd_mhad(args: argparse.Namespace) -> Prepared:
 def prepare_ntu(args: argparse.Namespace) -> Prepared:
     videos = VideoFolder(args.videos)
     boxes = NTUSkeletonBoxes(args.skeletons, max_persons=args.persons, all_frames=True)
+    _ = boxes.names  # a wrong folder shows here, before anything is written
     source = VideoSource(videos, ComputedBoxes(boxes), args.backend)
     return source, SkeletonStore(args.store) if args.store else SampleNames(videos.names)
 
@@ -131,8 +128,6 @@ def write_sheets(args: argparse.Namespace, samples: SampleStore) -> None:
 
 def make_composites(args: argparse.Namespace) -> bool:
     """Run; return whether every sample has its composite."""
-    if args.launcher != 'none':
-        init_gloo(args.launcher, WEEK)
     source, samples = PREPARE[args.kind](args)
     folder = CompositeFolder(
         args.out,
@@ -155,14 +150,7 @@ def make_composites(args: argparse.Namespace) -> bool:
 
 def main() -> None:
     args = parse_args()
-    try:
-        complete = make_composites(args)
-    except (ValueError, OSError) as error:
-        if 'TORCHELASTIC_ERROR_FILE' in os.environ:  # the summary of torchrun tells it
-            raise
-        print(f'error: {error}', file=sys.stderr, flush=True)
-        raise SystemExit(1) from error
-    raise SystemExit(0 if complete else 2)
+    run_step(args.launcher, lambda: make_composites(args))
 
 
 if __name__ == '__main__':

@@ -7,18 +7,16 @@ on where it was.
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import DictAction
 
-from mmcl_ext.engine.launch import init_gloo, run_and_exit
+from mmcl_ext.engine.launch import run_and_exit
+from mmcl_ext.preparation.command_line import add_run_options, run_step
 from mmcl_ext.preparation.composite import ORDERS
 from mmcl_ext.preparation.prepare_videos import VideoPreparation
 from mmcl_ext.preparation.video import VIDEO_BACKENDS
-
-WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,10 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--quality', type=int, help='JPEG quality')
     parser.add_argument('--backend', choices=VIDEO_BACKENDS, default='auto', help='video decoder')
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='workers')
-    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
-    parser.add_argument('--quiet', action='store_true', help='no progress')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    add_run_options(parser)
     return parser.parse_args()
 
 
@@ -68,8 +63,6 @@ def pick(args: argparse.Namespace, *keys: str) -> dict[str, Any]:
 
 def prepare(args: argparse.Namespace) -> bool:
     """Run; return whether nothing is wrong."""
-    if args.launcher != 'none':
-        init_gloo(args.launcher, WEEK)
     preparation = VideoPreparation(
         composite=pick(args, 'num_tiles', 'size', 'margin', 'order', 'rule', 'quality'),
         training=pick(args, 'base', 'train_split', 'val_split', 'batch_size'),
@@ -83,14 +76,7 @@ def prepare(args: argparse.Namespace) -> bool:
 
 def main() -> None:
     args = parse_args()
-    try:
-        complete = prepare(args)
-    except (ValueError, OSError) as error:
-        if 'TORCHELASTIC_ERROR_FILE' in os.environ:  # the summary of torchrun tells it
-            raise
-        print(f'error: {error}', file=sys.stderr, flush=True)
-        raise SystemExit(1) from error
-    raise SystemExit(0 if complete else 2)
+    run_step(args.launcher, lambda: prepare(args))
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from mmcl_ext.preparation.box_file import BoxCount
+from mmcl_ext.preparation.progress import clock
 from mmcl_ext.preparation.sharding import ExtractionReport
 
 _FALLBACKS = {
@@ -31,6 +31,6 @@ class BoxReport(ExtractionReport):
         lines.append(
             f'{self.target}: {self.total} samples, {made} boxed, {self.present} were there, '
             f'{len(self.skipped)} skipped; {self.count.boxes} boxes, {absent}; '
-            f'{timedelta(seconds=round(self.seconds))}'
+            f'{clock(self.seconds)}'
         )
         return '\n'.join(lines)

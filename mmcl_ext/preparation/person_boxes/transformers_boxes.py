@@ -1,14 +1,13 @@
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
 
-from mmcl_ext.preparation.model_files import hash_folder
+from mmcl_ext.preparation.model_files import model_recipe
 from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 
@@ -63,7 +62,7 @@ class TransformersPersonBoxes(DetectorBoxes):
         """Model and settings; reads a local model's files once to hash them."""
         return {
             **super().recipe,
-            **self._model_recipe(),
+            **model_recipe(self.model_name, self._config),
             'label': self.label,
             'dtype': self.dtype,
             'versions': {'torch': torch.__version__, 'transformers': transformers.__version__},
@@ -127,15 +126,3 @@ class TransformersPersonBoxes(DetectorBoxes):
 
     def _config(self) -> Any:
         return transformers.AutoConfig.from_pretrained(self.model_name, **self._hub)
-
-    def _model_recipe(self) -> dict[str, object]:
-        """Name the model and what tells its content: a hash of the files, or the Hub's commit."""
-        folder = Path(self.model_name)
-        if folder.is_dir():
-            return {
-                'model': folder.resolve().name,
-                'revision': None,
-                'model_hash': hash_folder(folder),
-            }
-        commit = getattr(self._config(), '_commit_hash', None)
-        return {'model': self.model_name, 'revision': commit, 'model_hash': None}

@@ -2,7 +2,6 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
-from mmcl_ext.preparation.model_files import hash_folder, own_device
+from mmcl_ext.preparation.model_files import model_recipe, own_device
 from mmcl_ext.preparation.sharding import SampleFeatures
 from mmcl_ext.preparation.text.composite_reader import CompositeReader
 
@@ -114,7 +113,7 @@ class VQASource(ABC):
         asked = 'answer_probs' in self.outputs
         return {
             'source': type(self).__name__,
-            **self._model_recipe(),
+            **model_recipe(self.model_name, self._config),
             'question': self.question,
             'answers': list(self.answers) if asked else None,
             'pooling': self.pooling if 'hidden_states' in self.outputs else None,
@@ -254,18 +253,6 @@ class VQASource(ABC):
 
     def _config(self) -> Any:
         return transformers.AutoConfig.from_pretrained(self.model_name, **self._hub)
-
-    def _model_recipe(self) -> dict[str, object]:
-        """Name the model and what tells its content: a hash of the files, or the Hub's commit."""
-        folder = Path(self.model_name)
-        if folder.is_dir():
-            return {
-                'model': folder.resolve().name,
-                'revision': None,
-                'model_hash': hash_folder(folder),
-            }
-        commit = getattr(self._config(), '_commit_hash', None)
-        return {'model': self.model_name, 'revision': commit, 'model_hash': None}
 
     def _check(self) -> None:
         unknown = [output for output in self.outputs if output not in _OUTPUTS]

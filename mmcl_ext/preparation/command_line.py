@@ -1,0 +1,60 @@
+"""What the command lines of the preparation have in common."""
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn
+
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.engine.launch import init_gloo
+from mmcl_ext.user_errors import one_line_errors
+
+_WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every step has: errors, progress, launcher."""
+    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
+    parser.add_argument('--quiet', action='store_true', help='no progress')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def add_sample_options(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of the samples by an annotation store, see :func:`sample_names`."""
+    parser.add_argument('--store', help='take the sample names, and their order, of this store')
+    parser.add_argument('--split', help='only this split of the store')
+
+
+def sample_names(store_path: str | None, split: str | None = None) -> list[str] | None:
+    """List the samples of a store, or of one of its splits; None without a store.
+
+    Raises:
+        ValueError: The store has no such split, or there is a split without a store.
+        FileNotFoundError: There is no such store.
+    """
+    if not store_path:
+        if split:
+            raise ValueError('--split needs --store')
+        return None
+    store = SkeletonStore(store_path)
+    if split is None:
+        return list(store.names)
+    if split not in store.splits:
+        raise ValueError(f'{store_path} has no split {split!r}, only {tuple(store.splits)}')
+    return [store.names[index] for index in store.splits[split].tolist()]
+
+
+def run_step(launcher: str, work: Callable[[], bool]) -> NoReturn:
+    """Work on all processes of a launcher and exit.
+
+    The status is 0 when the result is complete, 1 after an error, 2 when samples are lacking.
+
+    Args:
+        launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
+        work: What is to be done; tells whether the result is complete.
+    """
+    with one_line_errors():
+        if launcher != 'none':
+            init_gloo(launcher, _WEEK)
+        complete = work()
+    raise SystemExit(0 if complete else 2)
