@@ -261,5 +261,5 @@ def test_missing_gradio_is_named(demo, monkeypatch):
 
 def test_tool_names_a_missing_model(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, 'argv', ['web.py', '--model', str(tmp_path / 'missing.pth')])
-    with pytest.raises(FileNotFoundError, match=r'missing\.pth'):
+    with pytest.raises(SystemExit, match=r'error: there is no checkpoint .*missing\.pth'):
         runpy.run_path(str(REPO / 'tools/web.py'))['main']()
