@@ -27,6 +27,7 @@ from mmcl_ext.apis.ablation import (
     take,
     write_tables,
 )
+from mmcl_ext.apis.ablation import campaign as campaign_module
 from mmcl_ext.apis.ablation import run as run_module
 
 TWO = f"dict(plain=dict(), other=dict(title='another rate', options={LR}))"
@@ -181,6 +182,24 @@ def test_runs_are_done_once_and_the_table_has_their_statistics(tools, tmp_path):
     assert [(r['variant'], r['seed']) for r in rows][:4] == [
         ('plain', '1'), ('plain', '2'), ('plain', '4'), ('other', '1')
     ]  # fmt: skip
+
+
+def test_time_is_noted_while_a_training_runs(tools, tmp_path, monkeypatch):
+    """A kill of the runner then loses a minute of the time in the table, not all."""
+    monkeypatch.setattr(campaign_module, '_NOTED_EVERY', 0.3)
+    noted = []
+    spend = Run.spend
+    monkeypatch.setattr(
+        Run, 'spend', lambda self, *what: (noted.append(what), spend(self, *what))[1]
+    )
+    write_config(tmp_path / 'config.py', seconds=0.5)
+    (run,) = plan(tools, write_declaration(tmp_path / 'a.py', 'dict(a=dict())'), seeds=(1,))
+    began = time.monotonic()
+    assert execute([run]) == {}
+    parts = [seconds for stage, seconds in noted if stage.name == 'train']
+    assert len(parts) > 2
+    assert run.result['train_seconds'] == pytest.approx(sum(parts))
+    assert 1.5 <= sum(parts) <= time.monotonic() - began
 
 
 def test_one_seed_shows_no_deviation(tools, tmp_path):

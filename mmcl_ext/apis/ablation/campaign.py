@@ -20,6 +20,9 @@ _PR_SET_PDEATHSIG = 1
 _GRACE = 30.0
 """Seconds that a training may take to end after a signal."""
 
+_NOTED_EVERY = 60.0
+"""Seconds after which the time that a process has taken is noted, should this one be killed."""
+
 
 class Process:
     """A child process whose output goes to a file, in a session of its own.
@@ -161,8 +164,10 @@ class Campaign:
             return self._begin(index, pending.pop(0)) if pending else None
         status = slot.process.poll()
         if status is None:
+            if slot.seconds >= _NOTED_EVERY:
+                slot.note_time()
             return slot
-        slot.run.finish(slot.stage, status, slot.process.seconds, self.where)
+        slot.run.finish(slot.stage, status, slot.seconds, self.where)
         if slot.run.failure:
             self._fail(slot.run, slot.run.failure)
             slot.lock.close()
@@ -211,11 +216,23 @@ class _Slot:
     process: Process
     lock: ExitStack
     descriptor: int
+    noted: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time that the process has taken and that is not noted yet."""
+        return self.process.seconds - self.noted
+
+    def note_time(self) -> None:
+        """Add the time to what the run has taken."""
+        seconds = self.seconds
+        self.run.spend(self.stage, seconds)
+        self.noted += seconds
 
     def end(self) -> None:
         """End its process; the time that it has taken is kept."""
         self.process.end()
-        self.run.spend(self.stage, self.process.seconds)
+        self.note_time()
         self.lock.close()
 
 
