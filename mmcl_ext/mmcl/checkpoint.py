@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmcl_ext.atomic_file import atomic_file
+from mmcl_ext.deployment.deployed_model import read_checkpoint
 
 TRAIN_ONLY = ('co_learning.',)
 """Prefixes of the state-dict keys that only a training needs."""
@@ -33,14 +33,15 @@ def strip_checkpoint(
         Number of keys left out.
 
     Raises:
-        ValueError: Nothing would remain.
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: It cannot be read, or nothing would remain.
     """
-    checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu')
-    state = checkpoint.get('state_dict', checkpoint)
+    checkpoint = read_checkpoint(source)
+    state = checkpoint['state_dict']
     kept = {key: value for key, value in state.items() if not key.startswith(tuple(prefixes))}
     if not kept:
         raise ValueError(f'{source} has no keys besides those that start with {tuple(prefixes)}')
-    meta = plain(checkpoint.get('meta', {}))
+    meta = plain(checkpoint['meta'])
     with atomic_file(target) as file:
         torch.save({'meta': meta, 'state_dict': kept}, file)
     return len(state) - len(kept)

@@ -191,13 +191,16 @@ def test_strip_tool(tmp_path, monkeypatch, capsys):
     assert set(content['state_dict']) == {'backbone.w'}
     assert '1 train-only entries left out' in capsys.readouterr().out
     (tmp_path / 'text.pth').write_text('hello')
+    torch.save([1, 2], tmp_path / 'list.pth')
     for arguments, message in (
         ((tmp_path / 'absent.pth',), 'absent.pth'),
         ((tmp_path / 'text.pth',), r'text\.pth is not a readable checkpoint'),
+        ((tmp_path / 'list.pth',), r'list\.pth holds no state dictionary'),
         ((tmp_path / 'epoch_3.pth', tmp_path / 'epoch_3.pth'), 'would be overwritten'),
     ):
         with pytest.raises(SystemExit, match=message):
             tool('strip.py', monkeypatch, *arguments)
+    assert len(list(tmp_path.iterdir())) == 4  # the three and what was stripped
 
 
 def test_unknown_backend(utd):

@@ -2,10 +2,10 @@
 
 import argparse
 import os
-import pickle
 from pathlib import Path
 
 from mmcl_ext.mmcl.checkpoint import strip_checkpoint
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,14 +21,10 @@ def main() -> None:
     args = parse_args()
     source = Path(args.source)
     target = Path(args.target or source.with_name(f'{source.stem}_skeleton.pth'))
-    try:
+    with one_line_errors():
         if target.exists() and target.samefile(source):
             raise ValueError(f'{target} would be overwritten: give another target')
         dropped = strip_checkpoint(source, target)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
-    except (EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise SystemExit(f'error: {source} is not a readable checkpoint: {error}') from error
     before, after = (os.path.getsize(path) / 2**20 for path in (source, target))
     print(f'{target}: {after:.1f} MiB of {before:.1f}; {dropped} train-only entries left out')
 
