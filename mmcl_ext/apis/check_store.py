@@ -1,7 +1,8 @@
 """Check the skeletons of an annotation store."""
 
+from collections.abc import Iterator
 from hashlib import blake2b
-from itertools import combinations
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[Finding]:
     - empty: a sample with nobody in it.
     - NaN: coordinates that are not finite.
     - doubled: samples with the same coordinates, and samples that a training split shares
-      with the validation or test split of the same protocol.
+      with the validation or test split of the same protocol, by name or by coordinates.
 
     Args:
         store: The store.
@@ -53,6 +54,7 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[Finding]:
         *collect('missing', 'a joint is zero in all frames of a person', lost),
         *_check_finite(store, names),
         *collect('doubled', 'same coordinates', groups_of_equals(names, digests)),
+        *_check_copies(store, digests),
     ]
 
 
@@ -79,12 +81,33 @@ def _check_splits(store: SkeletonStore) -> list[Finding]:
             trained = set(store.labels[splits[name]].tolist())
             absent = [title for k, title in enumerate(store.classes) if k not in trained]
             findings += collect('missing', f'classes without samples in split {name!r}', absent)
-    for first, second in combinations(splits, 2):
-        if _compete(first, second) or _compete(second, first):
-            shared = np.intersect1d(splits[first], splits[second]).tolist()
-            problem = f'in both splits {first!r} and {second!r}'
-            findings += collect('doubled', problem, [store.names[i] for i in shared])
+    for train, held_out in _protocols(store):
+        shared = np.intersect1d(splits[train], splits[held_out]).tolist()
+        problem = f'in both splits {train!r} and {held_out!r}'
+        findings += collect('doubled', problem, [store.names[i] for i in shared])
     return findings
+
+
+def _check_copies(store: SkeletonStore, digests: list[bytes | None]) -> list[Finding]:
+    """Find held-out samples whose coordinates have been trained on under another name."""
+    findings = []
+    for train, held_out in _protocols(store):
+        trained = {digests[i]: i for i in store.splits[train].tolist()}
+        copies = [
+            store.names[i]
+            for i in store.splits[held_out].tolist()
+            if digests[i] is not None and trained.get(digests[i], i) != i
+        ]
+        problem = f'in {held_out!r} with the coordinates of a sample in {train!r}'
+        findings += collect('doubled', problem, copies)
+    return findings
+
+
+def _protocols(store: SkeletonStore) -> Iterator[tuple[str, str]]:
+    """List the pairs of splits that are the training and a held-out half of one protocol."""
+    for train, held_out in permutations(store.splits, 2):
+        if _compete(train, held_out):
+            yield train, held_out
 
 
 def _compete(train: str, held_out: str) -> bool:

@@ -55,6 +55,7 @@ class Source(NamedTuple):
         to_theirs: Converts back.
         clean: Leaves out of a published state what carries nothing.
         traits: Attributes that our backbone must have, since no entry shows them.
+        options: Names of the :class:`Options` that it has.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Source(NamedTuple):
     to_theirs: Callable[[State], dict[str, Tensor]] = dict
     clean: Callable[[State], dict[str, Tensor]] = dict
     traits: Mapping[str, Any] = MappingProxyType({})
+    options: tuple[str, ...] = ()
 
 
 def detect(state: State) -> Source:
@@ -410,6 +412,7 @@ SOURCES: tuple[Source, ...] = (
         configure=_configure_infogcn,
         to_ours=checkpoint_keys.from_infogcn,
         to_theirs=checkpoint_keys.to_infogcn,
+        options=('k',),
     ),
     Source(
         name='HD-GCN',
@@ -419,6 +422,7 @@ SOURCES: tuple[Source, ...] = (
         to_ours=checkpoint_keys.from_hdgcn,
         to_theirs=lambda state: _clean_hdgcn(checkpoint_keys.to_hdgcn(state)),
         clean=_clean_hdgcn,
+        options=('center',),
     ),
     Source(
         name='CTRS-GCN',

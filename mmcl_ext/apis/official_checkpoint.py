@@ -62,9 +62,13 @@ def _load(path: str | os.PathLike) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {str(path)!r}')
     if Path(path).suffix == '.safetensors':
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f'{path} is no safetensors file, or damaged: {error}') from error
     return CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
 
 
@@ -97,8 +101,8 @@ def import_state(
         center: Centre of mass of HD-GCN, counted from 1, which no checkpoint stores.
 
     Raises:
-        ValueError: If the source is unknown, a needed option is missing, or entries do not
-            fit, naming the first ones.
+        ValueError: If the source is unknown, a needed option is missing or another one is
+            given, or entries do not fit, naming the first ones.
     """
     train_only = {key: value for key, value in state.items() if key.startswith(TRAIN_ONLY)}
     source = detect(state)
@@ -120,10 +124,14 @@ def _settings(
     source: Source, network: Mapping[str, Tensor], model_cfg: Config | None, options: Options
 ) -> Settings:
     """Take the given configuration, or find one."""
+    given = {key: value for key, value in options._asdict().items() if value is not None}
+    foreign = [f'{key}={value}' for key, value in given.items() if key not in source.options]
+    if foreign:
+        raise ValueError(f'that has no {", ".join(foreign)}')
     if model_cfg is None:
         return source.configure(network, options)
-    if options != Options():
-        raise ValueError(f'k and center belong into the given configuration, got {options}')
+    if given:
+        raise ValueError(f'{", ".join(given)} belongs into the given configuration, not beside it')
     return Settings(model_cfg)
 
 

@@ -81,6 +81,17 @@ def test_faults_of_a_store(tmp_path: Path) -> None:
     ]
 
 
+def test_a_copy_in_the_other_half_is_named(tmp_path: Path) -> None:
+    samples = _samples()
+    samples[3]['keypoint'] = samples[0]['keypoint']  # across the halves
+    samples[5]['keypoint'] = samples[4]['keypoint']  # within one
+    splits = dict(train=NAMES[:3], val=NAMES[3:])
+    assert _found(check_store(_store(tmp_path, samples, splits=splits))) == [
+        ('doubled', 'same coordinates', ('clip0 = clip3', 'clip4 = clip5')),
+        ('doubled', "in 'val' with the coordinates of a sample in 'train'", ('clip3',)),
+    ]
+
+
 def test_absent_second_persons_are_no_fault(tmp_path: Path) -> None:
     samples = _samples()
     for sample in samples:

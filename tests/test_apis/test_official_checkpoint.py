@@ -471,9 +471,15 @@ def test_a_given_configuration_must_have_the_right_backbone():
         official.import_state(author_state(), small_cfg('kinect_v1', 'CTRSGCN'))
 
 
-def test_options_and_a_configuration_do_not_mix():
-    with pytest.raises(ValueError, match='belong into the given configuration'):
-        official.import_state(author_state(), small_cfg('kinect_v1'), k=1)
+def test_options_and_a_configuration_do_not_mix(shared):
+    state = load_parity(shared, 'infogcn_ntu60_k1')[1]
+    with pytest.raises(ValueError, match='k belongs into the given configuration'):
+        official.import_state(state, small_cfg('kinect_v1'), k=1)
+
+
+def test_options_of_another_network_are_refused():
+    with pytest.raises(ValueError, match='this looks like CTR-GCN, but that has no k=1, center=2'):
+        official.import_state(author_state(), k=1, center=2)
 
 
 class _Hostile:
@@ -497,6 +503,12 @@ def test_files_without_a_state_are_refused(tmp_path, content):
     torch.save(content, tmp_path / 'a.pt')
     with pytest.raises(ValueError, match='holds'):
         official.read_state(tmp_path / 'a.pt')
+
+
+def test_a_damaged_safetensors_file_is_named(tool, tmp_path):
+    (tmp_path / 'a.safetensors').write_bytes(b'hello')
+    with pytest.raises(SystemExit, match=r'error: .*a\.safetensors is no safetensors file'):
+        tool('import_official', tmp_path / 'a.safetensors', tmp_path / 'b.pth')
 
 
 def test_a_missing_file_is_named(tool, tmp_path):

@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from mmcl_ext.apis.check_store import check_store
 from mmcl_ext.datasets.converters import (
     NW_UCLA_CLASSES,
     convert_nw_ucla,
@@ -130,3 +131,8 @@ def test_real_archive(shared, tmp_path):
     assert round(lengths[store.splits['xview_train']].mean(), 2) == 43.28
     assert round(lengths[store.splits['xview_val']].mean(), 2) == 31.01
     assert not store.num_nonfinite.any()
+    # Two classes of the published test split are copies of training sequences.
+    copies = check_store(store, progress=False)[-1]
+    assert copies.problem == "in 'xview_val' with the coordinates of a sample in 'xview_train'"
+    assert {store.labels[store.names.index(name)] for name in copies.samples} == {1, 2}
+    assert len(copies.samples) == 95

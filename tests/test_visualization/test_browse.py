@@ -198,3 +198,8 @@ def test_tool(store, tmp_path, repo, monkeypatch, capsys):
     assert [path.rpartition('/')[2] for path in written] == ['clip0.png', 'clip1.png']
     with pytest.raises(SystemExit, match=r"no samples \['clip9'\]"):
         run('--samples', 'clip9')
+    for wrong in (('--num', '-1'), ('--draws', '-1')):
+        with pytest.raises(SystemExit) as stop:
+            run(*wrong)
+        assert stop.value.code == 2
+        assert 'got ' in capsys.readouterr().err

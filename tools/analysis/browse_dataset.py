@@ -37,7 +37,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='settings to override, key=value'
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.num < 1 or args.draws < 0:
+        parser.error(f'--num counts from 1 and --draws from 0, got {args.num} and {args.draws}')
+    return args
 
 
 def open_dataset(args: argparse.Namespace) -> SkeletonDataset:
