@@ -39,6 +39,9 @@ def model_recipe(name: str, load_config: Callable[[], Any]) -> dict[str, object]
 
     Returns:
         ``model``, ``revision`` (the commit) and ``model_hash`` (of a folder's files).
+
+    Raises:
+        ValueError: There is no such folder, and the Hub cannot be reached or lacks the model.
     """
     folder = Path(name)
     if folder.is_dir():
@@ -47,5 +50,9 @@ def model_recipe(name: str, load_config: Callable[[], Any]) -> dict[str, object]
             'revision': None,
             'model_hash': hash_folder(folder),
         }
-    commit = getattr(load_config(), '_commit_hash', None)
+    try:
+        commit = getattr(load_config(), '_commit_hash', None)
+    except OSError as error:
+        reason = str(error).partition('\n')[0]
+        raise ValueError(f'no folder {name!r}, nor such a model on the Hub: {reason}') from error
     return {'model': name, 'revision': commit, 'model_hash': None}
