@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmcl_ext.apis.config import use_deployed_model
 from mmcl_ext.apis.text_refinement import use_text_refinement
 from mmcl_ext.apis.train import build_runner
+from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmcl_ext.engine.launch import prepare_launch
 
 
@@ -23,6 +24,7 @@ def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
+        ValueError: It is that of another model.
     """
     is_local = re.match(r'\w+:', checkpoint) is None  # MMEngine reads addresses, too
     if is_local and not Path(checkpoint).is_file():
@@ -31,7 +33,9 @@ def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
     if not use_text_refinement(cfg):
         use_deployed_model(cfg)
     cfg.load_from, cfg.resume = checkpoint, False
-    return build_runner(cfg).test()
+    runner = build_runner(cfg)
+    runner.register_hook(CheckpointFitHook())
+    return runner.test()
 
 
 test_model.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's

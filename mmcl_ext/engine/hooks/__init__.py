@@ -1,6 +1,7 @@
 """Hooks that know nothing of images and texts."""
 
 from mmcl_ext.engine.hooks.augmentation_seed_hook import AugmentationSeedHook
+from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
 from mmcl_ext.engine.hooks.prediction_image_hook import PredictionImageHook
 from mmcl_ext.engine.hooks.random_state_hook import RandomStateHook
@@ -8,6 +9,7 @@ from mmcl_ext.engine.hooks.tensorboard_hook import TensorboardHook
 
 __all__ = [
     'AugmentationSeedHook',
+    'CheckpointFitHook',
     'DataCheckHook',
     'PredictionImageHook',
     'RandomStateHook',
