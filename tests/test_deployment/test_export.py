@@ -29,7 +29,7 @@ INFO = ModelInfo(
     pipeline=(),
     average_clips='score',
     backbone='test',
-    model={},
+    model=dict(cls_head=dict(num_classes=7)),
 )
 BATCHES = ((1,), (2,), (1, 2, 1), (0, 1), (0,))
 
