@@ -5,26 +5,20 @@ import os
 from pathlib import Path
 from typing import Any
 
+from mmcl_ext.atomic_file import write_bytes
+
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a file through a temporary one beside it, which is then renamed.
+    """Write a text file.
 
-    Args:
-        path: The file.
-        text: Its content.
+    Raises:
+        OSError: The file cannot be written; an older one is left as it was.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    with temporary.open('w', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    write_bytes(path, text.encode())
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:
-    """Write a JSON file in the same way."""
+    """Write a JSON file, see :func:`write_text`."""
     write_text(path, json.dumps(content, indent=1) + '\n')
 
 

@@ -17,6 +17,7 @@ from mmcl_ext.apis.ablation.declaration import Variant
 from mmcl_ext.apis.ablation.files import read_json, write_json
 from mmcl_ext.apis.ablation.fingerprint import decisive_settings, differences, fingerprint
 from mmcl_ext.apis.config import last_checkpoint, load_config, set_randomness
+from mmcl_ext.atomic_file import atomic_path
 
 _EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
 
@@ -152,10 +153,8 @@ class Run:
             return None
         config = self.folder / 'config.py'
         if not config.is_file():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            temporary = self.folder / '.config.py'
-            self.cfg.dump(temporary)
-            temporary.replace(config)
+            with atomic_path(config) as draft:
+                self.cfg.dump(draft)
         return self._test(config) if self._state.get('trained') else self._train(config)
 
     def finish(self, stage: Stage, status: int, seconds: float, where: Mapping[str, str]) -> None:
