@@ -1,13 +1,14 @@
 """Files that are whole or absent: written under a temporary name, then renamed."""
 
 import errno
+import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _WRITING_ONLY = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -80,6 +81,17 @@ def write_bytes(path: str | os.PathLike, data: bytes | memoryview, *, durable: b
     """
     with atomic_file(path, durable=durable) as file:
         file.write(data)
+
+
+def write_json(
+    path: str | os.PathLike, content: Any, *, indent: int = 1, sort_keys: bool = False
+) -> None:
+    """Write a JSON file that ends with a line break, see :func:`atomic_file`.
+
+    Raises:
+        OSError: The file cannot be written; an older file of that name is left as it was.
+    """
+    write_bytes(path, f'{json.dumps(content, indent=indent, sort_keys=sort_keys)}\n'.encode())
 
 
 def _neighbour(path: Path) -> Path:

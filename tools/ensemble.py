@@ -1,10 +1,9 @@
 """Fuse the scores of several streams: ``ensemble.py joint.pkl bone.pkl ...``."""
 
 import argparse
-import json
 from collections.abc import Sequence
 
-from mmcl_ext.atomic_file import write_bytes
+from mmcl_ext.atomic_file import write_json
 from mmcl_ext.evaluation import (
     PRESETS,
     TREATMENTS,
@@ -110,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         files = dict(files=args.dumps, search_files=args.search_on or [])
         content = ensemble_to_dict(ensemble) | files
-        write_bytes(args.json, f'{json.dumps(content, indent=2)}\n'.encode())
+        write_json(args.json, content, indent=2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,7 +3,6 @@
 import importlib.util
 import itertools
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmcl_ext.atomic_file import atomic_path
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.deployment.backends import Backend, load_backend
 from mmcl_ext.deployment.deployed_model import load_deployed
@@ -98,13 +98,11 @@ def export(
         if clips is None
         else real_clips(info, clips, num_clips)
     )
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f'.{out.stem}-') as folder:
-        draft = Path(folder, f'model{SUFFIXES[kind]}')
+    with atomic_path(out) as draft:
         write_model(portable, info, draft, kind)
         checks = tuple(check_file(draft, name, model, inputs) for name in _installed(kind))
         for check in checks:
             _refuse_difference(check, tolerance)
-        draft.replace(out)
     return Exported(out, info, checks)
 
 

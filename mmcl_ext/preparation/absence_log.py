@@ -7,7 +7,7 @@ import socket
 from collections.abc import Collection
 from pathlib import Path
 
-from mmcl_ext.atomic_file import write_bytes
+from mmcl_ext.atomic_file import write_json
 
 _NAME = 'without_person.json'
 
@@ -64,7 +64,7 @@ class AbsenceLog:
             counts |= _read(file)
         counts = {name: tiles for name, tiles in sorted(counts.items()) if name in names}
         if counts:
-            write_bytes(self._whole, (json.dumps(counts, indent=1) + '\n').encode())
+            write_json(self._whole, counts)
         else:
             self._whole.unlink(missing_ok=True)
         for file in notes:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mmcl_ext.atomic_file import write_bytes
+from mmcl_ext.atomic_file import write_json
 from mmcl_ext.dist import rank, world_size
 from mmcl_ext.preparation.absence_log import AbsenceLog
 from mmcl_ext.preparation.clip import Clip
@@ -154,7 +154,7 @@ class CompositeFolder:
         """
         problems = self.path / 'problems.json'
         if report.problems:
-            write_bytes(problems, (json.dumps(report.problems, indent=1) + '\n').encode())
+            write_json(problems, report.problems)
         else:
             problems.unlink(missing_ok=True)
         for file in self.path.rglob('.*.tmp'):
@@ -178,7 +178,7 @@ class CompositeFolder:
         """Keep to the recipe of the images that are there; begin with this one where none is."""
         file = self.path / 'recipe.json'
         if not file.exists() or not is_filled:
-            write_bytes(file, (json.dumps(recipe, indent=1) + '\n').encode())
+            write_json(file, recipe)
             return
         found = json.loads(file.read_text())
         if found != recipe:

@@ -14,7 +14,7 @@ from mmcl_ext.apis.check_composites import check_composites
 from mmcl_ext.apis.check_store import check_store
 from mmcl_ext.apis.config import load_config
 from mmcl_ext.apis.finding import Finding
-from mmcl_ext.atomic_file import write_bytes
+from mmcl_ext.atomic_file import write_json
 from mmcl_ext.datasets.converters import convert_custom, convert_pickle
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.dist import rank
@@ -163,7 +163,7 @@ class VideoPreparation:
                 on_error='drop' if self.on_error == 'skip' else 'stop',
                 progress=self.progress,
             )
-        write_bytes(note, (json.dumps(recipe, indent=1) + '\n').encode())
+        write_json(note, recipe)
         self._say(str(report))
 
     def _make_composites(self, store: SkeletonStore) -> bool:

@@ -22,7 +22,7 @@ import torch.distributed
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from mmcl_ext.atomic_file import write_bytes
+from mmcl_ext.atomic_file import write_bytes, write_json
 from mmcl_ext.dist import rank, world_size
 from mmcl_ext.mmcl.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.preparation.process_group import from_main_process
@@ -182,7 +182,7 @@ class FeatureShards:
         file = self.folder / _RECIPE
         if file.exists() and any(self.folder.glob('*.safetensors')):
             self._check_recipe(self.folder, json.loads(file.read_text()))
-        write_bytes(file, (json.dumps(self.recipe, indent=1, sort_keys=True) + '\n').encode())
+        write_json(file, self.recipe, sort_keys=True)
         return self._open_chunks()
 
     def skipped_when_merged(self) -> dict[str, str]:

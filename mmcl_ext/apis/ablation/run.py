@@ -1,6 +1,7 @@
 """One training of an ablation, and its test from the skeleton alone."""
 
 import fcntl
+import json
 import re
 import shutil
 import sys
@@ -14,10 +15,9 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from mmcl_ext.apis.ablation.declaration import Variant
-from mmcl_ext.apis.ablation.files import read_json, write_json
 from mmcl_ext.apis.ablation.fingerprint import decisive_settings, differences, fingerprint
 from mmcl_ext.apis.config import last_checkpoint, load_config, set_randomness
-from mmcl_ext.atomic_file import atomic_path
+from mmcl_ext.atomic_file import atomic_path, write_json
 
 _EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
 
@@ -110,7 +110,7 @@ class Run:
     @property
     def result(self) -> dict[str, Any]:
         """Outcome of the test, empty before there is one."""
-        found = read_json(self.folder / 'result.json')
+        found = _read_json(self.folder / 'result.json')
         return found if found.get('key') == self.key else {}
 
     @property
@@ -226,7 +226,7 @@ class Run:
 
     @property
     def _state(self) -> dict[str, Any]:
-        return read_json(self.folder / 'state.json')
+        return _read_json(self.folder / 'state.json')
 
     @property
     def _work_dir(self) -> Path:
@@ -317,7 +317,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
     files = sorted(path for path in folder.glob('*/*.json') if path.stem == path.parent.name)
     if not files:
         raise FileNotFoundError(f'the test left no metrics in {folder}')
-    found = read_json(files[-1])
+    found = _read_json(files[-1])
     times = ('time', 'data_time')
     return {k: float(v) for k, v in found.items() if k not in times and isinstance(v, (int, float))}
 
@@ -326,3 +326,12 @@ def last_line(log: Path) -> str:
     """Last line of a log that says something."""
     lines = log.read_text(errors='replace').split('\n') if log.is_file() else []
     return next((line.strip() for line in reversed(lines) if line.strip()), 'no output')[:300]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an absent or unreadable file gives an empty one."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mmcl_ext.apis.ablation.declaration import Ablation, Variant
-from mmcl_ext.apis.ablation.files import write_json, write_text
 from mmcl_ext.apis.ablation.run import Run
+from mmcl_ext.atomic_file import write_bytes, write_json
 
 _TITLES = {'acc/top1': 'top-1', 'acc/top5': 'top-5', 'acc/mean1': 'mean class'}
 _SHARES = 'acc/'
@@ -75,8 +75,8 @@ def write_tables(summary: Mapping[str, Any], stem: Path) -> None:
         stem: Path without ending.
     """
     write_json(stem.with_name(f'{stem.name}.json'), summary)
-    write_text(stem.with_name(f'{stem.name}.md'), render(summary))
-    write_text(stem.with_name(f'{stem.name}.csv'), _csv(summary))
+    write_bytes(stem.with_name(f'{stem.name}.md'), render(summary).encode())
+    write_bytes(stem.with_name(f'{stem.name}.csv'), _csv(summary).encode())
 
 
 def _row(variant: Variant, runs: Sequence[Run]) -> dict[str, Any]:
