@@ -29,6 +29,7 @@ from mmcl_ext.deployment.optimize import optimize_for_inference
 from mmcl_ext.deployment.portable import PortableModel
 from mmcl_ext.models import checkpoint_keys
 from mmcl_ext.registry import MODELS
+from mmcl_ext.user_errors import one_line_errors
 
 Run = Callable[[np.ndarray], np.ndarray]
 CLASSES, FRAMES, JOINTS = 120, 64, 25
@@ -251,10 +252,8 @@ def compare_answers(args: argparse.Namespace) -> None:
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
-    try:
+    with one_line_errors():
         compare_answers(args) if args.agreement else compare_latency(args)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from mmcl_ext.apis.inferencer.command_line import add_model_options, open_inferencer
 from mmcl_ext.apis.inferencer.inference_report import (
     animate_result,
     draw_result,
@@ -12,7 +13,6 @@ from mmcl_ext.apis.inferencer.inference_report import (
     write_json,
 )
 from mmcl_ext.apis.inferencer.inference_result import InferenceResult
-from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
 from mmcl_ext.engine.launch import run_and_exit
 from mmcl_ext.user_errors import one_line_errors
 
@@ -25,17 +25,11 @@ def parse_args() -> argparse.Namespace:
         metavar='INPUT',
         help='file of skeletons; STORE::NAME for a sample or a split of a store',
     )
-    parser.add_argument(
-        '--model', required=True, help='published checkpoint, exported file, or configuration'
-    )
-    parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
+    add_model_options(parser)
     parser.add_argument('--out', help='folder for predictions.json and pictures')
     parser.add_argument('--layout', help='layout of the joints, where files do not say it')
     parser.add_argument('--top-k', type=int, default=5, help='classes per clip')
     parser.add_argument('--batch-size', type=int, default=8, help='clips per forward pass')
-    parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
-    parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
-    parser.add_argument('--device', default='cpu', help='where a PyTorch model runs')
     parser.add_argument('--pictures', type=int, default=20, help='clips to draw at most')
     parser.add_argument('--motion', choices=('gif', 'mp4'), help='write moving skeletons, too')
     parser.add_argument('--video', help='video of the one input, to draw its joints over')
@@ -63,23 +57,12 @@ def draw(args: argparse.Namespace, result: InferenceResult, name: str, layout: s
 
 def main() -> None:
     args = parse_args()
-    try:
-        with one_line_errors():
-            infer(args)
-    except ImportError as error:  # of a backend
-        raise SystemExit(f'error: {error}') from error
+    with one_line_errors(ImportError):  # of a backend
+        infer(args)
 
 
 def infer(args: argparse.Namespace) -> None:
-    inferencer = MMCLInferencer(
-        args.model,
-        args.checkpoint,
-        backend=args.backend,
-        device=args.device,
-        optimize=args.optimize,
-        batch_size=args.batch_size,
-        fill_missing=args.fill_missing,
-    )
+    inferencer = open_inferencer(args, batch_size=args.batch_size, fill_missing=args.fill_missing)
     if args.out:
         Path(args.out).mkdir(parents=True, exist_ok=True)
     values, taken = [], set[str]()

@@ -4,8 +4,9 @@ import argparse
 import itertools
 from collections.abc import Iterator
 
+from mmcl_ext.apis.inferencer.command_line import add_model_options, open_inferencer
 from mmcl_ext.apis.inferencer.live import LiveFrame, replay, watch
-from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
+from mmcl_ext.apis.inferencer.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.apis.inferencer.read_clips import clip_readers
 from mmcl_ext.apis.inferencer.streaming_inferencer import StreamingInferencer
 from mmcl_ext.engine.launch import run_and_exit
@@ -17,13 +18,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('file', nargs='?', help='file of skeletons to replay; STORE::NAME')
     parser.add_argument('--webcam', metavar='N|VIDEO', help='camera number or video for --pose')
     parser.add_argument('--pose', default='rtmpose-m', help='model of MMPose for --webcam')
-    parser.add_argument(
-        '--model', required=True, help='published checkpoint, exported file, or configuration'
-    )
-    parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
-    parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
-    parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
-    parser.add_argument('--device', default='cpu', help='where PyTorch models run')
+    add_model_options(parser)
     parser.add_argument('--layout', help='layout of the joints, where the file does not say it')
     parser.add_argument('--window', type=int, default=64, help='frames of a window')
     parser.add_argument('--stride', type=int, default=16, help='frames between predictions')
@@ -66,22 +61,13 @@ def summary(stream: StreamingInferencer, frames: int, predictions: int, lag: flo
 
 def main() -> None:
     args = parse_args()
-    try:
-        with one_line_errors():
-            stream(args)
-    except ImportError as error:  # of a backend, or of MMPose
-        raise SystemExit(f'error: {error}') from error
+    with one_line_errors(ImportError):  # of a backend, or of MMPose
+        stream(args)
 
 
 def stream(args: argparse.Namespace) -> None:
-    inferencer = MMCLInferencer(
-        args.model,
-        args.checkpoint,
-        backend=args.backend,
-        device=args.device,
-        optimize=args.optimize,
-        fill_missing=True,  # a joint lost for a moment must not stop a stream
-    )
+    # A joint lost for a moment must not stop a stream.
+    inferencer = open_inferencer(args, fill_missing=True)
     source = open_source(args, inferencer)
     windows = StreamingInferencer(
         inferencer,

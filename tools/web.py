@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
+from mmcl_ext.apis.inferencer.command_line import add_model_options, open_inferencer
 from mmcl_ext.apis.web.clip_library import ClipLibrary
 from mmcl_ext.apis.web.server import leave, serve
 from mmcl_ext.apis.web.web_demo import WebDemo
@@ -12,10 +12,7 @@ from mmcl_ext.user_errors import one_line_errors
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        '--model', required=True, help='published checkpoint, exported file, or configuration'
-    )
-    parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
+    add_model_options(parser)
     parser.add_argument(
         '--examples',
         nargs='+',
@@ -26,9 +23,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--composites', metavar='DIR', help='composite images, NAME.jpg')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen at')
     parser.add_argument('--port', type=int, default=7860, help='port to listen at')
-    parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
-    parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
-    parser.add_argument('--device', default='cpu', help='where a PyTorch model runs')
     parser.add_argument('--top-k', type=int, default=5, help='classes in the table')
     parser.add_argument('--window', type=int, default=48, help='frames of the sliding window')
     parser.add_argument('--fps', type=float, default=30.0, help='pace of the moving skeletons')
@@ -41,26 +35,16 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
-        with one_line_errors():
-            run(args)
-    except ImportError as error:  # of a backend, or of Gradio
-        raise SystemExit(f'error: {error}') from error
+    with one_line_errors(ImportError):  # of a backend, or of Gradio
+        run(args)
 
 
 def run(args: argparse.Namespace) -> None:
-    inferencer = MMCLInferencer(
-        args.model,
-        args.checkpoint,
-        backend=args.backend,
-        device=args.device,
-        optimize=args.optimize,
-        fill_missing=args.fill_missing,
-    )
-    library = ClipLibrary(args.examples, args.composites, model_layout=inferencer.info.layout)
+    inferencer = open_inferencer(args, fill_missing=args.fill_missing)
+    examples = ClipLibrary(args.examples, args.composites, model_layout=inferencer.info.layout)
     demo = WebDemo(
         inferencer,
-        library,
+        examples,
         top_k=args.top_k,
         fps=args.fps,
         max_upload=round(args.max_upload * 2**20),

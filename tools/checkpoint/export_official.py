@@ -4,6 +4,7 @@ import argparse
 import pickle
 
 from mmcl_ext.apis.official_checkpoint import export_ctrgcn, save_checkpoint
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -15,11 +16,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with one_line_errors(EOFError, RuntimeError, pickle.UnpicklingError):
         state = export_ctrgcn(args.source)
         save_checkpoint(state, args.target)
-    except (ValueError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise SystemExit(f'error: {error}') from error
     print(f'{len(state)} entries of CTR-GCN written to {args.target}')
 
 

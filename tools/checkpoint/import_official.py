@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from mmcl_ext.apis.config import load_config, use_deployed_model
 from mmcl_ext.apis.official_checkpoint import Imported, import_state, read_state, save_imported
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,11 +56,9 @@ def describe(imported: Imported) -> str:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with one_line_errors(EOFError, RuntimeError, pickle.UnpicklingError):
         imported = convert(args)
         save_imported(imported, args.target, args.source)
-    except (ValueError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise SystemExit(f'error: {error}') from error
     print(describe(imported))
     print(f'{len(imported.state_dict)} entries written to {Path(args.target)}')
 

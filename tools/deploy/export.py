@@ -3,6 +3,7 @@
 import argparse
 
 from mmcl_ext.deployment import export as exporting
+from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +26,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with one_line_errors(ModuleNotFoundError):
         exported = exporting.export(
             args.config,
             args.checkpoint,
@@ -36,8 +37,6 @@ def main() -> None:
             tolerance=args.tolerance,
             window=args.window,
         )
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        raise SystemExit(f'error: {error}') from error
     source = args.clips or 'generated skeletons (--clips checks with real ones)'
     print(f'checked with {source}; allowed difference {args.tolerance:.0e}')
     for check in exported.checks:

@@ -44,7 +44,7 @@ class Page:
             with gr.Row():
                 with gr.Column(scale=1, min_width=300), gr.Tabs():
                     triggers = []
-                    if self.demo.library.titles:
+                    if self.demo.examples.titles:
                         with gr.Tab('Examples'):
                             triggers.append(self._build_examples(gr))
                     with gr.Tab('Upload'):
@@ -68,7 +68,7 @@ class Page:
     # Examples
 
     def _build_examples(self, gr: Any) -> tuple[Any, Any, list[Any]]:
-        titles = self.demo.library.titles
+        titles = self.demo.examples.titles
         splits, classes, names = self.choices(titles[0])
         source = gr.Dropdown(titles, label='Data', visible=len(titles) > 1, elem_id='source')
         split = _dropdown(gr, splits, 'Split', 'split')
@@ -99,7 +99,7 @@ class Page:
         Raises:
             ValueError: There is no such source, split or class.
         """
-        source = self.demo.library[title]
+        source = self.demo.examples[title]
         splits = source.splits()
         chosen = split if split is not None else (splits or [''])[0]
         classes = source.classes(chosen)
@@ -125,11 +125,11 @@ class Page:
         return update
 
     def show_example(self, title: str, name: str | None) -> Iterator[tuple[str, ...]]:
-        """Predict a clip of the library."""
+        """Predict one of the examples."""
         if not name:
             yield _failed('Pick a clip first.')
             return
-        yield from self._shown(lambda: self.demo.library.pick(title, name))
+        yield from self._shown(lambda: self.demo.examples.pick(title, name))
 
     # Uploads
 

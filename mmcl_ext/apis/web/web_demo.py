@@ -45,7 +45,7 @@ class WebDemo:
 
     Args:
         inferencer: Predicts the clips, one at a time.
-        library: Clips to pick from.
+        examples: Clips to pick from.
         top_k: Classes in the table.
         fps: Frames per second of the moving skeletons.
         max_upload: Bytes that an uploaded file may have.
@@ -58,7 +58,7 @@ class WebDemo:
     def __init__(
         self,
         inferencer: MMCLInferencer,
-        library: ClipLibrary,
+        examples: ClipLibrary,
         *,
         top_k: int = 5,
         fps: float = 30.0,
@@ -69,7 +69,7 @@ class WebDemo:
         if min(numbers.values()) <= 0:
             raise ValueError(f'these must be positive: {numbers}')
         self.inferencer = inferencer
-        self.library = library
+        self.examples = examples
         self.top_k = top_k
         self.fps = fps
         self.max_upload = max_upload
