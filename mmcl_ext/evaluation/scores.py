@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.special import softmax
 
 _ROUNDING = 0.01  # half-precision probabilities of 120 classes do not sum to 1 exactly
 
@@ -74,9 +75,7 @@ class Scores:
     @cached_property
     def are_probabilities(self) -> bool:
         """Whether every row lies between 0 and 1 and sums to 1."""
-        sums = self.values.sum(axis=1)
-        inside = self.values.min() >= 0 and self.values.max() <= 1 + _ROUNDING
-        return bool(inside and np.abs(sums - 1).max() <= _ROUNDING)
+        return are_probabilities(self.values)
 
     @property
     def kind(self) -> str:
@@ -110,12 +109,17 @@ class Scores:
         return aligned
 
 
+def are_probabilities(values: np.ndarray) -> bool:
+    """Tell whether every row of scores (N, K) lies between 0 and 1 and sums to 1."""
+    inside = values.min() >= 0 and values.max() <= 1 + _ROUNDING
+    return bool(inside and np.abs(values.sum(axis=1) - 1).max() <= _ROUNDING)
+
+
 def to_probabilities(scores: Scores) -> np.ndarray:
     """Return (N, K) probabilities, by softmax where the scores are logits."""
     if scores.are_probabilities:
         return scores.values
-    exponential = np.exp(scores.values - scores.values.max(axis=1, keepdims=True))
-    return exponential / exponential.sum(axis=1, keepdims=True)
+    return softmax(scores.values, axis=1)
 
 
 def check_same_names(a: Sequence[str], source_a: str, b: Sequence[str], source_b: str) -> None:

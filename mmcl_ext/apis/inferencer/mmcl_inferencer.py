@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from torch import nn
 
 from mmcl_ext.apis.inferencer.clip_preparation import ClipPreparation
@@ -14,7 +15,6 @@ from mmcl_ext.apis.inferencer.predictors import (
     Packed,
     Predictor,
     TorchPredictor,
-    softmax,
 )
 from mmcl_ext.apis.inferencer.read_clips import Source, clip_readers
 from mmcl_ext.apis.inferencer.skeleton_clip import SkeletonClip
@@ -209,7 +209,7 @@ class MMCLInferencer:
             most = np.abs(clip.keypoint[np.isfinite(clip.keypoint)]).max()
             error = f'clip {clip.name!r}: scores are not finite; coordinates reach {most:.1e}'
             return InferenceResult(clip.name, self.classes, clip=clip, error=error)
-        probability = score if self.info.average_clips == 'prob' else softmax(score)
+        probability = score if self.info.average_clips == 'prob' else softmax(score, axis=-1)
         if score.ndim == 2:  # the model keeps its clips apart
             score, probability = score.mean(axis=0), probability.mean(axis=0)
         return InferenceResult(clip.name, self.classes, score, probability, clip)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
+from scipy.special import softmax
 from torch import nn
 
 Packed = dict[str, Any]
@@ -78,10 +79,4 @@ def average(logits: np.ndarray, how: str | None) -> np.ndarray:
     """Average over clips: logits (N, clips, K) to scores (N, K), or as they are for None."""
     if how is None:
         return logits
-    return (softmax(logits) if how == 'prob' else logits).mean(axis=1)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Turn logits into probabilities along the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    return (softmax(logits, axis=-1) if how == 'prob' else logits).mean(axis=1)

@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmcl_ext.evaluation.scores import are_probabilities
 from mmcl_ext.registry import HOOKS
 
 _SIZE = 160
@@ -117,7 +118,7 @@ def probability(score: Tensor, label: int) -> float:
         label: The class.
     """
     score = score.double()
-    is_distribution = bool(score.min() >= 0) and abs(float(score.sum()) - 1) < 0.01
+    is_distribution = are_probabilities(score.cpu().numpy()[None])
     return float((score if is_distribution else score.softmax(0))[label])
 
 
