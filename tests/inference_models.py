@@ -9,7 +9,7 @@ from mmcl_ext.apis import load_config
 from mmcl_ext.deployment.deployed_model import build_model
 from mmcl_ext.deployment.model_info import ModelInfo
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 UTD = CONFIGS / 'skeleton/ctrgcn_hdgraph_utdmhad.py'
 UCLA = CONFIGS / 'skeleton/ctrgcn_nwucla.py'
 NTU = CONFIGS / 'skeleton/ctrgcn_ntu60.py'

@@ -5,19 +5,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
-from tiny_data import FAST_OPTIONS
+from inference_models import SMALL, UTD, write_checkpoint
 
 from mmcl_ext.apis import load_config
 from mmcl_ext.apis.inferencer import MMCLInferencer
 from mmcl_ext.apis.web.clip_library import ClipLibrary
 from mmcl_ext.apis.web.web_demo import WebDemo
 from mmcl_ext.datasets.store import write_store
-from mmcl_ext.deployment.deployed_model import build_model
-from mmcl_ext.deployment.model_info import ModelInfo
 from mmcl_ext.deployment.publish import publish
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/skeleton/ctrgcn_hdgraph_utdmhad.py'
 CLASSES = ('wave', 'clap', '<b>jump</b>', *(f'class {i}' for i in range(3, 27)))
 
 
@@ -25,19 +21,10 @@ CLASSES = ('wave', 'clap', '<b>jump</b>', *(f'class {i}' for i in range(3, 27)))
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published model of one person with 20 joints."""
     root = tmp_path_factory.mktemp('web_model')
-    small = {key: value for key, value in FAST_OPTIONS.items() if key.startswith('model.')}
-    cfg = load_config(CONFIG, small)
-    torch.manual_seed(0)
-    network = build_model(ModelInfo.from_cfg(cfg))
-    for module in network.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 2)
-    meta = dict(dataset_meta=dict(classes=list(CLASSES), layout='kinect_v1'))
-    torch.save(dict(meta=meta, state_dict=network.state_dict()), root / 'epoch_1.pth')
-    cfg.dump(root / 'web.py')
+    checkpoint = write_checkpoint(root / 'epoch_1.pth', UTD, CLASSES, 'kinect_v1')
+    load_config(UTD, SMALL).dump(root / 'web.py')
     recipe = dict(license='none', metrics={'top1': 88.14})
-    return publish(root / 'web.py', root / 'epoch_1.pth', root / 'web', recipe).path
+    return publish(root / 'web.py', checkpoint, root / 'web', recipe).path
 
 
 @pytest.fixture(scope='session')
