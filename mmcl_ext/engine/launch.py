@@ -251,15 +251,15 @@ def _is_for_user(error: BaseException) -> bool:
 
 
 def _leave(status: int) -> NoReturn:
-    """End the process group, flush, and end the process."""
+    """End the process group and the process."""
     gc.collect()  # wrappers of the model go before the group they use
     gloo = torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo'
     if torch.distributed.is_initialized() and status == 0:
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
     if gloo:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
     sys.exit(status)

@@ -1,4 +1,6 @@
+import logging
 import os
+import signal
 import subprocess
 import sys
 
@@ -6,7 +8,12 @@ import pytest
 from mmengine.config import Config
 
 from mmcl_ext.engine.elastic import describe_failure, first_failure
-from mmcl_ext.engine.launch import check_cpu_support, prepare_launch, rank_environment
+from mmcl_ext.engine.launch import (
+    check_cpu_support,
+    prepare_launch,
+    rank_environment,
+    run_and_exit,
+)
 
 
 def test_amp_on_a_cpu_is_refused_in_one_message():
@@ -127,3 +134,22 @@ def test_exit_statuses_and_messages():
     )
     assert (interrupted.returncode, interrupted.stderr.count('Traceback')) == (130, 0)
     assert run_command('def main(): return 3').returncode == 0
+
+
+def test_leaving_one_process_closes_no_log(monkeypatch, tmp_path):
+    """Who runs a tool by ``runpy`` goes on, and a handler may hold a stream of theirs."""
+    monkeypatch.setattr(signal, 'signal', lambda number, handler: None)
+    with (tmp_path / 'log.txt').open('w') as stream:
+        handler = ClosingHandler(stream)
+        with pytest.raises(SystemExit):
+            run_and_exit(lambda: None)
+        assert not stream.closed
+        handler.close()
+
+
+class ClosingHandler(logging.StreamHandler):
+    """A handler that closes its stream with itself, as that of absl (TensorBoard) does."""
+
+    def close(self):
+        self.stream.close()
+        super().close()
