@@ -4,8 +4,9 @@ import re
 import shlex
 import sys
 
-import pytest
+import numpy as np
 
+from mmcl_ext.evaluation import Scores, write_scores
 from test_tools.test_ensemble import load_tool
 
 
@@ -37,12 +38,25 @@ def test_presets_are_listed(repo):
     assert set(PRESETS) <= listed
 
 
-def test_python_block_runs(repo):
-    if not (repo / 'work_dirs/demo/mmcl_ctrgcn_demo_seed1/predictions.pkl').is_file():
-        pytest.skip('the demo has not been run')
+def test_python_block_runs(repo, tmp_path, monkeypatch, capsys):
+    """The page's lines on two score files that lie where the demo leaves them."""
+    labels = np.array([0, 1, 2, 0])
+    names = [f's{i}' for i in range(len(labels))]
+    for method, rows in (('skeleton', [0, 1, 1, 1]), ('mmcl', [0, 2, 2, 1])):
+        path = tmp_path / f'work_dirs/demo/{method}_ctrgcn_demo_seed1/predictions.pkl'
+        path.parent.mkdir(parents=True)
+        write_scores(path, Scores(names, 5 * np.eye(3)[rows], labels))
+    monkeypatch.chdir(tmp_path)
     [block] = re.findall(
         r'^```python\n(.*?)^```', (repo / 'docs/evaluation.md').read_text(), re.DOTALL | re.M
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(repo)
-        exec(compile(block, 'docs/evaluation.md', 'exec'), {})
+    exec(compile(block, 'docs/evaluation.md', 'exec'), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == '4 samples, 3 classes, 2 streams joined by sample name'
+    assert 'weights: a guess' in lines
+    # Each is right in two samples; with weight 2 the first one decides wherever they differ.
+    for weight, stream in ((2, 'skeleton'), (1, 'mmcl')):
+        [row] = [line.split() for line in lines if f'  {stream}_ctrgcn_demo_seed1/' in line]
+        assert (row[0], row[2]) == (str(weight), '50.00')
+    fused = next(line.split() for line in lines if line.strip().startswith('fused '))
+    assert fused[1] == '50.00'
