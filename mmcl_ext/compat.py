@@ -18,6 +18,8 @@ are, and a repair leaves its module alone when the fault is absent:
   torch's weights-only unpickler with an allow-list that full MMEngine checkpoints fit in.
 - MMEngine resolves ``package::config`` for packages of its own list only, and 0.10.7 looks for
   editable installs in ``site-packages``.
+- mmcv-lite warns at each import that it lacks a class that nobody has asked for: the class stays
+  absent, the warning is not shown.
 
 Nothing but the standard library is imported here.
 """
@@ -28,6 +30,7 @@ import importlib.util
 import os
 import pickle
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
@@ -41,6 +44,11 @@ _REPAIRS: dict[str, Callable[[ModuleType], None]] = {}
 _SUBSTITUTES: dict[str, Callable[[ModuleType], None]] = {}
 """What to put into a module that nothing else provides, by its name."""
 
+_NOISE: dict[str, str] = {
+    'mmcv.cnn.bricks.transformer': 'Fail to import ``MultiScaleDeformableAttention``'
+}
+"""Beginning of a UserWarning not to show while a module is executed, by the module's name."""
+
 
 def install() -> None:
     """Put the repairs in place; calling it again changes nothing."""
@@ -52,18 +60,18 @@ def install() -> None:
 
 
 class _RepairFinder:
-    """Asks the other finders for a module and has the repair run after its execution."""
+    """Asks the other finders for a module and has its execution repaired."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name not in _REPAIRS:
+        if name not in _REPAIRS and name not in _NOISE:
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _RepairingLoader(spec.loader, _REPAIRS[name])  # type: ignore[assignment]
+                    spec.loader = _RepairingLoader(spec.loader)  # type: ignore[assignment]
                 return spec
         return None
 
@@ -71,9 +79,8 @@ class _RepairFinder:
 class _RepairingLoader:
     """Stands for another loader until the module has been executed."""
 
-    def __init__(self, loader: Any, repair: Callable[[ModuleType], None]) -> None:
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self._repair = repair
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -82,8 +89,21 @@ class _RepairingLoader:
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        self._repair(module)
+        with _without_noise(module.__name__):
+            self._loader.exec_module(module)
+        if module.__name__ in _REPAIRS:
+            _REPAIRS[module.__name__](module)
+
+
+@contextlib.contextmanager
+def _without_noise(name: str) -> Iterator[None]:
+    """Put a filter for the one warning of a module in front of the others, and take it away."""
+    if name not in _NOISE:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', _NOISE[name], UserWarning)
+        yield
 
 
 class _SubstituteFinder:

@@ -110,6 +110,58 @@ def test_repaired_modules_keep_their_loaders() -> None:
     assert 'class CheckpointLoader' in loader.get_source(mmengine_checkpoint.__name__)
 
 
+# The warning of mmcv-lite
+
+RECORD = """
+    import warnings
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter('always')
+        import mmcv.cnn.bricks.transformer
+        warnings.warn('Fail to import ``MultiScaleDeformableAttention`` here')
+    print([str(warning.message) for warning in shown])
+"""
+
+
+def test_mmcv_lite_does_not_warn() -> None:
+    if importable('mmcv._ext'):
+        pytest.skip('mmcv with its operations does not warn')
+    names = 'Fail to import ``MultiScaleDeformableAttention``'
+    assert python(RECORD, check=True).stdout.count(names) == 2
+    repaired = python(f'    import mmcl_ext{RECORD}', check=True).stdout
+    assert repaired.count(names) == 1
+    assert f'{names} here' in repaired
+
+
+def test_other_warnings_of_mmcv_are_shown(tmp_path: Path) -> None:
+    """The same message from elsewhere, another one from the same module, other categories."""
+    folder = tmp_path / 'mmcv/cnn/bricks'
+    folder.mkdir(parents=True)
+    for package in (folder, folder.parent, folder.parent.parent):
+        (package / '__init__.py').touch()
+    message = 'Fail to import ``MultiScaleDeformableAttention`` from'
+    lines = ['import warnings']
+    for category, text in (
+        ('UserWarning', f'{message} mmcv-lite'),
+        ('UserWarning', 'something else'),
+        ('DeprecationWarning', f'{message} deprecated'),
+    ):
+        lines.append(f'warnings.warn({text!r}, {category})')
+    (folder / 'transformer.py').write_text('\n'.join(lines))
+    (folder / 'padding.py').write_text(f'import warnings\nwarnings.warn("{message} padding")')
+    code = """
+        import warnings
+        import mmcl_ext
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter('always')
+            inside = list(warnings.filters)
+            import mmcv.cnn.bricks.transformer, mmcv.cnn.bricks.padding
+            assert warnings.filters == inside
+        print(*(str(warning.message).split()[-1] for warning in shown))
+    """
+    shown = python(code, tmp_path, check=True).stdout.split()
+    assert shown == ['else', 'deprecated', 'padding']
+
+
 # Import faults of mmaction2
 
 
