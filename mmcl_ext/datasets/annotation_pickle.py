@@ -9,6 +9,7 @@ import numpy as np
 
 from mmcl_ext.datasets.numbered_classes import MOST_CLASSES
 from mmcl_ext.datasets.safe_pickle import load_pickle
+from mmcl_ext.datasets.store.split_positions import split_positions
 from mmcl_ext.graphs.layouts import get_layout
 
 _LAYOUT_OF_JOINTS = {25: 'nturgb+d', 17: 'coco', 18: 'openpose', 20: 'kinect_v1'}
@@ -53,6 +54,14 @@ class AnnotationPickle:
 
     def __len__(self) -> int:
         return len(self._annotations)
+
+    def split(self, name: str) -> np.ndarray:
+        """Return the positions of the samples of a split: int64.
+
+        Raises:
+            ValueError: There is no such split; names those that exist.
+        """
+        return split_positions(self.path, self.splits, name)
 
     def keypoint(self, index: int) -> np.ndarray:
         """Return the coordinates of one sample: a fresh float32 array (M, T, V, C)."""

@@ -81,9 +81,7 @@ def hold_out(
     store = SkeletonStore(source)
     if Path(out).resolve() == Path(source).resolve():
         raise ValueError(f'{out} is the store to divide: give the new one another name')
-    if split not in store.splits:
-        raise ValueError(f'{source} has no split {split!r}; it has {sorted(store.splits)}')
-    positions = store.splits[split]
+    positions = store.split(split)
     names = [store.names[i] for i in positions.tolist()]
     if by == 'subject':
         groups = subjects_of(names, subject_pattern)

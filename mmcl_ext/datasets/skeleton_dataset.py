@@ -116,11 +116,7 @@ class SkeletonDataset(BaseDataset):
         """Return the positions of the split's samples within the file."""
         if self.split is None:
             return np.arange(len(source), dtype=np.int64)
-        if self.split not in source.splits:
-            raise ValueError(
-                f'{self.ann_file} has no split {self.split!r}; it has {sorted(source.splits)}'
-            )
-        positions = source.splits[self.split]
+        positions = source.split(self.split)
         if len(positions) == 0:
             raise ValueError(f'split {self.split!r} of {self.ann_file} is empty')
         return positions

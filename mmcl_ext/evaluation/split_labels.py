@@ -32,9 +32,7 @@ class SplitLabels:
             ValueError: The file cannot be read or has no such split.
         """
         annotation = open_annotation(path)
-        if split not in annotation.splits:
-            raise ValueError(f'{path} has no split {split!r}; it has {sorted(annotation.splits)}')
-        positions = annotation.splits[split]
+        positions = annotation.split(split)
         names = tuple(annotation.names[i] for i in positions.tolist())
         return cls(names, annotation.labels[positions], f'split {split!r} of {os.fspath(path)}')
 

@@ -39,9 +39,7 @@ def sample_names(store_path: str | None, split: str | None = None) -> list[str] 
     store = SkeletonStore(store_path)
     if split is None:
         return list(store.names)
-    if split not in store.splits:
-        raise ValueError(f'{store_path} has no split {split!r}, only {tuple(store.splits)}')
-    return [store.names[index] for index in store.splits[split].tolist()]
+    return [store.names[index] for index in store.split(split).tolist()]
 
 
 def run_step(launcher: str, work: Callable[[], bool]) -> NoReturn:

@@ -50,10 +50,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         check_base(self.base)
         for split in (self.train_split, self.val_split):
-            if split is not None and split not in self.store.splits:
-                raise ValueError(
-                    f'{self.store.path} has no split {split!r}, only {tuple(self.store.splits)}'
-                )
+            if split is not None:
+                self.store.split(split)
 
     @property
     def splits(self) -> tuple[str | None, str | None]:
@@ -93,7 +91,7 @@ class TrainingConfig:
 
     def _settings(self) -> dict[str, Any]:
         train, val = self.splits
-        size = len(self.store) if train is None else len(self.store.splits[train])
+        size = len(self.store) if train is None else len(self.store.split(train))
         batch = min(self.batch_size, size)
         held_out = {'num_workers': 2, 'dataset': self._dataset(val, train=False)}
         return {

@@ -188,4 +188,4 @@ def test_tool(
     assert code == 1
     assert 'no features: clip4, clip5\n1 findings' in text
     assert run('--quiet', '--ignore', 'missing')[0] == 0
-    assert "has no splits ['xset_train']" in run('--splits', 'xset_train')[0]
+    assert "has no split 'xset_train'; it has [" in run('--splits', 'xset_train')[0]

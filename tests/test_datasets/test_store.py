@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.converters import export_pickle
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 
 MakeStore = Callable[..., Path]
@@ -88,6 +90,19 @@ def test_scores_are_kept(make_store: MakeStore, samples: Samples) -> None:
     for i, sample in enumerate(samples):
         np.testing.assert_array_equal(store.keypoint_score(i), sample['keypoint_score'])
         np.testing.assert_array_equal(store.keypoint(i), sample['keypoint'])
+
+
+def test_split_is_looked_up_by_name(make_store: MakeStore, tmp_path: Path) -> None:
+    """In a store as in the pickle of the same samples."""
+    store = SkeletonStore(make_store(splits=dict(val=['clip_03_é', 'clip_01_é'], fit=[])))
+    export_pickle(store.path, tmp_path / 'data.pkl')
+    for source in (store, AnnotationPickle(tmp_path / 'data.pkl', store.layout)):
+        assert sorted(source.split('val').tolist()) == [1, 3]
+        assert source.split('fit').tolist() == []
+        with pytest.raises(
+            ValueError, match=r"data\.\w+ has no split 'v'; it has \['fit', 'val'\]"
+        ):
+            source.split('v')
 
 
 def test_nonfinite_values_are_counted(make_store: MakeStore, samples: Samples) -> None:

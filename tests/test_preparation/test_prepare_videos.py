@@ -168,7 +168,7 @@ def test_default_base_builds_for_the_clips(clips, tmp_path):
     assert model.cls_head.num_classes == 4
     assert model.backbone.graph.num_joints == 17
     assert (model.backbone.in_channels, model.backbone.num_person) == (2, 1)
-    with pytest.raises(ValueError, match="no split 'eval'"):
+    with pytest.raises(ValueError, match=r"no split 'eval'; it has \[\]"):
         TrainingConfig(training.store, tmp_path, train_split='eval')
 
 
@@ -222,7 +222,7 @@ def test_wrong_inputs_are_named_before_anything_is_written(clips, tmp_path, chan
 
 def test_unknown_split_is_named_before_the_composites(clips, tmp_path):
     settings = dict(videos=clips.folder / 'videos', skeletons=clips.folder / 'poses.pkl')
-    with pytest.raises(ValueError, match="no split 'all'"):
+    with pytest.raises(ValueError, match=r"no split 'all'; it has \['train', 'val'\]"):
         VideoPreparation(
             out=tmp_path, training=dict(train_split='all'), progress=False, **settings
         ).run()

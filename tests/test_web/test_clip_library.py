@@ -62,6 +62,13 @@ def test_names_from_a_browser_are_checked(library):
             call()
 
 
+def test_unknown_split_is_named_without_the_folder_of_the_store(library):
+    with pytest.raises(
+        ValueError, match=r"^clips has no split 'dev'; it has \['xsub_test', 'xsub_train'\]$"
+    ):
+        library['clips'].classes('dev')
+
+
 def test_folder_of_files(tmp_path, walk):
     folder = tmp_path / 'mine'
     (folder / 'deep').mkdir(parents=True)

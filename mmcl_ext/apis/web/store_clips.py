@@ -6,6 +6,7 @@ import numpy as np
 from mmcl_ext.apis.inferencer.read_clips import SEPARATOR, read_clips
 from mmcl_ext.apis.inferencer.skeleton_clip import SkeletonClip
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.store.split_positions import split_positions
 
 ALL_SPLITS = 'all'
 """What stands for the whole store among its splits."""
@@ -74,6 +75,5 @@ class StoreClips:
     def _positions(self, split: str) -> np.ndarray:
         if split == ALL_SPLITS:
             return np.arange(len(self.store))
-        if split not in self.store.splits:
-            raise ValueError(f'{self.title} has no split {split!r}')
-        return self.store.splits[split]
+        # The page shows the message: the title tells nothing about this machine's folders.
+        return split_positions(self.title, self.store.splits, split)

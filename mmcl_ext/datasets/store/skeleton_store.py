@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from mmcl_ext.datasets.store.container import Entry, read_all, read_header, read_rows
+from mmcl_ext.datasets.store.split_positions import split_positions
 from mmcl_ext.graphs.layouts import layout_names, register_layout
 
 FORMAT = 'mmcl_ext.skeletons'
@@ -172,6 +173,14 @@ class SkeletonStore:
     def num_channels(self) -> int:
         """Coordinates of a joint, C."""
         return self._opened.keypoint.shape[2]
+
+    def split(self, name: str) -> np.ndarray:
+        """Return the positions of the samples of a split: int64.
+
+        Raises:
+            ValueError: There is no such split; names those that exist.
+        """
+        return split_positions(self.path, self.splits, name)
 
     def keypoint(self, index: int) -> np.ndarray:
         """Read the coordinates of one sample.
