@@ -114,6 +114,20 @@ def test_published_width_and_parameters() -> None:
     assert round(counted / 1e6, 1) == 2.0
 
 
+@pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-9), (torch.float32, 1e-5)])
+def test_a_sample_does_not_depend_on_its_batch(dtype: torch.dtype, tolerance: float) -> None:
+    model = recognizer()
+    x = torch.rand(3, 1, 17, 4, 16, 16)
+    model(dict(imgs=x), mode='tensor')  # running statistics
+    model.to(dtype).eval()
+    x = x.to(dtype)
+    with torch.no_grad():
+        together = model(dict(imgs=x), mode='tensor')
+        alone = torch.cat([model(dict(imgs=clip[None]), mode='tensor') for clip in x])
+    assert together.std(dim=0).max() > 0  # the samples differ
+    torch.testing.assert_close(together, alone, rtol=0, atol=tolerance * float(alone.abs().max()))
+
+
 def test_features_copies_and_messages() -> None:
     backbone = MODELS.build(dict(type='PoseC3D', **TINY)).eval()
     x = torch.rand(2, 17, 4, 16, 16)
