@@ -1,7 +1,9 @@
 """Predict the actions of skeletons: a table, a JSON file and pictures."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmcl_ext.apis.inferencer.command_line import add_model_options, open_inferencer
 from mmcl_ext.apis.inferencer.inference_report import (
@@ -13,6 +15,8 @@ from mmcl_ext.apis.inferencer.inference_report import (
     write_json,
 )
 from mmcl_ext.apis.inferencer.inference_result import InferenceResult
+from mmcl_ext.apis.inferencer.mmcl_inferencer import MMCLInferencer
+from mmcl_ext.deployment.model_info import ModelInfo
 from mmcl_ext.engine.launch import run_and_exit
 from mmcl_ext.user_errors import one_line_errors
 
@@ -65,17 +69,35 @@ def infer(args: argparse.Namespace) -> None:
     inferencer = open_inferencer(args, batch_size=args.batch_size, fill_missing=args.fill_missing)
     if args.out:
         Path(args.out).mkdir(parents=True, exist_ok=True)
-    values, taken = [], set[str]()
+    values: list[dict[str, Any]] = []
+    try:
+        predict(args, inferencer, values)
+    except BaseException:  # an interrupt, too: what is done is not lost
+        if values:
+            save(args, inferencer.info, values)
+        raise
+    save(args, inferencer.info, values)
+    if any('error' in value for value in values):
+        raise SystemExit(1)
+
+
+def predict(
+    args: argparse.Namespace, inferencer: MMCLInferencer, values: list[dict[str, Any]]
+) -> None:
+    """Predict the inputs one after the other; each result is added to ``values``."""
+    taken = set[str]()
     for result in inferencer.iterate(args.inputs, layout=args.layout, on_error='skip'):
         print(table_row(result, args.top_k), flush=True)
         values.append(result.to_dict(args.top_k))
         if args.out and result.error is None and len(taken) < args.pictures:
             draw(args, result, file_name(result.name, taken), inferencer.info.layout)
+
+
+def save(args: argparse.Namespace, info: ModelInfo, values: Sequence[dict[str, Any]]) -> None:
     if args.out:
-        write_json(Path(args.out) / 'predictions.json', inferencer.info, values)
-        print(f'{len(values)} results in {Path(args.out) / "predictions.json"}')
-    if any('error' in value for value in values):
-        raise SystemExit(1)
+        path = Path(args.out) / 'predictions.json'
+        write_json(path, info, values)
+        print(f'{len(values)} results in {path}', flush=True)
 
 
 if __name__ == '__main__':

@@ -1,8 +1,10 @@
 """The command line of the inferencer, its pictures, and overlays over videos."""
 
 import json
+import pickle
 import re
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmcl_ext.apis.inferencer import MMCLInferencer
 from mmcl_ext.apis.inferencer.inference_report import file_name
 from mmcl_ext.visualization.overlay import overlay_frames, video_frames, write_overlay
 
@@ -59,6 +62,82 @@ def test_fewer_pictures(utd, walk, tmp_path, monkeypatch):
     infer(monkeypatch, *names, '--model', utd['published'], '--out', out, '--pictures', 2)
     assert {path.name for path in out.glob('*.png')} == {'clip.png', 'clip_2.png'}
     assert len(json.loads((out / 'predictions.json').read_text())['results']) == 3
+
+
+def test_an_interrupt_keeps_the_results_so_far(utd, walk, tmp_path, monkeypatch, capsys):
+    for i in range(3):
+        np.save(tmp_path / f'clip{i}.npy', walk + i)
+    predict = MMCLInferencer._predict
+
+    def predict_two(self, batch, text=None):
+        if batch[0][0].name == 'clip2':
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C
+        return predict(self, batch, text)
+
+    monkeypatch.setattr(MMCLInferencer, '_predict', predict_two)
+    files = [tmp_path / f'clip{i}.npy' for i in range(3)]
+    out = tmp_path / 'out'
+    options = ('--model', utd['published'], '--batch-size', 1, '--pictures', 0)
+    with pytest.raises(KeyboardInterrupt):
+        infer(monkeypatch, *files, *options, '--out', out)
+    results = json.loads((out / 'predictions.json').read_text())['results']
+    assert [result['name'] for result in results] == ['clip0', 'clip1']
+    assert capsys.readouterr().out.endswith(f'2 results in {out / "predictions.json"}\n')
+    before = (out / 'predictions.json').read_bytes()
+    with pytest.raises(KeyboardInterrupt):  # before the first result: an older file stays
+        infer(monkeypatch, files[2], *options, '--out', out)
+    assert (out / 'predictions.json').read_bytes() == before
+
+
+def test_an_error_at_last_keeps_the_results(utd, walk, tmp_path, monkeypatch):
+    out = tmp_path / 'out'
+    for name in ('a', 'b'):
+        np.save(tmp_path / f'{name}.npy', walk)
+    (out / 'b.png').mkdir(parents=True)  # in the way of the second picture
+    with pytest.raises(SystemExit, match=r'error: .*b\.png'):
+        infer(
+            monkeypatch,
+            *(tmp_path / 'a.npy', tmp_path / 'b.npy', '--model', utd['published'], '--out', out),
+        )
+    results = json.loads((out / 'predictions.json').read_text())['results']
+    assert [result['name'] for result in results] == ['a', 'b']
+
+
+def test_unreadable_files_among_good_ones(utd, real_files, walk, tmp_path, monkeypatch, capsys):
+    """Files that are cut short, empty or of another kind are reported; the others are predicted."""
+    np.save(tmp_path / 'good.npy', walk)
+    bad = []
+    for source in (real_files['mat'], real_files['ucla'], real_files['one'], utd['published']):
+        content = source.read_bytes()
+        for size in (0, 100, len(content) // 2):
+            bad.append(tmp_path / f'{size}_{source.name}')
+            bad[-1].write_bytes(content[:size])
+    whole = (tmp_path / 'good.npy').read_bytes()
+    for name, content in (
+        ('cut.npy', whole[: len(whole) // 2]),
+        ('empty.csv', b''),
+        ('words.csv', b'a,b\n1,2\n'),
+        ('cut.pkl', pickle.dumps([dict(keypoint=walk)])[:500]),
+        ('cut.safetensors', b'\xff' * 100),
+        ('binary.json', bytes(range(256))),
+    ):
+        bad.append(tmp_path / name)
+        bad[-1].write_bytes(content)
+    files = [tmp_path / 'good.npy', *bad, tmp_path / 'absent.npy', tmp_path / 'good.npy']
+    out = tmp_path / 'out'
+    with pytest.raises(SystemExit) as exit_info:
+        infer(
+            monkeypatch,
+            *(*files, '--model', utd['published'], '--out', out, '--pictures', 0),
+        )
+    assert exit_info.value.code == 1
+    results = json.loads((out / 'predictions.json').read_text())['results']
+    good, last = results[0], results[-1]
+    assert good == last
+    assert 'error' not in good
+    failed = results[1:-1]
+    assert len(failed) == len(bad) + 1
+    assert all(result['error'] for result in failed)
 
 
 @pytest.mark.parametrize(
