@@ -65,6 +65,12 @@ def test_by_hand():
     )
 
 
+def test_classes_of_one_row_count_apart():
+    found = evaluate(np.log(PROBABILITIES[[1, 1, 2]]), [3, 3, 0])  # B is right twice, C is not
+    assert found['zero_shot/top1'] == pytest.approx(2 / 3)
+    assert found['zero_shot/mean_class'] == pytest.approx((1 + 0) / 2)
+
+
 def test_maximum_instead_of_sum():
     assert evaluate(reduce='max')['zero_shot/top1'] == 1 / 4  # sample 0 is lost
 
