@@ -63,7 +63,9 @@ def test_missing_image_is_named(data: Path) -> None:
 def test_missing_samples_of_validation_do_not_matter(data: Path) -> None:
     for number in range(8, 12):
         (data / 'images' / f'sample{number:03d}.jpg').unlink()
-    runner(data, CHECK, validate=True).train()
+    run = runner(data, CHECK, validate=True)
+    run.train()
+    assert run.epoch == 2
 
 
 def test_missing_folder_and_file(data: Path) -> None:
@@ -194,6 +196,8 @@ def test_skeleton_test_needs_no_side_data(data: Path) -> None:
 def test_training_without_checkpoints_warns(data: Path) -> None:
     saver = dict(type='CheckpointHook', interval=-1, save_last=False)
     runner(data, STRIP, default_hooks=dict(checkpoint=saver)).train()
+    [log] = (data / 'work').rglob('*.log')
+    assert 'no local checkpoint to strip: None' in log.read_text()
     assert list((data / 'work').glob('*_skeleton.pth')) == []
 
 
@@ -226,7 +230,9 @@ def test_empty_suffix_is_refused(data: Path) -> None:
 
 
 def test_check_ignores_skeleton_only_models(data: Path) -> None:
-    runner(data, CHECK, model=skeleton_cfg(), side=[], keys=('keypoint',)).train()
+    run = runner(data, CHECK, model=skeleton_cfg(), side=[], keys=('keypoint',))
+    run.train()
+    assert run.epoch == 2
 
 
 def test_branch_of_toy_data_is_complete() -> None:

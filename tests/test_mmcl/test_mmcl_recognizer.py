@@ -93,6 +93,23 @@ def test_loss_is_the_weighted_sum() -> None:
     assert {'retrieval_acc', 'frm_weight_0', 'frm_weight_1'} <= set(logged)
 
 
+@pytest.mark.parametrize(
+    ('name', 'taught', 'not_taught'),
+    [
+        ('loss_align', ('backbone.', 'co_learning.'), ('cls_head.', 'co_learning.frm.')),
+        ('loss_refine', ('backbone.', 'cls_head.'), ('co_learning.image', 'co_learning.fam.')),
+    ],
+)
+def test_each_term_teaches_the_skeleton(name: str, taught: tuple, not_taught: tuple) -> None:
+    """That is what co-learning is for: each term alone reaches the deployable model."""
+    model = build(mmcl_cfg()).train()
+    losses(model, batch())[name].backward()
+    reached = {key for key, grad in gradients(model).items() if grad is not None and grad.any()}
+    for prefix in taught:
+        assert any(key.startswith(prefix) for key in reached), prefix
+    assert not [key for key in reached if key.startswith(not_taught)]
+
+
 def test_refinement_starts_from_the_classifier() -> None:
     """While all maps are the identity, L_R is the classification loss."""
     model = build(mmcl_cfg()).train()

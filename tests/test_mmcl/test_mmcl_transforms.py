@@ -3,6 +3,7 @@ import pickle
 from pathlib import Path
 
 import cv2
+import lmdb
 import numpy as np
 import pytest
 
@@ -63,7 +64,6 @@ def test_missing_and_broken_images_are_named(folder: Path) -> None:
 
 @pytest.fixture
 def database(folder: Path, tmp_path: Path) -> Path:
-    lmdb = pytest.importorskip('lmdb')
     environment = lmdb.open(str(tmp_path / 'images.lmdb'))
     with environment, environment.begin(write=True) as transaction:
         for path in folder.iterdir():
