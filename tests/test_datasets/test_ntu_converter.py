@@ -212,6 +212,18 @@ def test_largest_motion_goes_first(tmp_path):
         np.testing.assert_allclose(keypoint[1, 7], frames[7][1], rtol=1e-6)
 
 
+@pytest.mark.parametrize(('tradition', 'late'), [('ctrgcn', 0), ('pyskl', 1)])
+def test_who_comes_late_goes_second_in_pyskl_alone(tmp_path, tradition, late):
+    """Body 2 moves most, but the first frame has body 1 only."""
+    frames = [{1: standing(t, 0, 0.01), 2: standing(t, 1, 0.5)} for t in range(30)]
+    for frame in frames[:14]:
+        del frame[2]
+    keypoint = read(tmp_path, frames, tradition)
+    assert not keypoint[late, :14].any()
+    np.testing.assert_allclose(keypoint[late, 20], frames[20][2], rtol=1e-6)
+    np.testing.assert_allclose(keypoint[1 - late, 0], frames[0][1], rtol=1e-6)
+
+
 def test_only_upright_frames_count_as_motion(tmp_path):
     # 1 leaps in frames where it is wide; measured where it is upright it moves least.
     frames = [{1: standing(t, 0, 0.0), 2: standing(t, 1, 0.1)} for t in range(20)]

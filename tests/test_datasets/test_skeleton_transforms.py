@@ -375,6 +375,11 @@ class TestFormatSkeleton:
         for m in range(3):
             np.testing.assert_array_equal(result[0, m], keypoint[0])
 
+    def test_copies_are_of_the_first_person(self) -> None:
+        keypoint = _random(2)
+        result = transforms.FormatSkeleton(4, pad='copy')(_results(keypoint))['keypoint'][0]
+        np.testing.assert_array_equal(result, keypoint[[0, 1, 0, 0]])
+
     def test_copy_leaves_a_second_person_alone(self) -> None:
         keypoint = _random(2)
         result = transforms.FormatSkeleton(2, pad='copy')(_results(keypoint))['keypoint']

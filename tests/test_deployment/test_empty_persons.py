@@ -225,6 +225,27 @@ def test_the_smallest_hidden_edit_is_seen(change: Callable[[Tensor], object]) ->
 
 
 @torch.no_grad()
+def test_without_comparison_the_versions_are_watched() -> None:
+    network, memory = nn.Linear(3, 3), EmptyPersons(compare=False)
+    memory.refresh(network)
+    memory.put('slot', torch.ones(1))
+    network.weight.data.mul_(2)  # behind PyTorch's back: that is the price
+    memory.refresh(network)
+    assert len(memory) == 1
+    network.weight.mul_(2)
+    memory.refresh(network)
+    assert len(memory) == 0
+
+
+@torch.no_grad()
+def test_a_constant_does_not_hold_its_whole_batch() -> None:
+    network = trained(BACKBONES['ctrgcn']())
+    network(clips(1, 1, 2, 2))
+    [feature] = network.empty_persons._features.values()
+    assert feature.untyped_storage().nbytes() == feature.nbytes
+
+
+@torch.no_grad()
 def test_types_and_autocast_have_their_own_constants() -> None:
     network = trained(BACKBONES['ctrgcn']())
     x = clips(1)
@@ -240,12 +261,14 @@ def test_types_and_autocast_have_their_own_constants() -> None:
 
 def test_training_and_gradients_compute_every_slot() -> None:
     network = trained(BACKBONES['ctrgcn']())
+    with torch.no_grad():
+        network(clips(1))  # the constants are there by now
     assert encoded_rows(network, clips(1)) == 2  # evaluation with gradients
     network(clips(0)).sum().backward()
     assert network.blocks[0].gcn.value.bias.grad.abs().sum() > 0
     network.train()
     with torch.no_grad():
-        assert encoded_rows(network, clips(1)) == 2
+        assert [encoded_rows(network, clips(1)) for _ in range(2)] == [2, 2]
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from mmaction.evaluation import top_k_accuracy
 from scipy.stats import binom
 from score_files import make_scores
 
+from mmcl_ext.evaluation import Scores
 from mmcl_ext.evaluation.accuracy import (
     class_accuracies,
     confusion_matrix,
@@ -67,6 +68,14 @@ def test_bootstrap_like_a_plain_loop():
         assert ours.std() == pytest.approx(np.std(loop), rel=0.08)
 
 
+def test_bootstrap_leaves_a_missed_class_out():
+    """Of a right sample of one class and a wrong one of another, half the resamples hold one."""
+    draws = resample(np.array([[True], [False]]), np.array([0, 1]), resamples=4000).class_mean
+    values, counts = np.unique(draws, return_counts=True)
+    assert values.tolist() == [0, 0.5, 1]
+    np.testing.assert_allclose(counts / 4000, [1 / 4, 1 / 2, 1 / 4], atol=0.04)
+
+
 def test_bootstrap_is_seeded_and_ignores_the_order():
     scores = make_scores(50)
     hits = top_k_hits(scores.values, scores.labels, 1)[:, None]
@@ -90,6 +99,15 @@ def test_large_draws_come_in_parts(monkeypatch):
     monkeypatch.setattr(module, '_CELLS_AT_A_TIME', 100)
     parts = resample(hits, scores.labels, resamples=101, seed=2)
     np.testing.assert_allclose(whole.class_mean, parts.class_mean)
+
+
+def test_measured_by_hand():
+    """Ranks 0, 3, 4, 5 of seven classes: one sample is right, three are among five."""
+    labels = np.array([6, 3, 2, 1])
+    values = np.tile(np.arange(7.0), (4, 1))
+    found = SystemResult.measure(Scores([*'abcd'], values, labels), 'x', resamples=50)
+    assert (found.top1.value, found.top5.value) == (1 / 4, 3 / 4)
+    assert found.mean_class.value == 1 / 4
 
 
 def test_the_difference_is_paired():

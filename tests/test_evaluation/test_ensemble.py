@@ -72,6 +72,16 @@ def test_the_order_of_samples_does_not_matter():
     assert (wrong == streams[0].labels).mean() < one.fused.top1.value - 0.2
 
 
+def test_the_gain_is_over_the_best_stream():
+    streams = [make_scores(200, seed=seed, strength=s) for seed, s in enumerate((0.5, 3, 1))]
+    ensemble = evaluate_ensemble(streams, Weights((1, 1, 1), 'equal'), resamples=50)
+    accuracies = [(s.predictions == s.labels).mean() for s in streams]
+    fused = (ensemble.scores.predictions == streams[0].labels).mean()
+    assert ensemble.best == 1
+    assert [s.top1.value for s in ensemble.streams] == pytest.approx(accuracies)
+    assert ensemble.gain.value == pytest.approx(fused - accuracies[1])
+
+
 def test_ensembles_nest():
     streams = [make_scores(seed=seed) for seed in range(3)]
     inner = fuse(streams[:2], (1, 3))
@@ -138,6 +148,17 @@ def test_search_by_steps_improves(monkeypatch):
     assert found.weights[0] > max(found.weights[2:])
 
 
+def test_search_by_steps_goes_on_until_no_step_helps():
+    def objective(weights):
+        first, second = weights
+        return -((first - second) ** 2) - (second - 6) ** 2
+
+    best = module._ascend(objective, (1, 1), 6)  # to (1, 3), (3, 4), (4, 5) and (5, 5)
+    assert best == (5, 5)
+    steps = [(weight, 5) for weight in range(7)] + [(5, weight) for weight in range(7)]
+    assert max(map(objective, steps)) == objective(best)
+
+
 def test_equal_weights_win_ties():
     scores = make_scores(50)
     found = search_weights(
@@ -146,6 +167,19 @@ def test_equal_weights_win_ties():
     assert found.weights == (1, 1)
     with pytest.raises(ValueError, match='largest weight must be positive, got 0'):
         search_weights(scores.values[None], scores.labels, probabilities=False, largest=0)
+
+
+@pytest.mark.parametrize('kind', ['logits', 'probabilities'])
+def test_the_surer_stream_wins_among_equally_right_ones(kind):
+    """Both streams are right everywhere; the one that is surer has the lower cross entropy."""
+    labels = np.array([0, 1, 2, 0])
+    sure, unsure = (Scores([*'abcd'], s * np.eye(3)[labels], labels) for s in (5, 1))
+    streams = [unsure, sure]
+    if kind == 'probabilities':
+        streams = [probabilities(stream) for stream in streams]
+    values = np.stack([stream.values for stream in streams])
+    found = search_weights(values, labels, probabilities=kind == 'probabilities', largest=3)
+    assert (found.weights, found.accuracy) == ((0, 1), 1.0)
 
 
 def test_held_out_weights_do_not_see_the_test():
