@@ -160,6 +160,11 @@ def test_a_difference_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_difference_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match='differ from those of PyTorch by nan'):
+        exporting._refuse_difference(exporting.Check('torch', 3, float('nan'), 1.0), 1e-4)
+
+
 def test_bad_requests(repo: Path, checkpoint: Path, tmp_path: Path) -> None:
     for out, kind, message in (
         ('m.onnx', 'torchscript', 'ends in .ts'),

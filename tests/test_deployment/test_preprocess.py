@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 import mmcl_ext.datasets.transforms  # noqa: F401
 from mmcl_ext.apis.config import load_config
 from mmcl_ext.deployment.model_info import ModelInfo
-from mmcl_ext.deployment.preprocess import pack_persons, prepare
+from mmcl_ext.deployment.preprocess import format_persons, pack_persons, prepare
 from mmcl_ext.registry import TRANSFORMS
 
 CONFIGS = {
@@ -61,6 +61,11 @@ def test_equals_the_test_pipeline(repo: Path, config: str, stream: str) -> None:
         output = prepare(keypoint, description)
         assert output.dtype == np.float32
         np.testing.assert_allclose(output, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_copies_are_of_the_first_person() -> None:
+    keypoint = np.random.default_rng(1).normal(size=(2, 4, 5, 3)).astype(np.float32)
+    np.testing.assert_array_equal(format_persons(keypoint, 4, 'copy'), keypoint[[0, 1, 0, 0]])
 
 
 def test_needs_numpy_alone(repo: Path) -> None:

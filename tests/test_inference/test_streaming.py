@@ -75,6 +75,16 @@ def test_nobody_gives_no_prediction(inferencer, long_walk):
     assert run(stream, long_walk[:, :9]) == []
 
 
+def test_smoothing_begins_anew_after_an_empty_window(inferencer, long_walk):
+    stream = StreamingInferencer(inferencer, window=16, stride=16, smoothing=0.9)
+    nobody = np.zeros((1, 16, 20, 3), 'f4')
+    first, last = run(
+        stream, np.concatenate([long_walk[:, :16], nobody, long_walk[:, 40:56]], axis=1)
+    )
+    assert not np.allclose(first.probability, last.probability, rtol=1e-3)
+    np.testing.assert_allclose(last.probability, last.result.probability, rtol=1e-6)
+
+
 def test_memory_does_not_grow():
     window = FrameWindow(64, 4)
     frame, places = np.ones((2, 25, 3), 'f4'), np.arange(2)
@@ -124,6 +134,26 @@ def test_tracker_keeps_places():
     assert PersonTracker(1).update(np.stack([a, b])).tolist() == [0]
     with pytest.raises(ValueError, match='num_slots'):
         PersonTracker(0)
+
+
+def test_tracker_takes_nobody_far_away_for_the_same():
+    body = np.random.default_rng(7).uniform(size=(1, 5, 2))
+    tracker = PersonTracker(3)
+    assert tracker.update(body).tolist() == [0]
+    assert tracker.update(body + 50).tolist() == [1]
+    assert tracker.update(body + 50.1).tolist() == [1]
+
+
+@pytest.mark.parametrize(('absent', 'place'), [(2, 0), (3, 2)])
+def test_tracker_forgets_who_has_been_away_for_max_gap_frames(absent, place):
+    """Who is remembered returns to the own place; who is not takes the one longest empty."""
+    body = np.random.default_rng(7).uniform(size=(1, 5, 2))
+    tracker = PersonTracker(3, max_gap=3)
+    for _ in range(3):
+        assert tracker.update(np.concatenate([body, body + 10])).tolist() == [0, 1]
+    for _ in range(absent):
+        assert tracker.update(body + 10).tolist() == [1]
+    assert tracker.update(body).tolist() == [place]
 
 
 def test_tracked_stream_equals_the_ordered_one(ntu):

@@ -127,6 +127,25 @@ def test_weights_scale_the_losses() -> None:
     )
 
 
+def test_default_weights_are_those_of_the_paper() -> None:
+    criterion = MMCLLoss()
+    assert (criterion.alignment_weight, criterion.refinement_weight) == (0.1, 0.2)
+
+
+def test_monitors_hold_no_graph() -> None:
+    """A log that keeps them must not keep the activations of a whole step."""
+    logits, weights, skeleton, image = (
+        x.requires_grad_() for x in (torch.randn(4, 3), torch.rand(4, 2), *features())
+    )
+    criterion = MMCLLoss()
+    terms = criterion.alignment(skeleton, image)
+    terms |= criterion.refinement(logits, weights, torch.tensor([0, 1, 2, 0]))
+    with_graph = {name for name, term in terms.items() if term.requires_grad}
+    assert with_graph == {'loss_align', 'loss_refine'}
+    for i in range(2):
+        torch.testing.assert_close(terms[f'frm_weight_{i}'], weights.detach()[:, i].mean())
+
+
 def test_only_the_losses_are_named_so() -> None:
     """MMEngine sums whatever has 'loss' in its name."""
     criterion = MMCLLoss()
