@@ -1,14 +1,19 @@
 import os
+import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-torch.set_num_threads(int(os.environ.get('MMCL_EXT_TEST_THREADS', '1')))
-
 REPO = Path(__file__).resolve().parents[1]
+THREADS = int(os.environ.get('MMCL_EXT_TEST_THREADS', '1'))
+
+torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(scope='session')
@@ -27,9 +32,29 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True, scope='module')
-def _own_default_scope() -> Iterator[None]:
-    """Keep the default scope that a Runner sets from leaking into the next file of tests."""
-    before = dict(DefaultScope._instance_dict)
+def _own_process_state() -> Iterator[None]:
+    """Keep what Runners and tools set for their whole process from the next file of tests."""
+    scopes, folder, threads = dict(DefaultScope._instance_dict), Path.cwd(), cv2.getNumThreads()
+    environ = dict(os.environ)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(before)
+    DefaultScope._instance_dict.update(scopes)
+    os.chdir(folder)
+    for name in (environ.keys() ^ os.environ.keys()) - {'PYTEST_CURRENT_TEST'}:
+        os.environ.pop(name, None)
+    os.environ.update(environ)
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(THREADS)
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def _own_random_numbers() -> None:
+    """Let what a test draws depend on nothing that ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
