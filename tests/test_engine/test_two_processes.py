@@ -2,11 +2,11 @@
 
 import copy
 import os
-import socket
 
 import pytest
 import torch
 import torch.multiprocessing as mp
+from free_port import free_port
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dist import all_reduce
@@ -86,10 +86,7 @@ def work(rank, port, gather, path):
 
 
 def run_two(gather, path):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.spawn(work, args=(port, gather, path), nprocs=2)
+    mp.spawn(work, args=(free_port(), gather, path), nprocs=2)
     return torch.load(path, weights_only=True)
 
 

@@ -2,19 +2,18 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+
+from free_port import free_port
 
 
 class ToolProcesses:
     """The processes of one run; what is still alive is killed at the end."""
 
     def __init__(self, command, number=2):
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.processes = [
             subprocess.Popen(
                 [sys.executable, '-W', 'ignore', *map(str, command), '--launcher', 'pytorch'],

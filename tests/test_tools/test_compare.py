@@ -8,20 +8,20 @@ import cv2
 import numpy as np
 import pytest
 from tiny_data import tiny_samples, write_tiny_store
+from tool_module import load_tool
 
 from mmcl_ext.datasets.safe_pickle import load_pickle
 from mmcl_ext.evaluation import Scores, write_scores
-from test_tools.test_ensemble import load_tool
 
 
 @pytest.fixture(scope='module')
 def compare(repo):
-    return load_tool(repo, 'analysis/compare.py')
+    return load_tool(repo / 'tools/analysis/compare.py').main
 
 
 @pytest.fixture(scope='module')
 def confusion_matrix(repo):
-    return load_tool(repo, 'analysis/confusion_matrix.py')
+    return load_tool(repo / 'tools/analysis/confusion_matrix.py').main
 
 
 @pytest.fixture(autouse=True)

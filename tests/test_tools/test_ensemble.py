@@ -1,6 +1,5 @@
 """The ensemble's command line, run as a user runs it."""
 
-import importlib.util
 import json
 import pickle
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_data import write_tiny_data
+from tool_module import load_tool
 
 from mmcl_ext.datasets import SkeletonStore
 from mmcl_ext.evaluation import read_scores
@@ -16,17 +16,9 @@ from test_tools.test_train_and_test import SKELETON, call, metrics
 STORE = 'data/ntu120/ntu120.safetensors'
 
 
-def load_tool(repo, name):
-    path = repo / 'tools' / name
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
 @pytest.fixture(scope='module')
 def ensemble(repo):
-    return load_tool(repo, 'ensemble.py')
+    return load_tool(repo / 'tools/ensemble.py').main
 
 
 @pytest.fixture(scope='module')
@@ -36,7 +28,7 @@ def root(repo, tmp_path_factory):
     write_tiny_data(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        load_tool(repo, 'data/hold_out.py')(
+        load_tool(repo / 'tools/data/hold_out.py').main(
             [STORE, 'held.safetensors', '--split', 'xsub_train', '--by', 'hash',
              '--fraction', '0.3'],
         )  # fmt: skip

@@ -7,7 +7,6 @@ import pickle
 import runpy
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from free_port import free_port
 from tiny_data import FAST_OPTIONS, write_tiny_data
 
 REPO = Path(__file__).resolve().parents[2]
@@ -35,10 +35,7 @@ def as_arguments(options):
 
 def environment():
     environ = {k: v for k, v in os.environ.items() if not k.startswith('TORCHELASTIC')}
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
-    return environ | dict(PYTHON=sys.executable, OMP_NUM_THREADS='1', PORT=port)
+    return environ | dict(PYTHON=sys.executable, OMP_NUM_THREADS='1', PORT=str(free_port()))
 
 
 def command(tool, *arguments, **options):

@@ -3,7 +3,6 @@
 import base64
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,15 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from free_port import free_port
+
 CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 CHROMEDRIVER = shutil.which('chromedriver')
 _ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'  # the key by which the protocol marks elements
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(probe: Callable[[], Any], what: str, seconds: float = 90) -> Any:

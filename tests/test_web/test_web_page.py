@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMEDRIVER, CHROMIUM, Browser, free_port, open_browser, wait_for
+from browser import CHROMEDRIVER, CHROMIUM, Browser, open_browser, wait_for
+from free_port import free_port
 
 from mmcl_ext.apis.inferencer import MMCLInferencer
 from mmcl_ext.apis.web.offline import POLICY
