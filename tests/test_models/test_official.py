@@ -32,12 +32,10 @@ def test_output(shared: Path, name: str, dtype: torch.dtype) -> None:
         assert relative_error(output, data['output']) <= family.float32
 
 
-@pytest.mark.parametrize('name', FAMILIES)
+@pytest.mark.parametrize('name', [name for name in FAMILIES if name != 'infogcn'])
 def test_training(shared: Path, name: str) -> None:
-    """Five SGD steps in float64."""
+    """Five SGD steps in float64; InfoGCN draws noise in training, so none were recorded."""
     state, data = fixture(shared, FAMILIES[name].fixture)
-    if 'train_losses_float64' not in data:
-        pytest.skip(f'no training losses were recorded for {name}')
     model = build(name).double().train()
     model.load_state_dict(converters(name)[0](state))
     optimizer = torch.optim.SGD(
