@@ -23,13 +23,60 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
         options: Dotted keys and values of ``--cfg-options``.
 
     Raises:
-        ValueError: ``stream`` is set but no transform computes streams.
+        ValueError: The file is no configuration of a model, or ``stream`` is set but no
+            transform computes streams.
+        FileNotFoundError: The file or one of its bases is missing.
     """
-    cfg = Config.fromfile(filename)
+    cfg = _read(Path(filename))
     if options:
         cfg.merge_from_dict(dict(options))
     apply_stream(cfg)
     return cfg
+
+
+def _read(path: Path) -> Config:
+    problem: Exception | None = None
+    try:
+        cfg = Config.fromfile(path)
+    except (OSError, SyntaxError, ImportError) as error:
+        problem = _describe(path, error)
+        if problem is None:
+            raise
+    if problem is not None:
+        raise problem  # outside of the handler: it stands for the error, without its context
+    if 'model' not in cfg:
+        raise ValueError(f'{path} has no model: it is no configuration to train or test with')
+    return cfg
+
+
+def _describe(path: Path, error: OSError | SyntaxError | ImportError) -> Exception | None:
+    """Put what MMEngine raises into words; None where the error's own message is better."""
+    if isinstance(error, ImportError):
+        return _describe_import(path, error)
+    if isinstance(error, SyntaxError):
+        return ValueError(f'{path} or a base of it has a syntax error: {error}')
+    if error.filename is None:
+        return ValueError(f'{path} is no configuration: {error}')
+    if '.mim' in Path(error.filename).parts:
+        return FileNotFoundError(
+            f"{path}: bases such as 'mmcl_ext::...' are looked up in the installed package, which "
+            f'lacks {error.filename}: run pip install -e . in the repository of mmcl_ext'
+        )
+    return None
+
+
+def _describe_import(path: Path, error: ImportError) -> Exception | None:
+    """Name the module of ``custom_imports`` that is not there; None if one failed inside."""
+    root: BaseException = error
+    while root.__cause__ or root.__context__:
+        root = root.__cause__ or root.__context__  # type: ignore[assignment]
+    missing = root.name if isinstance(root, ModuleNotFoundError) else None
+    if missing is None or f"'{missing}" not in str(error):  # MMEngine lists what is imported
+        return None
+    return ValueError(
+        f'{path}: custom_imports names {missing!r}, which Python does not find: put the folder '
+        'that holds it on PYTHONPATH, or install it'
+    )
 
 
 def apply_stream(cfg: Config) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmcl_ext.apis.config import use_deployed_model
+from mmcl_ext.apis.explain import run_explained
 from mmcl_ext.apis.text_refinement import use_text_refinement
 from mmcl_ext.apis.train import build_runner
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
@@ -24,7 +25,8 @@ def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
-        ValueError: It is that of another model.
+        ValueError: It cannot be read or is that of another model, or the configuration names a
+            type that is not registered or an argument that a class does not take.
     """
     is_local = re.match(r'\w+:', checkpoint) is None  # MMEngine reads addresses, too
     if is_local and not Path(checkpoint).is_file():
@@ -33,9 +35,9 @@ def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
     if not use_text_refinement(cfg):
         use_deployed_model(cfg)
     cfg.load_from, cfg.resume = checkpoint, False
-    runner = build_runner(cfg)
+    runner = run_explained(lambda: build_runner(cfg))
     runner.register_hook(CheckpointFitHook())
-    return runner.test()
+    return run_explained(runner.test)
 
 
 test_model.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmcl_ext.apis.config import last_checkpoint
+from mmcl_ext.apis.explain import run_explained
 from mmcl_ext.engine.launch import prepare_launch
 from mmcl_ext.registry import RUNNERS
 
@@ -26,10 +27,14 @@ def train_model(cfg: Config) -> nn.Module:
 
     Returns:
         The trained model, without a data-parallel wrapper.
+
+    Raises:
+        ValueError: The configuration names a type that is not registered or an argument that a
+            class does not take, or the checkpoint to start from cannot be read.
     """
     prepare_launch(cfg)
     try:
-        model = build_runner(cfg).train()
+        model = run_explained(lambda: build_runner(cfg).train())
     except KeyboardInterrupt:
         if is_main_process():
             print(f'\n{describe_interruption(cfg.work_dir)}', file=sys.stderr)

@@ -70,7 +70,8 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     try:
         content = CheckpointLoader.load_checkpoint(str(path), 'cpu', logger='silent')
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
-        raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
+        reason = str(error).partition('. This is an internal miniz error')[0]
+        raise ValueError(f'{path} is not a readable checkpoint: {reason}') from error
     content = content if isinstance(content, Mapping) else {}
     state = content.get('state_dict', content)
     weights = isinstance(state, Mapping) and all(isinstance(v, Tensor) for v in state.values())

@@ -3,9 +3,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from tiny_data import tiny_samples, write_tiny_store
+from torch.utils.data import DataLoader, IterableDataset
 
 from mmcl_ext.datasets import SkeletonDataset
 from mmcl_ext.engine import DataCheckHook
+from mmcl_ext.engine.hooks.data_check_hook import check_steps
 from mmcl_ext.graphs import SkeletonGraph
 
 
@@ -102,3 +104,24 @@ def test_stream_variable_that_the_pipeline_does_not_follow(path):
 
 def test_other_datasets_are_left_alone():
     check([1, 2, 3], make_model(), stream='bone')
+
+
+def test_a_training_without_a_step():
+    with pytest.raises(ValueError, match='3 samples make no whole batch of 4'):
+        check_steps(DataLoader([1, 2, 3], batch_size=4, drop_last=True))
+    check_steps(DataLoader([1, 2, 3], batch_size=4))
+    check_steps(DataLoader([1, 2, 3, 4], batch_size=4, drop_last=True))
+
+
+def test_a_stream_of_unknown_length_has_steps():
+    class Endless(IterableDataset):
+        def __iter__(self):
+            yield from iter(int, 1)
+
+    check_steps(DataLoader(Endless(), batch_size=4, drop_last=True))
+
+
+def test_it_stops_the_run_before_the_first_step():
+    loader = DataLoader([1, 2, 3], batch_size=4, drop_last=True)
+    with pytest.raises(ValueError, match='training has no step'):
+        DataCheckHook().before_train(SimpleNamespace(train_dataloader=loader))

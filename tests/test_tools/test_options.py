@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmcl_ext import apis
+from mmcl_ext.engine.launch import _is_for_user
 
 
 def touch(folder, name, age):
@@ -108,3 +109,49 @@ def test_showing_needs_the_hook():
     assert cfg.default_hooks.visualization == dict(
         type='PredictionImageHook', enable=True, **options
     )
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('empty.py', '', 'has no model'),
+        ('notes.md', 'model', 'is no configuration'),
+        ('open.py', 'model = dict(\n', 'syntax error'),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message) as error:
+        apis.load_config(path)
+    assert str(path) in str(error.value)
+    assert _is_for_user(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_a_base_by_name_without_the_installed_files(tmp_path, monkeypatch):
+    package = tmp_path / 'mmcl_ext'
+    package.mkdir()
+    monkeypatch.setattr('mmengine.config.config.get_installed_path', lambda name: str(package))
+    child = tmp_path / 'child.py'
+    child.write_text("_base_ = 'mmcl_ext::skeleton/ctrgcn_ntu60.py'\n")
+    with pytest.raises(FileNotFoundError, match=r'child.py.*pip install -e \.') as error:
+        apis.load_config(child)
+    assert _is_for_user(error.value)
+
+
+def test_a_module_of_custom_imports_that_python_does_not_find(tmp_path, monkeypatch):
+    path = tmp_path / 'child.py'
+    path.write_text(
+        "custom_imports = dict(imports=['mmcl_ext.mmcl', 'my_networks.net'])\nmodel = 1\n"
+    )
+    with pytest.raises(ValueError, match=r"child.py: .*'my_networks'.*PYTHONPATH") as error:
+        apis.load_config(path)
+    assert _is_for_user(error.value)
+
+    package = tmp_path / 'my_networks'
+    package.mkdir()
+    (package / 'net.py').write_text('import not_installed_at_all')
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match='custom modules'):  # its own fault, with its traceback
+        apis.load_config(path)

@@ -163,12 +163,14 @@ class Conversion:
     def _run_parts(self) -> list[dict[str, Any]]:
         bar = ProgressBar(len(self.items), file=sys.stderr) if self.progress else None
         found = []
-        for index, part in enumerate(_run(self, self._num_parts, self._num_processes)):
-            found.append(part)
+        try:
+            for index, part in enumerate(_run(self, self._num_parts, self._num_processes)):
+                found.append(part)
+                if bar is not None:
+                    bar.update(len(self._part_items(index)))
+        finally:
             if bar is not None:
-                bar.update(len(self._part_items(index)))
-        if bar is not None:
-            bar.file.write('\n')
+                bar.file.write('\n')  # the message of an error gets a line of its own
         return found
 
     @property

@@ -1,12 +1,14 @@
 """Check before the first step that data and model agree."""
 
-from typing import Any
+from collections.abc import Sized
+from typing import Any, cast
 
 import numpy as np
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
 
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.datasets.transforms import InterpolateJoints, SkeletonStream
@@ -23,7 +25,8 @@ class DataCheckHook(Hook):
     and the field, and both sides of a disagreement: labels outside the head's
     classes, coordinates that are not finite, other joints than the backbone's
     graph has, other shapes than the backbone takes, and a ``stream`` variable
-    that the pipeline does not follow. Datasets other than
+    that the pipeline does not follow. A training that would not make a single step,
+    its data being fewer than a batch, stops, too. Datasets other than
     :class:`~mmcl_ext.datasets.SkeletonDataset` are left alone. A missing file or
     split stops the run earlier, when the data set is built.
     """
@@ -32,6 +35,7 @@ class DataCheckHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check the training and the validation data."""
+        check_steps(runner.train_dataloader)
         self._check(runner, runner.train_dataloader.dataset)
         if runner.val_loop is not None:
             self._check(runner, runner.val_dataloader.dataset)
@@ -49,6 +53,22 @@ class DataCheckHook(Hook):
                 check_finite(part)
                 check_joints(part, getattr(model, 'backbone', None))
                 check_shape(part, getattr(model, 'backbone', None))
+
+
+def check_steps(loader: DataLoader) -> None:
+    """Check that an epoch has a step: a loader leaves out an incomplete last batch if told so.
+
+    Raises:
+        ValueError: With the numbers of samples and of samples a batch.
+    """
+    if isinstance(loader.dataset, IterableDataset) or len(loader):
+        return
+    batch_size = getattr(loader.batch_sampler, 'batch_size', loader.batch_size)
+    samples = len(cast(Sized, loader.dataset))
+    raise ValueError(
+        f'training has no step: {samples} samples make no whole batch of {batch_size} '
+        'a process, and drop_last leaves out the rest; lower train_dataloader.batch_size'
+    )
 
 
 def check_stream(dataset: SkeletonDataset, stream: str | None) -> None:
