@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.registry import DefaultScope
 
+from mmcl_ext.apis import load_config, use_deployed_model
 from mmcl_ext.models import SkeletonRecognizer
 from mmcl_ext.registry import MODELS
 from test_models import catalogue
@@ -26,6 +28,26 @@ def test_snippets_run(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with DefaultScope.overwrite_default_scope('mmcl_ext'):
         for snippet in snippets:  # they build on one another, as a reader runs them
             exec(compile(snippet, 'docs/backbones.md', 'exec'), names)
+
+
+def test_network_in_a_folder_of_its_own(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MODELS, '_module_dict', dict(MODELS.module_dict))
+    section = page(repo).partition('### In a folder of your own')[2]
+    network, config = re.findall(r'^```python\n(.*?)^```', section, re.DOTALL | re.MULTILINE)
+    (tmp_path / 'my_nets').mkdir()
+    (tmp_path / 'my_nets/__init__.py').touch()
+    (tmp_path / 'my_nets/joint_mlp.py').write_text(network)
+    (tmp_path / 'joint_mlp_mmcl.py').write_text(config)
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = load_config(tmp_path / 'joint_mlp_mmcl.py')
+    use_deployed_model(cfg)
+    with DefaultScope.overwrite_default_scope('mmcl_ext'):
+        model = MODELS.build(cfg.model)
+    logits = model(dict(keypoint=torch.zeros(2, 1, 1, 4, 25, 3)), mode='tensor')
+    assert type(model.backbone).__name__ == 'JointMLP'
+    assert logits.shape == (2, 13)
 
 
 def test_parameters_are_measured(repo: Path) -> None:
