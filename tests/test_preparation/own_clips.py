@@ -31,7 +31,7 @@ class OwnClips:
         return item['keypoint'][0]
 
     def save_videos(self, folder):
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in self.names:
             scene = self.data.scene(name)
             background = scene.room.paint(CAMERA)
@@ -43,7 +43,7 @@ class OwnClips:
 
     def save_poses(self, folder):
         """What MMPose's inferencer writes, and a table of labels."""
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in self.names:
             frames = [
                 dict(
