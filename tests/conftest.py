@@ -34,12 +34,15 @@ def shared() -> Path:
 @pytest.fixture(autouse=True, scope='module')
 def _own_process_state() -> Iterator[None]:
     """Keep what Runners and tools set for their whole process from the next file of tests."""
-    scopes, folder, threads = dict(DefaultScope._instance_dict), Path.cwd(), cv2.getNumThreads()
-    environ = dict(os.environ)
+    from mmcl_ext.graphs.layouts import _LAYOUTS  # not before a file has made its own imports
+
+    tables = [(table, dict(table)) for table in (DefaultScope._instance_dict, _LAYOUTS)]
+    folder, environ, threads = Path.cwd(), dict(os.environ), cv2.getNumThreads()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(scopes)
+    for table, before in tables:
+        table.clear()
+        table.update(before)
     os.chdir(folder)
     for name in (environ.keys() ^ os.environ.keys()) - {'PYTEST_CURRENT_TEST'}:
         os.environ.pop(name, None)
