@@ -1,5 +1,7 @@
 """Load a configuration and apply the options of the command lines to it."""
 
+import difflib
+import inspect
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
-from mmengine.runner import find_latest_checkpoint
+from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmcl_ext.registry import MODELS
 
@@ -23,12 +25,13 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
         options: Dotted keys and values of ``--cfg-options``.
 
     Raises:
-        ValueError: The file is no configuration of a model, or ``stream`` is set but no
-            transform computes streams.
+        ValueError: The file is no configuration of a model, an option is misspelt, or
+            ``stream`` is set but no transform computes streams.
         FileNotFoundError: The file or one of its bases is missing.
     """
     cfg = _read(Path(filename))
     if options:
+        _check_names(cfg, options)
         cfg.merge_from_dict(dict(options))
     apply_stream(cfg)
     return cfg
@@ -47,6 +50,18 @@ def _read(path: Path) -> Config:
     if 'model' not in cfg:
         raise ValueError(f'{path} has no model: it is no configuration to train or test with')
     return cfg
+
+
+def _check_names(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Refuse an option that would change nothing because its first name is misspelt."""
+    known = {*cfg, *inspect.signature(Runner.__init__).parameters}
+    for option in options:
+        name = option.partition('.')[0]
+        near = [] if name in known else difflib.get_close_matches(name, known, 1, cutoff=0.75)
+        if near:
+            raise ValueError(
+                f'option {option!r}: the configuration has no {name!r}, but {near[0]!r}'
+            )
 
 
 def _describe(path: Path, error: OSError | SyntaxError | ImportError) -> Exception | None:

@@ -155,3 +155,15 @@ def test_a_module_of_custom_imports_that_python_does_not_find(tmp_path, monkeypa
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ImportError, match='custom modules'):  # its own fault, with its traceback
         apis.load_config(path)
+
+
+def test_an_option_whose_first_name_is_misspelt_is_refused(tmp_path):
+    path = tmp_path / 'child.py'
+    path.write_text("model = dict(type='A')\ntrain_dataloader = dict(batch_size=4)\n")
+    for option, near in {'modle.type': 'model', 'train_dataloder.batch_size': 'train_data'}.items():
+        with pytest.raises(ValueError, match=f"{option}'.* has no .*, but '{near}") as error:
+            apis.load_config(path, {option: 'B'})
+        assert _is_for_user(error.value)
+    # what the runner reads although the file does not set it, and names like nothing else
+    cfg = apis.load_config(path, {'test_dataloader.batch_size': 2, 'mine': 3, 'model.type': 'B'})
+    assert (cfg.test_dataloader.batch_size, cfg.mine, cfg.model.type) == (2, 3, 'B')
