@@ -2,15 +2,21 @@
 
 ``python -m mmcl_ext.engine.elastic`` takes torchrun's arguments. Where torchrun
 prints its own traceback below those of the processes, this names the process
-that failed first and what it said, and repeats its exit status.
+that failed first and what it said, and repeats its exit status. What torchrun
+writes for itself is removed afterwards, unless its arguments ask for log files.
 """
 
 import sys
+import tempfile
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.run import get_args_parser, run
+
+_NOTHING = '<NONE>'
+"""The message that torchrun gives to a process which left none."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,8 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, the status of the process that failed first, or 130 when interrupted.
     """
+    arguments = get_args_parser().parse_args(argv)
+    if arguments.log_dir or arguments.redirects != '0' or arguments.tee != '0':
+        return _run(arguments)
+    with tempfile.TemporaryDirectory(prefix='mmcl_ext_', ignore_cleanup_errors=True) as folder:
+        arguments.log_dir = folder
+        return _run(arguments)
+
+
+def _run(arguments: Namespace) -> int:
+    """Run the processes and say how they ended."""
     try:
-        run(get_args_parser().parse_args(argv))
+        run(arguments)
     except ChildFailedError as error:
         rank, failure = first_failure(error.failures)
         print(f'\n{describe_failure(rank, failure)}', file=sys.stderr)
@@ -47,7 +63,7 @@ def said(failure: ProcessFailure) -> str:
     """First line of what a failed process left in its error file, or ''."""
     message = failure.error_file_data.get('message', '')
     text = message.get('message', '') if isinstance(message, dict) else message
-    return text.strip().split('\n')[0]
+    return '' if text == _NOTHING else text.strip().split('\n')[0]
 
 
 def describe_failure(rank: int, failure: ProcessFailure) -> str:

@@ -11,12 +11,14 @@ import gc
 import logging
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing.util import get_temp_dir
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -178,6 +180,8 @@ def run_and_exit(main: Callable[[], object]) -> NoReturn:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _Interrupter())
+    # A data loader's workers inherit it; else each would make one, and persistent ones leave it.
+    get_temp_dir()
     status = 1
     try:
         main()
@@ -261,5 +265,6 @@ def _leave(status: int) -> NoReturn:
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
+        shutil.rmtree(get_temp_dir(), ignore_errors=True)  # no handler of the exit does it now
         os._exit(status)
     sys.exit(status)

@@ -1,11 +1,15 @@
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 
 import pytest
 from mmengine.config import Config
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from mmcl_ext.engine.elastic import describe_failure, first_failure
 from mmcl_ext.engine.launch import (
@@ -72,40 +76,38 @@ def test_bad_launches_are_named(launcher, text):
         rank_environment(launcher, {})
 
 
-class Failure:
-    """The part of torchrun's record that the summary reads."""
-
-    def __init__(self, exitcode, timestamp, message=''):
-        self.exitcode = exitcode
-        self.timestamp = timestamp
-        self.error_file_data = {'message': message}
-
-    def signal_name(self):
-        return 'SIGKILL'
+def failure(folder, exitcode, message=None, seconds=0):
+    """A record of torchrun; one that left no message was found just now."""
+    path = folder / f'{message}.json'
+    if message is not None:
+        extra = dict(timestamp=str(int(time.time()) + seconds))
+        path.write_text(json.dumps(dict(message=dict(message=message, extraInfo=extra))))
+    return ProcessFailure(local_rank=0, pid=1, exitcode=exitcode, error_file=str(path))
 
 
-def test_the_cause_is_the_first_failure_that_said_something():
+def test_the_cause_is_the_first_failure_that_said_something(tmp_path):
     failures = {
-        0: Failure(1, 10),  # lost its peer
-        1: Failure(1, 10, {'message': 'ValueError: label 7\nmore', 'extraInfo': {}}),
-        2: Failure(1, 11, {'message': 'ValueError: later', 'extraInfo': {}}),
+        0: failure(tmp_path, 1),  # lost its peer
+        1: failure(tmp_path, 1, 'ValueError: label 7\nmore', seconds=100),
+        2: failure(tmp_path, 1, 'ValueError: later', seconds=101),
     }
-    rank, failure = first_failure(failures)
+    rank, found = first_failure(failures)
     assert rank == 1
-    assert describe_failure(rank, failure).startswith('process 1 failed: ValueError: label 7\n')
+    assert describe_failure(rank, found).startswith('process 1 failed: ValueError: label 7\n')
 
 
-def test_a_killed_process_is_described_by_its_signal():
-    rank, failure = first_failure({0: Failure(1, 12), 1: Failure(-9, 10)})
-    assert describe_failure(rank, failure).startswith('process 1 failed: killed by SIGKILL\n')
+def test_a_process_without_a_message_is_described_by_its_end(tmp_path):
+    killed, ended = failure(tmp_path, -9), failure(tmp_path, 1)
+    assert describe_failure(1, killed).startswith('process 1 failed: killed by SIGKILL\n')
+    assert describe_failure(1, ended).startswith('process 1 failed: see its output above\n')
 
 
-def run_command(body):
+def run_command(body, **variables):
     """Run a command through ``run_and_exit`` in a process of its own."""
     code = f'from mmcl_ext.engine.launch import run_and_exit\n{body}\nrun_and_exit(main)'
-    environ = {k: v for k, v in os.environ.items() if k != 'TORCHELASTIC_ERROR_FILE'}
+    environ = {k: v for k, v in os.environ.items() if k != 'TORCHELASTIC_ERROR_FILE'} | variables
     return subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True, env=environ, timeout=120
+        [sys.executable, '-c', code], capture_output=True, text=True, env=environ, timeout=500
     )
 
 
@@ -145,6 +147,48 @@ def test_leaving_one_process_closes_no_log(monkeypatch, tmp_path):
             run_and_exit(lambda: None)
         assert not stream.closed
         handler.close()
+
+
+LOADER = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+def main():
+    data = TensorDataset(torch.zeros(8, 3))
+    assert len(list(DataLoader(data, num_workers=2, persistent_workers=True))) == 8
+"""
+
+
+@pytest.mark.parametrize('gloo', [False, True])
+def test_workers_of_data_loaders_leave_no_folders(gloo):
+    """They keep their sockets in a temporary folder, and end without removing one of their own."""
+    group = (
+        '\n    torch.distributed.init_process_group('
+        "'gloo', store=torch.distributed.HashStore(), rank=0, world_size=1)"
+    )
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket has to be short
+        done = run_command(LOADER + group * gloo, TMPDIR=folder)
+        assert done.returncode == 0, done.stderr
+        assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize('options', [(), ('--redirects=3',)])
+def test_torchrun_leaves_no_folder_unless_log_files_are_asked_for(tmp_path, options):
+    script = tmp_path / 'script.py'
+    script.write_text('print("said")\nraise SystemExit(3)')
+    command = [sys.executable, '-m', 'mmcl_ext.engine.elastic', '--nproc-per-node=1', *options]
+    environ = os.environ | dict(TMPDIR=str(tmp_path / 'tmp'))
+    (tmp_path / 'tmp').mkdir()
+    done = subprocess.run(
+        [*command, '--standalone', script], env=environ, capture_output=True, text=True, timeout=500
+    )
+    assert done.returncode == 3, done.stderr
+    logs = sorted((tmp_path / 'tmp').rglob('stdout.log'))
+    if options:
+        assert [log.read_text() for log in logs] == ['said\n']
+    else:
+        assert 'said' in done.stdout
+        assert os.listdir(tmp_path / 'tmp') == []
 
 
 class ClosingHandler(logging.StreamHandler):
