@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.io import savemat
 from mmcl_ext.apis.web import uploads
 from mmcl_ext.apis.web.clip_library import ClipLibrary
 from mmcl_ext.apis.web.uploads import check_matlab_size, take_upload
+from mmcl_ext.datasets.store import SkeletonStore
 
 MIB = 2**20
 
@@ -32,6 +34,23 @@ def test_store_by_split_and_class(library, clips):
     picked = library.pick('clips', 's5')
     assert (picked.clip.name, picked.clip.label, picked.class_name) == ('s5', 2, '<b>jump</b>')
     assert picked.clip.keypoint.shape == (1, 35, 20, 3)
+
+
+def test_store_stays_open(clips, tmp_path):
+    """Picks are those of the opened file, also from many threads and when the file is gone."""
+    path = tmp_path / 'copied.safetensors'
+    path.write_bytes(clips['store'].read_bytes())
+    library = ClipLibrary([path])
+    path.unlink()
+    names = [f's{i % 6}' for i in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        picked = list(pool.map(lambda name: library.pick('copied', name).clip, names))
+    store = SkeletonStore(clips['store'])
+    assert [clip.name for clip in picked] == names
+    for clip in picked:
+        i = store.names.index(clip.name)
+        assert np.array_equal(clip.keypoint, store.keypoint(i))
+        assert clip.label == store.labels[i]
 
 
 def test_composite_where_there_is_one(library):

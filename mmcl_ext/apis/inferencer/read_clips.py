@@ -115,10 +115,20 @@ def _from_file(path: str, suffix: str, layout: str | None, model_layout: str) ->
 
 def _from_store(store: SkeletonStore, wanted: str, layout: str | None) -> Iterator[ClipReader]:
     for place, i in enumerate(_positions(store, wanted)):
-        yield partial(_sample, store, i, place, layout)
+        yield partial(clip_from_store, store, i, place, layout)
 
 
-def _sample(store: SkeletonStore, i: int, place: int, layout: str | None) -> SkeletonClip:
+def clip_from_store(
+    store: SkeletonStore, i: int, place: int = 0, layout: str | None = None
+) -> SkeletonClip:
+    """Read one sample of a store.
+
+    Args:
+        store: The store.
+        i: Position of the sample in it.
+        place: Position of the clip among those that are read.
+        layout: Layout of the joints in place of the store's.
+    """
     return SkeletonClip(
         store.names[i],
         store.keypoint(i),

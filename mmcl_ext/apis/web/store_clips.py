@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.apis.inferencer.read_clips import SEPARATOR, read_clips
+from mmcl_ext.apis.inferencer.read_clips import clip_from_store
 from mmcl_ext.apis.inferencer.skeleton_clip import SkeletonClip
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.split_positions import split_positions
@@ -13,7 +13,7 @@ ALL_SPLITS = 'all'
 
 
 class StoreClips:
-    """The samples of an annotation store, by split and class.
+    """The samples of an annotation store, by split and class; safe under threads.
 
     Args:
         path: The store.
@@ -67,9 +67,11 @@ class StoreClips:
         Raises:
             ValueError: There is no such sample.
         """
-        if name not in self.store.names:
-            raise ValueError(f'{self.title} has no sample {name!r}')
-        clip = next(read_clips(f'{self.path}{SEPARATOR}{name}'))
+        try:
+            index = self.store.names.index(name)
+        except ValueError:
+            raise ValueError(f'{self.title} has no sample {name!r}') from None
+        clip = clip_from_store(self.store, index)
         return clip, None if clip.label is None else self._class_names[clip.label]
 
     def _positions(self, split: str) -> np.ndarray:
