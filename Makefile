@@ -14,15 +14,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 CONSTRAINTS := -c requirements/constraints.txt
 REQUIREMENTS := $(wildcard requirements/*.txt) setup.py pyproject.toml
+EXTRAS_TESTS := tests/test_deployment tests/test_inference tests/test_mmcl/test_monitors.py \
+	tests/test_preparation/test_video.py
 PYTEST = -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-detect test-web lint docs check-machine clean
+.PHONY: help demo test test-slow test-extras test-detect test-web lint docs check-machine clean
 
 help:
 	@echo 'make demo         train with co-learning on generated data, test from the skeleton alone'
 	@echo 'make test         run the tests'
 	@echo 'make test-slow    run the tests that take minutes'
+	@echo 'make test-extras  run the tests of what needs optional packages: exports, PyAV, TensorBoard'
 	@echo 'make test-detect  run the tests that need mmcv with operators and mmdet, in $(VENV_DETECT)'
 	@echo 'make test-web     run the tests of the web page; they need Chromium and its driver'
 	@echo 'make lint         ruff and mypy'
@@ -37,6 +40,9 @@ test: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed
 	$(VENV)/bin/python $(PYTEST) -m slow
+
+test-extras: $(VENV)/.installed-extras
+	$(VENV)/bin/python $(PYTEST) $(EXTRAS_TESTS)
 
 # Exit status 5 of pytest: no test carries the mark.
 test-detect: $(VENV_DETECT)/.installed
@@ -100,6 +106,11 @@ $(VENV)/.installed: $(REQUIREMENTS) | check-machine
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) -r requirements/docs.txt
+	@touch $@
+
+$(VENV)/.installed-extras: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) \
+		-r requirements/deploy.txt -r requirements/video.txt -r requirements/optional.txt
 	@touch $@
 
 $(VENV)/.installed-web: $(VENV)/.installed
