@@ -25,7 +25,7 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
         options: Dotted keys and values of ``--cfg-options``.
 
     Raises:
-        ValueError: The file is no configuration of a model, an option is misspelt, or
+        ValueError: The file is no configuration, an option is misspelt, or
             ``stream`` is set but no transform computes streams.
         FileNotFoundError: The file or one of its bases is missing.
     """
@@ -47,8 +47,6 @@ def _read(path: Path) -> Config:
             raise
     if problem is not None:
         raise problem  # outside of the handler: it stands for the error, without its context
-    if 'model' not in cfg:
-        raise ValueError(f'{path} has no model: it is no configuration to train or test with')
     return cfg
 
 

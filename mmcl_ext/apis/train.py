@@ -15,7 +15,15 @@ from mmcl_ext.registry import RUNNERS
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner of a configuration, ``runner_type`` if it names one."""
+    """Build the runner of a configuration, ``runner_type`` if it names one.
+
+    Raises:
+        ValueError: The configuration has no model.
+    """
+    if 'model' not in cfg:
+        raise ValueError(
+            f'{cfg.filename} has no model: it is no configuration to train or test with'
+        )
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 

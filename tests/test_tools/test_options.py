@@ -114,7 +114,6 @@ def test_showing_needs_the_hook():
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
-        ('empty.py', '', 'has no model'),
         ('notes.md', 'model', 'is no configuration'),
         ('open.py', 'model = dict(\n', 'syntax error'),
     ],
@@ -127,6 +126,14 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, name, content, mes
     assert str(path) in str(error.value)
     assert _is_for_user(error.value)
     assert '\n' not in str(error.value)
+
+
+def test_a_configuration_without_a_model_is_refused(tmp_path):
+    path = tmp_path / 'empty.py'
+    path.write_text('')
+    with pytest.raises(ValueError, match=r'empty\.py has no model') as error:
+        apis.train_model(apis.load_config(path))
+    assert _is_for_user(error.value)
 
 
 def test_a_base_by_name_without_the_installed_files(tmp_path, monkeypatch):
