@@ -2,13 +2,24 @@
 
 import argparse
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn, Protocol
+
+from mmengine.config import Config, DictAction
 
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.dist import rank
 from mmcl_ext.engine.launch import init_gloo
 from mmcl_ext.user_errors import one_line_errors
 
 _WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
+
+
+class Report(Protocol):
+    """What a step has done; ``str()`` makes the text for the user."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether no sample is lacking."""
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +34,47 @@ def add_sample_options(parser: argparse.ArgumentParser) -> None:
     """Add the choice of the samples by an annotation store, see :func:`sample_names`."""
     parser.add_argument('--store', help='take the sample names, and their order, of this store')
     parser.add_argument('--split', help='only this split of the store')
+
+
+def add_config_options(parser: argparse.ArgumentParser, example: str = '') -> None:
+    """Add the settings to override in the configuration, see :func:`read_config`.
+
+    Args:
+        parser: Where to add them.
+        example: Such settings, for the help.
+    """
+    such_as = f', such as {example}' if example else ''
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help=f'settings to override, key=value{such_as}',
+    )
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """Read the configuration ``args.config`` with the settings of :func:`add_config_options`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    return cfg
+
+
+def extraction_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Turn the options of samples and run into what the functions that extract take.
+
+    Raises:
+        ValueError: See :func:`sample_names`.
+        FileNotFoundError: There is no such store.
+    """
+    return dict(
+        names=sample_names(args.store, args.split),
+        on_error=args.on_error,
+        progress=not args.quiet,
+    )
 
 
 def sample_names(store_path: str | None, split: str | None = None) -> list[str] | None:
@@ -56,3 +108,15 @@ def run_step(launcher: str, work: Callable[[], bool]) -> NoReturn:
             init_gloo(launcher, _WEEK)
         complete = work()
     raise SystemExit(0 if complete else 2)
+
+
+def report_step(launcher: str, work: Callable[[], Report]) -> NoReturn:
+    """Do :func:`run_step` and print, in the main process, what was done."""
+
+    def reported() -> bool:
+        report = work()
+        if rank() == 0:
+            print(report, flush=True)
+        return report.complete
+
+    run_step(launcher, reported)

@@ -8,9 +8,11 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from tiny_data import write_tiny_images, write_tiny_store
+from tool_module import load_tool, run_main
 from tool_processes import ToolProcesses
 
 import mmcl_ext.mmcl  # noqa: F401
+from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.mmcl import FeatureFile, LoadCompositeImage, LoadImageFeature
 from mmcl_ext.preparation.image_features import (
     ImageFeatureExtractor,
@@ -173,6 +175,22 @@ def test_two_processes_killed_and_resumed(repo, cfg, tmp_path):
         statuses, outputs = run.wait()
     assert statuses == [0, 0], outputs
     assert out.read_bytes() == (tmp_path / 'whole.safetensors').read_bytes()
+
+
+def test_split_of_a_store(repo, cfg, tmp_path, monkeypatch, capsys):
+    tool = load_tool(repo / 'tools/data/extract_image_features.py')
+    cfg.dump(tmp_path / 'config.py')
+    store = SkeletonStore(tmp_path / 'toy.safetensors')
+    out = tmp_path / 'out.safetensors'
+    line = [tmp_path / 'config.py', out, '--store', store.path, '--quiet']
+    status, output, _ = run_main(tool, [*line, '--split', 'xsub_train'], monkeypatch, capsys)
+    expected = [store.names[i] for i in store.split('xsub_train')]
+    assert status == 0
+    assert list(FeatureFile(out).names) == expected != list(store.names)
+    assert f'{len(expected)} samples, {len(expected)} extracted' in output
+    status, _, error = run_main(tool, [*line, '--split', 'dev'], monkeypatch, capsys)
+    assert (status, error.count('\n')) == (1, 1)
+    assert "has no split 'dev'; it has [" in error
 
 
 def test_random_weights_follow_the_seed(cfg, tmp_path):

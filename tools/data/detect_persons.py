@@ -6,15 +6,14 @@ says; OUT is one file for the boxes of all samples. An interrupted run goes on w
 
 import argparse
 
-from mmengine.config import Config, DictAction
-
-from mmcl_ext.dist import rank
 from mmcl_ext.engine.launch import run_and_exit
 from mmcl_ext.preparation.command_line import (
+    add_config_options,
     add_run_options,
     add_sample_options,
-    run_step,
-    sample_names,
+    extraction_options,
+    read_config,
+    report_step,
 )
 from mmcl_ext.preparation.person_boxes import detect_persons
 
@@ -26,35 +25,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='file for the boxes, such as boxes.safetensors')
     add_sample_options(parser)
     add_run_options(parser)
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings to override, key=value, such as source.fallback=nearest batch_size=8',
-    )
+    add_config_options(parser, 'source.fallback=nearest batch_size=8')
     return parser.parse_args()
-
-
-def detect(args: argparse.Namespace) -> bool:
-    """Run; return whether every sample has its boxes."""
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    report = detect_persons(
-        cfg,
-        args.source,
-        args.out,
-        names=sample_names(args.store, args.split),
-        on_error=args.on_error,
-        progress=not args.quiet,
-    )
-    if rank() == 0:
-        print(report, flush=True)
-    return report.complete
 
 
 def main() -> None:
     args = parse_args()
-    run_step(args.launcher, lambda: detect(args))
+    report_step(
+        args.launcher,
+        lambda: detect_persons(
+            read_config(args), args.source, args.out, **extraction_options(args)
+        ),
+    )
 
 
 if __name__ == '__main__':

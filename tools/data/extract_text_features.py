@@ -6,15 +6,14 @@ them). An interrupted run goes on where it was.
 
 import argparse
 
-from mmengine.config import Config, DictAction
-
-from mmcl_ext.dist import rank
 from mmcl_ext.engine.launch import run_and_exit
 from mmcl_ext.preparation.command_line import (
+    add_config_options,
     add_run_options,
     add_sample_options,
-    run_step,
-    sample_names,
+    extraction_options,
+    read_config,
+    report_step,
 )
 from mmcl_ext.preparation.text import extract_text_features
 
@@ -26,35 +25,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='folder for the feature files')
     add_sample_options(parser)
     add_run_options(parser)
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings to override, key=value, such as question=touching_head batch_size=4',
-    )
+    add_config_options(parser, 'question=touching_head batch_size=4')
     return parser.parse_args()
-
-
-def extract(args: argparse.Namespace) -> bool:
-    """Run; return whether every sample has its features."""
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    report = extract_text_features(
-        cfg,
-        args.source,
-        args.out,
-        names=sample_names(args.store, args.split),
-        on_error=args.on_error,
-        progress=not args.quiet,
-    )
-    if rank() == 0:
-        print(report, flush=True)
-    return report.complete
 
 
 def main() -> None:
     args = parse_args()
-    run_step(args.launcher, lambda: extract(args))
+    report_step(
+        args.launcher,
+        lambda: extract_text_features(
+            read_config(args), args.source, args.out, **extraction_options(args)
+        ),
+    )
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.dist import rank
 from mmcl_ext.engine.launch import run_and_exit
 from mmcl_ext.preparation.box_file import BoxFile
-from mmcl_ext.preparation.command_line import add_run_options, run_step
+from mmcl_ext.preparation.command_line import add_run_options, report_step
 from mmcl_ext.preparation.composite import ORDERS
 from mmcl_ext.preparation.composite_folder import ClipSource, CompositeFolder, SampleStore
 from mmcl_ext.preparation.composite_report import CompositeReport
@@ -126,8 +126,7 @@ def write_sheets(args: argparse.Namespace, samples: SampleStore) -> None:
     print(f'{args.contact_sheets}: {len(sheets)} contact sheets')
 
 
-def make_composites(args: argparse.Namespace) -> bool:
-    """Run; return whether every sample has its composite."""
+def make_composites(args: argparse.Namespace) -> CompositeReport:
     source, samples = PREPARE[args.kind](args)
     folder = CompositeFolder(
         args.out,
@@ -138,19 +137,17 @@ def make_composites(args: argparse.Namespace) -> bool:
         quality=args.quality,
         order=args.order,
     )
-    report: CompositeReport = folder.fill(
+    report = folder.fill(
         source, samples, jobs=args.jobs, on_error=args.on_error, progress=not args.quiet
     )
-    if rank() == 0:
-        if args.contact_sheets:
-            write_sheets(args, samples)
-        print(report, flush=True)
-    return report.complete
+    if args.contact_sheets and rank() == 0:
+        write_sheets(args, samples)
+    return report
 
 
 def main() -> None:
     args = parse_args()
-    run_step(args.launcher, lambda: make_composites(args))
+    report_step(args.launcher, lambda: make_composites(args))
 
 
 if __name__ == '__main__':
