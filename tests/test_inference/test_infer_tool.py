@@ -1,20 +1,24 @@
 """The command line of the inferencer, its pictures, and overlays over videos."""
 
 import json
+import os
 import pickle
 import re
 import runpy
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from PIL import Image
 
 from mmcl_ext.apis.inferencer import MMCLInferencer
 from mmcl_ext.apis.inferencer.inference_report import file_name
+from mmcl_ext.deployment.publish import publish
 from mmcl_ext.visualization.overlay import overlay_frames, video_frames, write_overlay
 
 REPO = Path(__file__).resolve().parents[2]
@@ -238,3 +242,48 @@ def test_overlay_refuses(video, tmp_path):
     with pytest.raises(ValueError, match='not a readable video'):
         list(video_frames(tmp_path / 'text.mp4'))
     assert not (tmp_path / 'o.mp4').exists()
+
+
+OWN_NET = """
+from mmcl_ext.models.backbones import CTRGCN
+from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class OwnNet(CTRGCN):
+    pass
+"""
+
+
+def test_network_of_ones_own(utd, inferencer, walk, tmp_path, monkeypatch):
+    """A published file names its class; the tool imports the module that it is told."""
+    package = tmp_path / 'own_nets'
+    package.mkdir()
+    (package / 'net.py').write_text(OWN_NET)
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = Config.fromfile(utd['config'])
+    cfg.custom_imports = dict(imports=['own_nets.net'], allow_failed_imports=False)
+    cfg.model.backbone.type = 'OwnNet'
+    cfg.dump(tmp_path / 'own.py')
+    published = publish(tmp_path / 'own.py', utd['checkpoint'], tmp_path / 'own', {}).path
+    np.save(tmp_path / 'walk.npy', walk)
+    line = [sys.executable, REPO / 'tools/infer.py', tmp_path / 'walk.npy', '--model', published]
+    line += ['--import', 'own_nets.net', '--out', tmp_path / 'out', '--pictures', '0']
+    environ = os.environ | dict(PYTHONPATH=f'{tmp_path}:{REPO}')
+    done = subprocess.run(line, capture_output=True, text=True, env=environ, timeout=240)
+    assert (done.returncode, done.stderr) == (0, '')
+    [result] = json.loads((tmp_path / 'out/predictions.json').read_text())['results']
+    np.testing.assert_allclose(result['pred_score'], inferencer(walk)[0].pred_score, rtol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['no_nets', 'no_nets.net', 'mmcl_ext.no_net'])
+def test_module_that_is_not_there(utd, tmp_path, monkeypatch, name):
+    with pytest.raises(SystemExit, match=rf"^error: --import: there is no module '{name}'"):
+        infer(monkeypatch, 'walk.npy', '--model', utd['published'], '--import', name)
+
+
+def test_module_that_lacks_something(utd, tmp_path, monkeypatch):
+    (tmp_path / 'lacking.py').write_text('import no_such_thing')
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SystemExit, match=r"^error: No module named 'no_such_thing'"):
+        infer(monkeypatch, 'walk.npy', '--model', utd['published'], '--import', 'lacking')

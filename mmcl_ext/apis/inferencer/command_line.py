@@ -1,6 +1,8 @@
 """What the command lines of inference have in common."""
 
 import argparse
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from mmcl_ext.apis.inferencer.mmcl_inferencer import BACKENDS, MMCLInferencer
@@ -12,6 +14,14 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         '--model', required=True, help='published checkpoint, exported file, or configuration'
     )
     parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
+    parser.add_argument(
+        '--import',
+        dest='modules',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help='modules that register your own networks, such as my_nets.joint_mlp',
+    )
     parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
     parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
     parser.add_argument('--device', default='cpu', help='where PyTorch models run')
@@ -27,8 +37,10 @@ def open_inferencer(args: argparse.Namespace, **options: Any) -> MMCLInferencer:
     Raises:
         FileNotFoundError: A file is missing.
         ModuleNotFoundError: The backend is not installed.
-        ValueError: The device is unknown, or the files do not fit together.
+        ValueError: The device is unknown, a module to import is not there, or the files do not
+            fit together.
     """
+    import_modules(args.modules)
     return MMCLInferencer(
         args.model,
         args.checkpoint,
@@ -37,3 +49,19 @@ def open_inferencer(args: argparse.Namespace, **options: Any) -> MMCLInferencer:
         optimize=args.optimize,
         **options,
     )
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import modules that register classes.
+
+    Raises:
+        ValueError: Python does not find one.
+    """
+    for name in names:
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f'{name}.'.startswith(f'{error.name}.'):
+                raise  # found, but it lacks something itself
+            problem = f'--import: there is no module {name!r}; put its folder on PYTHONPATH'
+            raise ValueError(problem) from None
