@@ -1,6 +1,7 @@
 """What the command lines of the preparation have in common."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
@@ -106,7 +107,12 @@ def run_step(launcher: str, work: Callable[[], bool]) -> NoReturn:
     with one_line_errors():
         if launcher != 'none':
             init_gloo(launcher, _WEEK)
-        complete = work()
+        try:
+            complete = work()
+        except KeyboardInterrupt:
+            if rank() == 0:
+                print('\ninterrupted; the same command goes on', file=sys.stderr)
+            raise
     raise SystemExit(0 if complete else 2)
 
 
