@@ -272,7 +272,7 @@ def _load_restricted(load: Callable[..., Any], source: Any, *args: Any, **kwargs
                 f'{source} was not loaded: it is damaged, or it holds more than tensors, plain '
                 'containers, numpy values and HistoryBuffers, and unpickling that could run code. '
                 'Allow what you trust with torch.serialization.add_safe_globals. '
-                f'The unpickler says: {reason}'
+                f'The unpickler says: {reason or type(error).__name__}'
             ) from error
     return _unwrap(loaded, set())
 
