@@ -1,7 +1,6 @@
 """Linear maps of the joints of one layout to those of another."""
 
 from collections.abc import Mapping
-from functools import cache
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def joint_matrix(
         raise ValueError(
             f'no joint map {variant!r} from {source!r} to {target!r}; known are {list(known)}'
         )
-    return _tabled(source, target, variant).copy()
+    return _tabled(source, target, variant)
 
 
 def _family(layout: Layout) -> str:
@@ -67,7 +66,6 @@ def _family(layout: Layout) -> str:
     return layout.name
 
 
-@cache
 def _tabled(source: str, target: str, variant: str | None) -> np.ndarray:
     known = joint_map_variants(source, target)
     layouts = get_layout(source), get_layout(target)

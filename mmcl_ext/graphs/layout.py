@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Layout:
         """Number of joints, V."""
         return len(self.joint_names)
 
-    @property
+    @cached_property
     def parents(self) -> tuple[int, ...]:
         """Parent of every joint (0-based); the centre is its own: the list of bones."""
         first: dict[int, int] = {self.center: self.center}

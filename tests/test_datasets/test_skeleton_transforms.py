@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from mmcl_ext.datasets import transforms
 from mmcl_ext.datasets.transforms.geometry import real_frames, resize_time, rotation_matrix
-from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.graphs.layouts import get_layout, register_layout
 from mmcl_ext.registry import TRANSFORMS
 
 
@@ -288,6 +288,14 @@ def _parents(layout: str) -> dict[str, str]:
 
 
 class TestSkeletonStream:
+    def test_a_layout_registered_anew_has_new_bones(self) -> None:
+        keypoint = np.array([0, 1, 4], 'f4').reshape(1, 1, 3, 1)
+        for edges, bones in (([(1, 0), (2, 1)], [0, 1, 3]), ([(1, 0), (2, 0)], [0, 1, 4])):
+            register_layout(dict(name='anew', num_node=3, edges=edges, center=0), force=True)
+            results = dict(keypoint=keypoint, layout='anew')
+            result = transforms.SkeletonStream('bone')(results)['keypoint']
+            assert result.ravel().tolist() == bones
+
     def test_bones_of_ntu(self) -> None:
         """The bone list as CTR-GCN prints it, counted from one."""
         pairs = (

@@ -1,6 +1,5 @@
 """The four streams of a skeleton sequence."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -46,13 +45,8 @@ class SkeletonStream(BaseTransform):
         return f'{type(self).__name__}(stream={self.stream!r})'
 
 
-@cache
-def _parents(layout: str) -> np.ndarray:
-    return np.array(get_layout(layout).parents)
-
-
 def _bones(keypoint: np.ndarray, layout: str) -> np.ndarray:
-    parents = _parents(layout)
+    parents = get_layout(layout).parents
     if len(parents) != keypoint.shape[2]:
         raise ValueError(
             f'layout {layout!r} has {len(parents)} joints, the skeleton {keypoint.shape[2]}'
