@@ -21,15 +21,15 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmcl_ext.checkpoints import key_tables
+from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment.backends import load_backend
-from mmcl_ext.deployment.deployed_model import load_deployed
 from mmcl_ext.deployment.export import compare, logits_of, real_clips, run_in_batches, write_model
-from mmcl_ext.deployment.model_info import ModelInfo
 from mmcl_ext.deployment.optimize import optimize_for_inference
 from mmcl_ext.deployment.portable import PortableModel
-from mmcl_ext.models import checkpoint_keys
 from mmcl_ext.registry import MODELS
-from mmcl_ext.user_errors import one_line_errors
 
 Run = Callable[[np.ndarray], np.ndarray]
 CLASSES, FRAMES, JOINTS = 120, 64, 25
@@ -160,7 +160,7 @@ def variants(args: argparse.Namespace) -> dict[str, Run]:
     runs: dict[str, Run] = {}
     if args.reference:
         official = official_model(args.reference).eval()
-        official.load_state_dict(checkpoint_keys.to_ctrgcn(ours.state_dict()))
+        official.load_state_dict(key_tables.restore_ctrgcn_state_dict(ours.state_dict()))
         runs[OFFICIAL] = in_official(official)
     runs["MMAction2's ST-GCN, eager"] = in_torch(stgcn)
     runs['ours, eager'] = in_torch(ours)

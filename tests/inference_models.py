@@ -6,8 +6,8 @@ import torch
 from tiny_data import FAST_OPTIONS
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.deployment.deployed_model import build_model
-from mmcl_ext.deployment.model_info import ModelInfo
+from mmcl_ext.checkpoints.deployed_model import build_model
+from mmcl_ext.checkpoints.model_info import ModelInfo
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 UTD = CONFIGS / 'skeleton/ctrgcn_hdgraph_utdmhad.py'

@@ -28,6 +28,7 @@ from torch._weights_only_unpickler import load as weights_only_load
 
 import mmcl_ext
 from mmcl_ext import compat
+from mmcl_ext.fileio import restricted_load
 
 REFUSES_FULL_CHECKPOINTS = mmengine_version[:2] < (0, 11)
 
@@ -374,7 +375,7 @@ def test_methods_of_a_history_buffer_cannot_be_called() -> None:
         b'cmmengine.logging.history_buffer\nHistoryBuffer\n'
         b'X\x03\x00\x00\x00min\x86R'
     )
-    with compat._allow_list():
+    with restricted_load.allow_list():
         assert weights_only_load(io.BytesIO(served + b'.')) is HistoryBuffer.min
         with pytest.raises(pickle.UnpicklingError, match='unrecognized function'):
             weights_only_load(io.BytesIO(served + b')R.'))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmcl_ext.apis import ablation
-from mmcl_ext.engine.launch import run_and_exit
+from mmcl_ext import ablation
+from mmcl_ext.config.launch import run_and_exit
 
 TOOLS = Path(__file__).resolve().parent
 

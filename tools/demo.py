@@ -10,9 +10,9 @@ from pathlib import Path
 
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
-from mmcl_ext.engine.launch import run_and_exit  # noqa: E402
-from mmcl_ext.preparation.synthetic import SyntheticData  # noqa: E402
-from mmcl_ext.preparation.synthetic.demo import Demo  # noqa: E402
+from mmcl_ext.config.launch import run_and_exit  # noqa: E402
+from mmcl_ext.synthetic import SyntheticData  # noqa: E402
+from mmcl_ext.synthetic.demo import Demo  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 QUICK = {

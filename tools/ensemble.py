@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from mmcl_ext.atomic_file import write_json
+from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation import (
     PRESETS,
     TREATMENTS,
@@ -18,7 +18,7 @@ from mmcl_ext.evaluation import (
     search_on_test,
     write_scores,
 )
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.fileio.atomic_file import write_json
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:

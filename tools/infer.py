@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmcl_ext.apis.inferencer.command_line import add_model_options, open_inferencer
-from mmcl_ext.apis.inferencer.inference_report import (
+from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.inference.command_line import add_model_options, open_inferencer
+from mmcl_ext.inference.inference_report import (
     animate_result,
     draw_result,
     file_name,
@@ -14,11 +17,8 @@ from mmcl_ext.apis.inferencer.inference_report import (
     table_row,
     write_json,
 )
-from mmcl_ext.apis.inferencer.inference_result import InferenceResult
-from mmcl_ext.apis.inferencer.mmcl_inferencer import MMCLInferencer
-from mmcl_ext.deployment.model_info import ModelInfo
-from mmcl_ext.engine.launch import run_and_exit
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.inference.inference_result import InferenceResult
+from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,9 +8,9 @@ import argparse
 import fnmatch
 from pathlib import Path
 
-from mmcl_ext.apis.recorded_results import RecordedResult, compare, load_results
-from mmcl_ext.engine.launch import run_and_exit
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.ablation.recorded_results import RecordedResult, compare, load_results
+from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.user_errors import one_line_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 

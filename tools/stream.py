@@ -4,13 +4,13 @@ import argparse
 import itertools
 from collections.abc import Iterator
 
-from mmcl_ext.apis.inferencer.command_line import add_model_options, open_inferencer
-from mmcl_ext.apis.inferencer.live import LiveFrame, replay, watch
-from mmcl_ext.apis.inferencer.mmcl_inferencer import MMCLInferencer
-from mmcl_ext.apis.inferencer.read_clips import clip_readers
-from mmcl_ext.apis.inferencer.streaming_inferencer import StreamingInferencer
-from mmcl_ext.engine.launch import run_and_exit
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.inference.command_line import add_model_options, open_inferencer
+from mmcl_ext.inference.live import LiveFrame, replay, watch
+from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
+from mmcl_ext.inference.read_clips import clip_readers
+from mmcl_ext.inference.streaming_inferencer import StreamingInferencer
 
 
 def parse_args() -> argparse.Namespace:

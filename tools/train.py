@@ -6,7 +6,7 @@ import os
 from mmengine.config import Config, DictAction
 
 from mmcl_ext import apis
-from mmcl_ext.engine.launch import run_and_exit
+from mmcl_ext.config.launch import run_and_exit
 
 
 def parse_args() -> argparse.Namespace:

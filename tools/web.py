@@ -2,12 +2,12 @@
 
 import argparse
 
-from mmcl_ext.apis.inferencer.command_line import add_model_options, open_inferencer
-from mmcl_ext.apis.web.clip_library import ClipLibrary
-from mmcl_ext.apis.web.server import leave, serve
-from mmcl_ext.apis.web.web_demo import WebDemo
-from mmcl_ext.engine.launch import run_and_exit
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.inference.command_line import add_model_options, open_inferencer
+from mmcl_ext.web.clip_library import ClipLibrary
+from mmcl_ext.web.server import leave, serve
+from mmcl_ext.web.web_demo import WebDemo
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,6 +1,8 @@
 """What the command lines do, as functions."""
 
-from mmcl_ext.apis.config import (
+from mmcl_ext.apis.test import test_model
+from mmcl_ext.apis.train import build_runner, train_model
+from mmcl_ext.config.options import (
     add_dump,
     apply_stream,
     drop_validation,
@@ -13,8 +15,6 @@ from mmcl_ext.apis.config import (
     show_predictions,
     use_deployed_model,
 )
-from mmcl_ext.apis.test import test_model
-from mmcl_ext.apis.train import build_runner, train_model
 
 __all__ = [
     'add_dump',
@@ -37,7 +37,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import the inferencers when they are asked for: training does not need them."""
     if name in ('MMCLInferencer', 'StreamingInferencer'):
-        from mmcl_ext.apis import inferencer
+        from mmcl_ext import inference
 
-        return getattr(inferencer, name)
+        return getattr(inference, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

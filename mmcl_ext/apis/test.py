@@ -5,12 +5,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmcl_ext.apis.config import use_deployed_model
-from mmcl_ext.apis.explain import run_explained
-from mmcl_ext.apis.text_refinement import use_text_refinement
 from mmcl_ext.apis.train import build_runner
+from mmcl_ext.config.config_errors import run_explained
+from mmcl_ext.config.launch import prepare_launch
+from mmcl_ext.config.options import use_deployed_model
+from mmcl_ext.config.text_refinement import use_text_refinement
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
-from mmcl_ext.engine.launch import prepare_launch
 
 
 def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:

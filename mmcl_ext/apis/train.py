@@ -4,13 +4,13 @@ import sys
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmcl_ext.apis.config import last_checkpoint
-from mmcl_ext.apis.explain import run_explained
-from mmcl_ext.engine.launch import prepare_launch
+from mmcl_ext.config.config_errors import run_explained
+from mmcl_ext.config.launch import prepare_launch
+from mmcl_ext.config.options import last_checkpoint
+from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import RUNNERS
 
 
@@ -47,7 +47,7 @@ def train_model(cfg: Config) -> nn.Module:
         if is_main_process():
             print(f'\n{describe_interruption(cfg.work_dir)}', file=sys.stderr)
         raise
-    return model.module if is_model_wrapper(model) else model
+    return unwrap_model(model)
 
 
 def describe_interruption(work_dir: str) -> str:

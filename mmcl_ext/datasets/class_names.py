@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mmcl_ext.datasets.converters.nw_ucla import NW_UCLA_CLASSES
 from mmcl_ext.datasets.converters.sysu import SYSU_CLASSES
 from mmcl_ext.datasets.converters.utd_mhad import UTD_MHAD_CLASSES
-from mmcl_ext.datasets.facts import read_facts
+from mmcl_ext.datasets.metainfo import read_facts
 
 _NTU = read_facts('ntu_classes')
 _CLASSES = {

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, force_full_init
 
-from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.registry import DATASETS
 

@@ -14,14 +14,14 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from mmcl_ext.atomic_file import atomic_path
+from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.deployment.backends import Backend, load_backend
-from mmcl_ext.deployment.deployed_model import load_deployed
 from mmcl_ext.deployment.model_file import METADATA_KEY
-from mmcl_ext.deployment.model_info import ModelInfo
 from mmcl_ext.deployment.portable import INPUTS, OUTPUT, PortableModel
 from mmcl_ext.deployment.preprocess import pack_persons
+from mmcl_ext.fileio.atomic_file import atomic_path
 
 SUFFIXES = {'onnx': '.onnx', 'torchscript': '.ts', 'torch_export': '.pt2'}
 RUNTIMES = {

@@ -8,8 +8,8 @@ from torch import nn
 
 from mmcl_ext.deployment.fused_layers import FusedBlocks
 from mmcl_ext.models.backbones.ctrgcn import CTRGCN
-from mmcl_ext.models.backbones.empty_persons import EmptyPersons
-from mmcl_ext.models.backbones.personwise import PersonwiseBackbone
+from mmcl_ext.models.backbones.empty_person_cache import EmptyPersonCache
+from mmcl_ext.models.backbones.per_person import PerPersonBackbone
 from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 
 
@@ -26,9 +26,9 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
     """
     fast: Any = copy.deepcopy(model).eval().requires_grad_(False)
     backbone = getattr(fast, 'backbone', None)
-    if isinstance(backbone, PersonwiseBackbone):
+    if isinstance(backbone, PerPersonBackbone):
         # Constants are edited by nobody: looking for edits would only take time.
-        backbone.empty_persons = EmptyPersons(compare=False)
+        backbone.empty_persons = EmptyPersonCache(compare=False)
     if type(backbone) is CTRGCN and all(type(b) is SkeletonBlock for b in backbone.blocks):
         blocks: Any = list(backbone.blocks)
         backbone.blocks = nn.ModuleList([FusedBlocks(blocks)])

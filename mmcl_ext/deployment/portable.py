@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcl_ext.deployment.portable_layers import with_portable_layers
-from mmcl_ext.models.backbones.personwise import PersonwiseBackbone
+from mmcl_ext.models.backbones.per_person import PerPersonBackbone
 
 INPUTS = ('persons', 'slots', 'members')
 OUTPUT = 'logits'
@@ -35,7 +35,7 @@ class PortableModel(nn.Module):
     def __init__(self, model: nn.Module, window: int, num_person: int | None = None) -> None:
         super().__init__()
         backbone, head = getattr(model, 'backbone', None), getattr(model, 'cls_head', None)
-        if not isinstance(backbone, PersonwiseBackbone) or not hasattr(head, 'classify'):
+        if not isinstance(backbone, PerPersonBackbone) or not hasattr(head, 'classify'):
             raise ValueError(
                 f'only graph networks of this package can be exported, got a '
                 f'{type(model).__name__} of {type(backbone).__name__} and {type(head).__name__}'
@@ -52,7 +52,7 @@ class PortableModel(nn.Module):
         """Return the pooled features (M, C') of slots that are all zero."""
         reference = next(self.backbone.parameters())
         nobody = reference.new_zeros(1, self.slots, *self.shape)
-        return self.backbone.encode(self.backbone.embed(nobody)).mean(dim=(2, 3))
+        return self.backbone.encode(self.backbone.normalize_input(nobody)).mean(dim=(2, 3))
 
     def forward(self, persons: Tensor, slots: Tensor, members: Tensor) -> Tensor:
         """Classify clips.
@@ -66,7 +66,9 @@ class PortableModel(nn.Module):
             Logits (N, K).
         """
         everywhere = persons.unsqueeze(1).expand(-1, self.slots, -1, -1, -1)
-        rows = self.backbone.embed(everywhere).unflatten(0, (-1, self.slots))  # (P, M, ...)
+        rows = self.backbone.normalize_input(everywhere).unflatten(
+            0, (-1, self.slots)
+        )  # (P, M, ...)
         index = slots.view(-1, *[1] * (rows.ndim - 1)).expand(-1, 1, *rows.shape[2:])
         features = self.backbone.encode(rows.gather(1, index).squeeze(1))  # (P, C', T', V)
         present = features.mean(dim=(2, 3)) - self.empty.index_select(0, slots)

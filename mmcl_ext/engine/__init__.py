@@ -1,6 +1,5 @@
 """Hooks, loops and launch of training and testing."""
 
-from mmcl_ext.engine.atomic_local_backend import AtomicLocalBackend
 from mmcl_ext.engine.hooks import (
     AugmentationSeedHook,
     DataCheckHook,
@@ -9,6 +8,7 @@ from mmcl_ext.engine.hooks import (
 )
 from mmcl_ext.engine.loops import ResumableTrainLoop
 from mmcl_ext.engine.optimizers import CPUAmpOptimWrapper
+from mmcl_ext.fileio.atomic_local_backend import AtomicLocalBackend
 
 __all__ = [
     'AtomicLocalBackend',

@@ -6,8 +6,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 from mmcl_ext.evaluation.split_labels import open_annotation
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.evaluation.comparison import (
     ChangedSample,
     ClassGain,
@@ -19,6 +18,7 @@ from mmcl_ext.evaluation.comparison import (
 from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.evaluation.system_result import SystemResult
 from mmcl_ext.evaluation.text_table import format_table
+from mmcl_ext.fileio.atomic_file import write_bytes
 
 _DIRECTIONS = (('wrong -> right', True), ('right -> wrong', False))
 

@@ -7,8 +7,8 @@ from mmengine.evaluator import DumpResults as _DumpResults
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmcl_ext.datasets.write_pickle import write_pickle
 from mmcl_ext.evaluation.read_scores import NAME_FIELDS
+from mmcl_ext.fileio.write_pickle import write_pickle
 from mmcl_ext.registry import METRICS
 
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmcl_ext.datasets.safe_pickle import load_pickle
 from mmcl_ext.evaluation.scores import Scores, check_same_names
 from mmcl_ext.evaluation.split_labels import SplitLabels
+from mmcl_ext.fileio.safe_pickle import load_pickle
 
 NAME_FIELDS = ('sample_name', 'frame_dir', 'filename')
 """Fields of a dump that tell which sample it is, in the order they are looked for."""

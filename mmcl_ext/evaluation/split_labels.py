@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 
 
 @dataclass(frozen=True)

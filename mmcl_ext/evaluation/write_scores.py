@@ -4,9 +4,9 @@ import os
 
 import torch
 
-from mmcl_ext.datasets.write_pickle import write_pickle
 from mmcl_ext.evaluation.read_scores import SEARCHED_ON_TEST
 from mmcl_ext.evaluation.scores import Scores
+from mmcl_ext.fileio.write_pickle import write_pickle
 
 
 def write_scores(path: str | os.PathLike, scores: Scores) -> None:

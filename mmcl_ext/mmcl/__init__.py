@@ -4,9 +4,9 @@ Nothing below this level imports it; configurations bring it in with
 ``custom_imports = dict(imports=['mmcl_ext.mmcl'], allow_failed_imports=False)``.
 """
 
+from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.mmcl.co_learning import CoLearning
 from mmcl_ext.mmcl.encoders import ImageEncoder, InceptionV3, PlainCNN
-from mmcl_ext.mmcl.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.mmcl.hooks import (
     CoLearningDataCheckHook,
     RefinementMonitorHook,

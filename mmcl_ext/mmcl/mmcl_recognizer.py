@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from mmcl_ext.mmcl.checkpoint import TRAIN_ONLY
+from mmcl_ext.checkpoints.strip import TRAIN_ONLY
 from mmcl_ext.mmcl.co_learning import CoLearning
 from mmcl_ext.mmcl.text_refinement import check_mode, refine_at_test
 from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer
@@ -75,7 +75,7 @@ class MMCLRecognizer(SkeletonRecognizer):
             raise ValueError("mode 'loss' needs data_samples with labels, got None")
         feats = self.extract_feat(inputs[self.input_key])
         head: Any = self.cls_head
-        embedding = head.embed(feats)  # (N, C')
+        embedding = head.pool(feats)  # (N, C')
         logits, losses = head.loss_by_embedding(embedding, data_samples)
         labels = stack_labels(data_samples).to(logits.device)
         return losses | self.co_learning.loss(embedding, logits, inputs, labels)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmcl_ext.atomic_file import atomic_path
+from mmcl_ext.fileio.atomic_file import atomic_path
 from mmcl_ext.graphs.layouts import resolve_layout
 from mmcl_ext.visualization.skeleton_plot import SIDE_COLOURS, bone_sides
 

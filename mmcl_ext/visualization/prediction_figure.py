@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mmcl_ext.atomic_file import atomic_path
+from mmcl_ext.fileio.atomic_file import atomic_path
 from mmcl_ext.visualization.prediction import Prediction
 from mmcl_ext.visualization.score_plot import draw_scores
 from mmcl_ext.visualization.skeleton_plot import draw_sequence

@@ -13,8 +13,8 @@ from mmengine.registry import init_default_scope
 from tiny_data import write_tiny_data
 
 from mmcl_ext.apis import load_config
+from mmcl_ext.checkpoints.strip import strip_checkpoint
 from mmcl_ext.datasets.transforms import SkeletonStream
-from mmcl_ext.mmcl.checkpoint import strip_checkpoint
 from mmcl_ext.registry import DATASETS, MODELS, OPTIMIZERS, PARAM_SCHEDULERS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmcl_ext.datasets.converters import Conversion, DroppedSampleError, Item
-from mmcl_ext.datasets.converters.members import Member, find_files
+from mmcl_ext.datasets.converters import Conversion, DroppedSampleError, SampleInfo
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 
 NAMES = [f'clip{i:02d}' for i in range(20)]
 
@@ -39,7 +39,7 @@ class Reader:
 def conversion(out: Path, read: object, **changes: object) -> Conversion:
     options = dict(
         out=out,
-        items=[Item(name, i % 3, i) for i, name in enumerate(NAMES)],
+        items=[SampleInfo(name, i % 3, i) for i, name in enumerate(NAMES)],
         read=read,
         layout='nturgb+d',
         classes=('wave', 'kick', 'sit'),
@@ -54,7 +54,7 @@ def conversion(out: Path, read: object, **changes: object) -> Conversion:
 
 def test_store_and_report(tmp_path):
     report = conversion(tmp_path / 'out', Reader(tmp_path / 'log')).run(
-        missing=['clip99'], dropped={Item('clip98', 1, None): 'on a list'}, notes=['a remark']
+        missing=['clip99'], dropped={SampleInfo('clip98', 1, None): 'on a list'}, notes=['a remark']
     )
     store = SkeletonStore(tmp_path / 'out')
     assert list(store.names) == [name for name in NAMES if name != 'clip07']
@@ -136,13 +136,13 @@ def test_an_outdated_part_is_made_anew(tmp_path):
     (raw / '5.txt').write_text('five')
     reads = []
 
-    def read(member: Member) -> np.ndarray:
+    def read(member: ArchiveFile) -> np.ndarray:
         reads.append(member.name)
         return np.full((1, 2, 25, 3), int(member.read()), np.float32)
 
     def run(**changes):
         reads.clear()
-        items = [Item(n, 0, m) for n, m in find_files(raw, '.txt').items()]
+        items = [SampleInfo(n, 0, m) for n, m in find_files(raw, '.txt').items()]
         names = [item.name for item in items]
         options = dict(items=items, splits=dict(all=names), part_size=2) | changes
         return conversion(tmp_path / 'out', read, **options).run()
@@ -169,7 +169,7 @@ def test_an_error_in_a_worker_reaches_the_user(tmp_path):
         conversion(tmp_path / 'out', read, processes=2).run()
     assert not (tmp_path / 'out').exists()
     with pytest.raises(ValueError, match='no sample is left to write: file 0, line 3: bad'):
-        conversion(tmp_path / 'out', read, on_error='drop').run()
+        conversion(tmp_path / 'out', read, on_error='skip').run()
 
 
 class Dying:

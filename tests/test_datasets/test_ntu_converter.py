@@ -13,15 +13,15 @@ from mmcl_ext.datasets.converters import (
     read_skeleton_file,
     translate_sequence,
 )
-from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.fileio.archive_file import ArchiveFile
 
-TRADITIONS = ('ctrgcn', 'pyskl', 'mmaction')
+PREPROCESSINGS = ('ctrgcn', 'pyskl', 'mmaction')
 
 
-def read(tmp_path, frames, tradition='ctrgcn', translate=False, **options):
+def read(tmp_path, frames, preprocessing='ctrgcn', translate=False, **options):
     path = write_clip(tmp_path, 'S001C001P001R001A001', frames)
-    return NTUReader(tradition, translate, **options)(Member(path))
+    return NTUReader(preprocessing, translate, **options)(ArchiveFile(path))
 
 
 # Real files against the reference scripts' output
@@ -53,7 +53,7 @@ GOLDEN = {
 @pytest.fixture(params=GOLDEN)
 def sample(request, shared):
     path = shared / 'datasets' / 'ntu_sample' / f'{request.param}.skeleton'
-    return Member(path), GOLDEN[request.param]
+    return ArchiveFile(path), GOLDEN[request.param]
 
 
 def sums(keypoint):
@@ -77,17 +77,17 @@ def test_golden_ctrgcn(sample):
 def test_golden_second_actor(shared):
     path = shared / 'datasets' / 'ntu_sample' / 'S001C003P008R002A058.skeleton'
     # The larger motion goes first, although that body comes second in the file.
-    keypoint = NTUReader()(Member(path))
+    keypoint = NTUReader()(ArchiveFile(path))
     np.testing.assert_allclose(keypoint[1, 0, 0], (1.10494, -0.07713, 0.68086), atol=6e-6)
-    camera = NTUReader(translate=False)(Member(path))
+    camera = NTUReader(translate=False)(ArchiveFile(path))
     motions = camera.reshape(2, -1, 3).var(axis=1).sum(axis=1)
     np.testing.assert_allclose(motions, (0.237029, 0.198066), atol=2e-6)
 
 
-@pytest.mark.parametrize('tradition', ['pyskl', 'mmaction'])
-def test_golden_pyskl_and_mmaction(sample, tradition):
+@pytest.mark.parametrize('preprocessing', ['pyskl', 'mmaction'])
+def test_golden_pyskl_and_mmaction(sample, preprocessing):
     member, golden = sample
-    keypoint = NTUReader(tradition, translate=False)(member).astype(np.float16)
+    keypoint = NTUReader(preprocessing, translate=False)(member).astype(np.float16)
     assert keypoint.shape == golden['shape']
     np.testing.assert_allclose(sums(keypoint)[1], golden['camera'], atol=6e-3)
     if golden['shape'][0] == 1:
@@ -121,7 +121,7 @@ def test_golden_feeder_from_the_store(shared, tmp_path):
 
 def test_what_a_file_says(tmp_path):
     frames = clip([(1, 2), (), (2,)])
-    recording = read_skeleton_file(Member(write_clip(tmp_path, 'a', frames)))
+    recording = read_skeleton_file(ArchiveFile(write_clip(tmp_path, 'a', frames)))
     assert recording.num_frames == 3
     assert recording.frame.tolist() == [0, 0, 2]
     assert recording.slot.tolist() == [0, 1, 0]
@@ -133,7 +133,7 @@ def test_line_ends_and_closing_blank_lines_do_not_matter(tmp_path):
     frames = clip([(1,), (1,)])
     (tmp_path / 'a').write_text(skeleton_text(frames))
     (tmp_path / 'b').write_bytes(skeleton_text(frames, '\r\n').encode() + b'\r\n\n')
-    joints = [read_skeleton_file(Member(tmp_path / name)).joints for name in 'ab']
+    joints = [read_skeleton_file(ArchiveFile(tmp_path / name)).joints for name in 'ab']
     np.testing.assert_array_equal(*joints)
 
 
@@ -169,16 +169,16 @@ def test_cut_file_is_named_with_the_line_that_lacks(tmp_path):
     path = write_clip(tmp_path, 'S001C001P001R001A001', clip([(1,), (1,)]))
     path.write_text('\n'.join(path.read_text().splitlines()[:40]))
     with pytest.raises(ValueError, match='line 41: expected a joint, the file ends here'):
-        NTUReader()(Member(path))
+        NTUReader()(ArchiveFile(path))
 
 
 # Choice of the actors, derived by hand
 
 
-@pytest.mark.parametrize('tradition', TRADITIONS)
-def test_a_single_body_is_taken_as_it_is(tmp_path, tradition):
+@pytest.mark.parametrize('preprocessing', PREPROCESSINGS)
+def test_a_single_body_is_taken_as_it_is(tmp_path, preprocessing):
     frames = clip([(1,)] * 5)
-    keypoint = read(tmp_path, frames, tradition)
+    keypoint = read(tmp_path, frames, preprocessing)
     assert keypoint.shape == (1, 5, 25, 3)
     np.testing.assert_allclose(keypoint[0], [frame[1] for frame in frames], rtol=1e-6)
 
@@ -191,34 +191,34 @@ def test_frames_with_nobody(tmp_path):
     assert kept[0].any(axis=(1, 2)).tolist() == [False, True, False, True]
 
 
-@pytest.mark.parametrize('tradition', ['ctrgcn', 'pyskl'])
-def test_short_and_wide_bodies_are_dropped(tmp_path, tradition):
+@pytest.mark.parametrize('preprocessing', ['ctrgcn', 'pyskl'])
+def test_short_and_wide_bodies_are_dropped(tmp_path, preprocessing):
     # 1 is there throughout, 2 for 11 frames only, 3 is furniture.
     frames = clip([(1, 2)] * 11 + [(1,)] * 9)
     for t, frame in enumerate(frames):
         frame[3] = lying(t)
-    keypoint = read(tmp_path, frames, tradition)
+    keypoint = read(tmp_path, frames, preprocessing)
     assert keypoint.shape == (1, 20, 25, 3)
     np.testing.assert_allclose(keypoint[0], [frame[1] for frame in frames], rtol=1e-6)
     longer = clip([(1, 2)] * 12 + [(1,)] * 8)
-    assert read(tmp_path, longer, tradition).shape[0] == 2
+    assert read(tmp_path, longer, preprocessing).shape[0] == 2
 
 
 def test_largest_motion_goes_first(tmp_path):
     frames = [{1: standing(t, 0, 0.01), 2: standing(t, 1, 0.5)} for t in range(20)]
-    for tradition in TRADITIONS:
-        keypoint = read(tmp_path, frames, tradition)
+    for preprocessing in PREPROCESSINGS:
+        keypoint = read(tmp_path, frames, preprocessing)
         np.testing.assert_allclose(keypoint[0, 7], frames[7][2], rtol=1e-6)
         np.testing.assert_allclose(keypoint[1, 7], frames[7][1], rtol=1e-6)
 
 
-@pytest.mark.parametrize(('tradition', 'late'), [('ctrgcn', 0), ('pyskl', 1)])
-def test_who_comes_late_goes_second_in_pyskl_alone(tmp_path, tradition, late):
+@pytest.mark.parametrize(('preprocessing', 'late'), [('ctrgcn', 0), ('pyskl', 1)])
+def test_who_comes_late_goes_second_in_pyskl_alone(tmp_path, preprocessing, late):
     """Body 2 moves most, but the first frame has body 1 only."""
     frames = [{1: standing(t, 0, 0.01), 2: standing(t, 1, 0.5)} for t in range(30)]
     for frame in frames[:14]:
         del frame[2]
-    keypoint = read(tmp_path, frames, tradition)
+    keypoint = read(tmp_path, frames, preprocessing)
     assert not keypoint[late, :14].any()
     np.testing.assert_allclose(keypoint[late, 20], frames[20][2], rtol=1e-6)
     np.testing.assert_allclose(keypoint[1 - late, 0], frames[0][1], rtol=1e-6)
@@ -237,17 +237,17 @@ def test_only_upright_frames_count_as_motion(tmp_path):
 def test_bodies_that_do_not_meet_share_a_slot(tmp_path, overlap, one_slot):
     """CTR-GCN lets two bodies touch in one frame, PYSKL does not."""
     frames = clip([(1,)] * (15 - overlap) + [(1, 2)] * overlap + [(2,)] * (15 - overlap))
-    for tradition, shared_slot in zip(('ctrgcn', 'pyskl'), one_slot, strict=True):
-        keypoint = read(tmp_path, frames, tradition)
+    for preprocessing, shared_slot in zip(('ctrgcn', 'pyskl'), one_slot, strict=True):
+        keypoint = read(tmp_path, frames, preprocessing)
         assert keypoint.shape == (2, 30 - overlap, 25, 3)
-        assert keypoint[1].any() == (not shared_slot), tradition
+        assert keypoint[1].any() == (not shared_slot), preprocessing
 
 
 def test_a_body_that_comes_back_is_moved_up(tmp_path):
     """The sequence of a body has no gaps; kept because the published arrays have it so."""
     frames = clip([(1, 2)] * 12 + [(1,)] * 4 + [(1, 2)] * 6)
-    for tradition in ('ctrgcn', 'pyskl'):
-        keypoint = read(tmp_path, frames, tradition)
+    for preprocessing in ('ctrgcn', 'pyskl'):
+        keypoint = read(tmp_path, frames, preprocessing)
         persons = {bool(np.allclose(p[0], frames[0][2])): p for p in keypoint}
         np.testing.assert_allclose(persons[True][12], frames[16][2], rtol=1e-6)
         assert not persons[True][18:].any()
@@ -262,7 +262,7 @@ def test_mmaction_goes_by_the_place_in_the_frame(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('present', 'tradition', 'reason'),
+    ('present', 'preprocessing', 'reason'),
     [
         ([()] * 4, 'ctrgcn', 'no body in any frame'),
         ([()] * 4, 'pyskl', 'no body in any frame'),
@@ -271,9 +271,9 @@ def test_mmaction_goes_by_the_place_in_the_frame(tmp_path):
         ([(1, 2)] * 11, 'pyskl', 'none in more than 11 frames'),
     ],
 )
-def test_nobody_left(tmp_path, present, tradition, reason):
+def test_nobody_left(tmp_path, present, preprocessing, reason):
     with pytest.raises(DroppedSampleError, match=reason):
-        read(tmp_path, clip(present), tradition)
+        read(tmp_path, clip(present), preprocessing)
 
 
 def test_furniture_alone(tmp_path):
@@ -347,7 +347,7 @@ def test_sixty_classes(source, tmp_path):
 
 def test_a_hundred_and_twenty_classes(source, tmp_path):
     convert_ntu(
-        source, tmp_path / 'o', num_classes=120, tradition='pyskl', processes=1, progress=False
+        source, tmp_path / 'o', num_classes=120, preprocessing='pyskl', processes=1, progress=False
     )
     store = SkeletonStore(tmp_path / 'o')
     assert store.labels.tolist() == [0, 59, 60, 119]
@@ -375,16 +375,16 @@ def test_archives_and_links_give_the_same_store(source, tmp_path):
 
 def test_an_unreadable_file_may_be_dropped(source, tmp_path):
     (source / 'nturgb+d_skeletons' / 'S001C001P001R001A001.skeleton').write_text('1\n')
-    report = convert_ntu(source, tmp_path / 'out', processes=1, on_error='drop', progress=False)
+    report = convert_ntu(source, tmp_path / 'out', processes=1, on_error='skip', progress=False)
     assert 'line 2: expected the number of bodies' in report.dropped['S001C001P001R001A001']
 
 
 def test_wrong_arguments_are_named(source, tmp_path):
     for options, message in (
-        (dict(tradition='x'), "tradition is one of .*'x'"),
+        (dict(preprocessing='x'), "preprocessing is one of .*'x'"),
         (dict(second_body='x'), "second_body is one of .*'x'"),
         (dict(num_classes=61), '60 or 120 classes, got 61'),
-        (dict(on_error='x'), "on_error is 'stop' or 'drop'"),
+        (dict(on_error='x'), "on_error is 'stop' or 'skip'"),
         (dict(processes=0), 'processes must be positive'),
     ):
         with pytest.raises(ValueError, match=message):

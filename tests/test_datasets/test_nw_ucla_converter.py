@@ -5,15 +5,15 @@ import zipfile
 import numpy as np
 import pytest
 
-from mmcl_ext.apis.check_store import check_store
 from mmcl_ext.datasets.converters import (
     NW_UCLA_CLASSES,
     convert_nw_ucla,
     nw_ucla_val_order,
     read_nw_ucla_skeleton,
 )
-from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.validation.check_store import check_store
+from mmcl_ext.fileio.archive_file import ArchiveFile
 
 # The first two of the published test order, and three of the training views.
 VAL = ('a05_s04_e02_v03', 'a12_s09_e04_v03')
@@ -99,7 +99,7 @@ def test_malformed_field_is_named_with_its_file(source, tmp_path, changes, messa
 def test_other_text_is_refused(tmp_path, text, message):
     (tmp_path / f'{VAL[0]}.json').write_text(text)
     with pytest.raises(ValueError, match=f'{VAL[0]}.json: {message}'):
-        read_nw_ucla_skeleton(Member(tmp_path / f'{VAL[0]}.json'))
+        read_nw_ucla_skeleton(ArchiveFile(tmp_path / f'{VAL[0]}.json'))
 
 
 def test_source_without_sequences(tmp_path):

@@ -117,6 +117,6 @@ def test_what_is_wrong_is_named(tmp_path):
 def test_an_unreadable_file_may_be_dropped(tmp_path):
     source = write(tmp_path / 'raw', activities=(1, 2))
     savemat(source / '3DvideoNorm' / 'bo' / 'video2' / 'sklWorld.mat', {'other': 1})
-    report = convert(source, tmp_path / 'o', on_error='drop')
+    report = convert(source, tmp_path / 'o', on_error='skip')
     assert list(report.dropped) == ['s02_a02']
     assert report.num_samples == 7

@@ -89,13 +89,13 @@ def test_store_holds_labels_splits_and_layout(source, tmp_path):
 def test_an_unreadable_file_may_be_dropped(source, tmp_path):
     save_skeleton(source / 'Skeleton', 'a2_s2_t1', other=np.zeros(1))
     out = tmp_path / 'utd.safetensors'
-    report = convert_utd_mhad(source, out, on_error='drop', processes=1, progress=False)
+    report = convert_utd_mhad(source, out, on_error='skip', processes=1, progress=False)
     assert list(report.dropped) == ['a2_s2_t1']
     assert report.class_counts['1 swipe_right']['dropped'] == 1
     assert report.split_drops == {'xsub_train': 0, 'xsub_test': 1}
     assert 'splits: xsub_train 2, xsub_test 1 (1 dropped)' in str(report)
     assert SkeletonStore(out).dtype == 'float32'
-    convert_utd_mhad(source, out, on_error='drop', dtype='float16', processes=2, progress=False)
+    convert_utd_mhad(source, out, on_error='skip', dtype='float16', processes=2, progress=False)
     assert SkeletonStore(out).dtype == 'float16'
 
 

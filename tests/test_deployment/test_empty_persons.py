@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcl_ext.models import AAGCN, CTRGCN, CTRSGCN, HDGCN, STGCN, InfoGCN, SkeletonRecognizer
-from mmcl_ext.models.backbones.empty_persons import EmptyPersons
+from mmcl_ext.models.backbones.empty_person_cache import EmptyPersonCache
 
 NTU = dict(type='mmcl_ext.SkeletonGraph', layout='nturgb+d', mode='spatial')
 HIERARCHY = dict(type='mmcl_ext.HDGraph', layout='nturgb+d', flatten=None)
@@ -214,7 +214,7 @@ def swap(weight: Tensor) -> None:
 @torch.no_grad()
 def test_the_smallest_hidden_edit_is_seen(change: Callable[[Tensor], object]) -> None:
     torch.manual_seed(0)
-    network, memory = nn.Linear(300, 300), EmptyPersons()
+    network, memory = nn.Linear(300, 300), EmptyPersonCache()
     memory.refresh(network)
     memory.put('slot', torch.ones(1))
     memory.refresh(network)
@@ -226,7 +226,7 @@ def test_the_smallest_hidden_edit_is_seen(change: Callable[[Tensor], object]) ->
 
 @torch.no_grad()
 def test_without_comparison_the_versions_are_watched() -> None:
-    network, memory = nn.Linear(3, 3), EmptyPersons(compare=False)
+    network, memory = nn.Linear(3, 3), EmptyPersonCache(compare=False)
     memory.refresh(network)
     memory.put('slot', torch.ones(1))
     network.weight.data.mul_(2)  # behind PyTorch's back: that is the price

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.deployment import export as exporting
 from mmcl_ext.deployment.backends import load_backend
 from mmcl_ext.deployment.model_file import METADATA_KEY, read_model_info
-from mmcl_ext.deployment.model_info import ModelInfo
 from mmcl_ext.deployment.portable import PortableModel
 from test_deployment.test_empty_persons import BACKBONES, clips, relative
 from test_deployment.test_optimize import recognizer
@@ -108,8 +108,8 @@ CONFIG = 'configs/skeleton/ctrgcn_hdgraph_utdmhad.py'
 
 @pytest.fixture(scope='module')
 def checkpoint(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mmcl_ext.apis.complexity import build_deployed
-    from mmcl_ext.apis.config import load_config
+    from mmcl_ext.analysis.complexity import build_deployed
+    from mmcl_ext.config.options import load_config
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp('checkpoint') / 'epoch_1.pth'

@@ -13,7 +13,7 @@ from mmengine.dist import all_reduce
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmcl_ext.engine.launch import prepare_launch
+from mmcl_ext.config.launch import prepare_launch
 from mmcl_ext.mmcl import MMCLRecognizer
 from mmcl_ext.registry import MODEL_WRAPPERS
 

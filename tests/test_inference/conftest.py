@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from inference_models import NTU, UTD, write_checkpoint, write_config
 
-from mmcl_ext.apis.inferencer import MMCLInferencer
+from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.datasets.converters import (
     NW_UCLA_CLASSES,
     UTD_MHAD_CLASSES,
     read_nw_ucla_skeleton,
     read_utd_mhad_skeleton,
 )
-from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.store import write_store
-from mmcl_ext.deployment.publish import publish
+from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.inference import MMCLInferencer
 
 
 @pytest.fixture(scope='session')
@@ -91,7 +91,7 @@ def stores(
             dict(
                 name=path.stem.removesuffix('_skeleton'),
                 label=i,
-                keypoint=read(Member(path)),
+                keypoint=read(ArchiveFile(path)),
             )
             for i, path in enumerate(files)
         ]

@@ -10,8 +10,8 @@ from inference_models import SMALL, UTD
 
 import mmcl_ext.deployment
 from mmcl_ext.apis import MMCLInferencer, load_config
-from mmcl_ext.apis.inferencer.predictors import ExportedPredictor, average
-from mmcl_ext.deployment.deployed_model import load_deployed
+from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.inference.predictors import ExportedPredictor, average
 from mmcl_ext.registry import MODELS
 
 

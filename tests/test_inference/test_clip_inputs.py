@@ -6,11 +6,11 @@ import pickle
 import numpy as np
 import pytest
 
-from mmcl_ext.apis.inferencer import SkeletonClip, read_clips
 from mmcl_ext.datasets.converters import convert_ntu, read_utd_mhad_skeleton
-from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.graphs import get_layout
+from mmcl_ext.inference import SkeletonClip, read_clips
 
 
 def read(source, **kwargs):
@@ -52,7 +52,7 @@ def test_store(inferencer, walk, tmp_path):
 
 def test_files_of_the_data_sets(inferencer, ntu, real_files):
     utd = read(real_files['mat'])[0]
-    same(utd, read_utd_mhad_skeleton(Member(real_files['mat'])))
+    same(utd, read_utd_mhad_skeleton(ArchiveFile(real_files['mat'])))
     assert (utd.name, utd.layout) == ('a1_s2_t1', 'kinect_v1')
     ucla = read(real_files['ucla'])[0]
     content = json.loads(real_files['ucla'].read_text())
@@ -69,9 +69,12 @@ def test_files_of_the_data_sets(inferencer, ntu, real_files):
 
 @pytest.mark.parametrize('layout', ['nturgb+d', 'nturgb+d-ctrgcn'])
 def test_ntu_files_are_read_as_they_are_converted(real_files, tmp_path, layout):
-    tradition = 'ctrgcn' if layout == 'nturgb+d-ctrgcn' else 'pyskl'
+    preprocessing = 'ctrgcn' if layout == 'nturgb+d-ctrgcn' else 'pyskl'
     report = convert_ntu(
-        real_files['one'].parent, tmp_path / 'ntu.safetensors', tradition=tradition, progress=False
+        real_files['one'].parent,
+        tmp_path / 'ntu.safetensors',
+        preprocessing=preprocessing,
+        progress=False,
     )
     store = SkeletonStore(tmp_path / 'ntu.safetensors')
     assert store.layout == layout, report

@@ -10,8 +10,8 @@ import pytest
 import torch
 from inference_models import UCLA, UTD, write_checkpoint, write_config
 
-from mmcl_ext.apis import MMCLInferencer
 from mmcl_ext.datasets.converters import NW_UCLA_CLASSES, UTD_MHAD_CLASSES
+from mmcl_ext.inference import MMCLInferencer
 
 REPO = Path(__file__).resolve().parents[2]
 CASES = {

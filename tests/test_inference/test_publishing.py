@@ -13,10 +13,10 @@ from inference_models import CONFIGS, NTU, SMALL
 from mmengine.config import Config
 
 from mmcl_ext.apis import MMCLInferencer, load_config
+from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
+from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.datasets.converters import UTD_MHAD_CLASSES
-from mmcl_ext.deployment.deployed_model import load_deployed
-from mmcl_ext.deployment.model_info import ModelInfo, plain_values
-from mmcl_ext.deployment.publish import publish
 
 REPO = Path(__file__).resolve().parents[2]
 

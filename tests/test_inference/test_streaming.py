@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmcl_ext.apis import StreamingInferencer
-from mmcl_ext.apis.inferencer import SkeletonClip
-from mmcl_ext.apis.inferencer.frame_window import FrameWindow
-from mmcl_ext.apis.inferencer.live import replay, watch
-from mmcl_ext.apis.inferencer.person_tracker import PersonTracker
+from mmcl_ext.inference import SkeletonClip, StreamingInferencer
+from mmcl_ext.inference.frame_window import FrameWindow
+from mmcl_ext.inference.live import replay, watch
+from mmcl_ext.inference.person_tracker import PersonTracker
 
 REPO = Path(__file__).resolve().parents[2]
 

@@ -9,8 +9,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from mmcl_ext.datasets.store import feature_file as module
 from mmcl_ext.mmcl import FeatureFile, write_feature_file
-from mmcl_ext.mmcl import feature_file as module
 
 NAMES = ['S001', 'ä b/c', 'S003']
 

@@ -10,9 +10,9 @@ from mmengine.runner import Runner
 from tiny_data import write_tiny_images, write_tiny_store
 
 from mmcl_ext.apis import load_config
+from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.mmcl import JitterImage
-from mmcl_ext.mmcl.feature_file import FeatureFile
-from mmcl_ext.preparation.image_features import extract_image_features
+from mmcl_ext.preparation.features.image_features import extract_image_features
 from mmcl_ext.registry import MODELS
 
 _counter = itertools.count()

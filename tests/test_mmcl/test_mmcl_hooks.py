@@ -17,8 +17,8 @@ from toy_data import (
     write_data,
 )
 
+from mmcl_ext.checkpoints.strip import plain, strip_checkpoint
 from mmcl_ext.mmcl import MMCLRecognizer, write_feature_file
-from mmcl_ext.mmcl.checkpoint import plain, strip_checkpoint
 
 CHECK = [dict(type='CoLearningDataCheckHook')]
 STRIP = [dict(type='StripCheckpointHook')]

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from mmcl_ext.models import SkeletonRecognizer, checkpoint_keys
+from mmcl_ext.checkpoints import key_tables
+from mmcl_ext.models import SkeletonRecognizer
 from test_models.helpers import NTU
 
 
@@ -72,4 +73,4 @@ Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 def converters(name: str) -> tuple[Converter, Converter]:
     """Return the conversions from and to the official layout."""
-    return tuple(getattr(checkpoint_keys, f'{way}_{name}') for way in ('from', 'to'))
+    return tuple(getattr(key_tables, f'{way}_{name}_state_dict') for way in ('convert', 'restore'))

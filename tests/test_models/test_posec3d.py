@@ -136,8 +136,8 @@ def test_features_copies_and_messages() -> None:
     for copied in (copy.deepcopy(backbone), pickle.loads(pickle.dumps(backbone))):
         assert torch.equal(copied(x), feats)
     head = MODELS.build(dict(type='HeatmapHead', num_classes=6, in_channels=32))
-    torch.testing.assert_close(head.embed(feats), feats.flatten(2).mean(dim=2))
+    torch.testing.assert_close(head.pool(feats), feats.flatten(2).mean(dim=2))
     with pytest.raises(ValueError, match=r'\(N, 17, T, H, W\).*\(2, 16, 4, 16, 16\)'):
         backbone(x[:, 1:])
     with pytest.raises(ValueError, match=r'\(N, 32, T, H, W\).*\(2, 31, 2, 4, 4\)'):
-        head.embed(feats[:, 1:])
+        head.pool(feats[:, 1:])

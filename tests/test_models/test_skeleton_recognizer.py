@@ -45,14 +45,14 @@ def test_embedding_is_the_mean_over_time_and_joints_then_persons() -> None:
     head = GCNHead(4, 5)
     feats = wave(2, 3, 5, 4, 6)
     expected = torch.stack([feats[n].permute(1, 0, 2, 3).flatten(1).mean(1) for n in (0, 1)])
-    torch.testing.assert_close(head.embed(feats), expected)
+    torch.testing.assert_close(head.pool(feats), expected)
 
 
 def test_head_steps_agree() -> None:
     head = GCNHead(4, 5, dropout=0.5).double().eval()
     feats = wave(2, 2, 5, 3, 6)
     samples = [ActionDataSample().set_gt_label(i) for i in (1, 3)]
-    embedding = head.embed(feats)
+    embedding = head.pool(feats)
     logits, losses = head.loss_by_embedding(embedding, samples)
     torch.testing.assert_close(logits, head(feats))
     torch.testing.assert_close(logits, embedding @ head.fc.weight.T + head.fc.bias)
@@ -91,7 +91,7 @@ def test_label_smoothing_matches_torch() -> None:
 @pytest.mark.parametrize('shape', [(2, 2, 6, 3, 4), (2, 5, 3, 4)])
 def test_head_names_wrong_features(shape: tuple) -> None:
     with pytest.raises(ValueError, match=r'M, 5, T, V\).*received') as caught:
-        GCNHead(4, 5).embed(torch.zeros(shape))
+        GCNHead(4, 5).pool(torch.zeros(shape))
     assert str(shape) in str(caught.value)
 
 

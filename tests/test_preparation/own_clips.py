@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from mmcl_ext.datasets.transforms import InterpolateJoints
-from mmcl_ext.preparation.synthetic.renderer import CAMERA, render
-from mmcl_ext.preparation.synthetic.synthetic_data import SyntheticData
+from mmcl_ext.synthetic.renderer import CAMERA, render
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
 
 FRAMES = 20
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mmcl_ext.preparation.command_line import report_step
+from mmcl_ext.preparation.extraction.command_line import report_step
 
 
 @dataclass

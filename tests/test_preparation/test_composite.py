@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmcl_ext.preparation.composite import (
+from mmcl_ext.preparation.videos.sample_frames import sample_frames
+from mmcl_ext.preparation.composites.composite import (
     crop_person,
     make_composite,
-    sample_frames,
     write_image,
 )
 

@@ -12,11 +12,11 @@ import pytest
 from tool_module import load_tool, run_main
 from tool_processes import ToolProcesses
 
-from mmcl_ext.preparation.box_file import BoxFile, SampleBoxes, write_box_file
-from mmcl_ext.preparation.composite_folder import CompositeFolder
-from mmcl_ext.preparation.sample_names import SampleNames
-from mmcl_ext.preparation.video_folder import VideoFolder
-from mmcl_ext.preparation.video_source import VideoSource
+from mmcl_ext.datasets.store.box_file import BoxFile, SampleBoxes, write_box_file
+from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
+from mmcl_ext.preparation.extraction.sample_names import SampleNames
+from mmcl_ext.preparation.videos.video_folder import VideoFolder
+from mmcl_ext.preparation.videos.video_source import VideoSource
 
 NO_SKELETON = np.zeros((0, 0, 0, 0), np.float32)
 SIZE = (160, 120)

@@ -4,8 +4,8 @@ from scipy.io import loadmat, savemat
 from utd_raw import FOCAL, save_sample
 
 from mmcl_ext.datasets.converters import find_utd_mhad, read_utd_mhad_skeleton
-from mmcl_ext.preparation.composite import sample_frames
-from mmcl_ext.preparation.depth import UTD_DEPTH_CAMERA, UTDDepthSource, render_depth
+from mmcl_ext.preparation.videos.depth import UTD_DEPTH_CAMERA, UTDDepthSource, render_depth
+from mmcl_ext.preparation.videos.sample_frames import sample_frames
 
 
 def test_grey_levels_by_hand():

@@ -6,7 +6,7 @@ from test_person_boxes_detectors import write_video
 from tool_module import load_tool, run_main
 from tool_processes import ToolProcesses
 
-from mmcl_ext.preparation.box_file import BoxFile
+from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.preparation.person_boxes import detect_persons
 
 

@@ -14,7 +14,7 @@ from tool_processes import ToolProcesses
 import mmcl_ext.mmcl  # noqa: F401
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.mmcl import FeatureFile, LoadCompositeImage, LoadImageFeature
-from mmcl_ext.preparation.image_features import (
+from mmcl_ext.preparation.features.image_features import (
     ImageFeatureExtractor,
     extract_image_features,
     training_samples,
@@ -117,7 +117,7 @@ def test_fam_on_cached_features_equals_fam_on_the_frozen_encoder(cfg, model, tmp
     torch.testing.assert_close(project(light, load_feature.load), expected, rtol=1e-4, atol=1e-6)
     assert expected.std(0).min() > 1e-3  # the images differ, so do their projections
     keypoint = torch.randn(8, 1, 2, 12, 25, 3, generator=torch.Generator().manual_seed(0))
-    embedding = model.cls_head.embed(model.extract_feat(keypoint))
+    embedding = model.cls_head.pool(model.extract_feat(keypoint))
     losses = [
         net.co_learning.loss(
             embedding,

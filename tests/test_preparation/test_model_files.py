@@ -1,6 +1,6 @@
 import pytest
 
-from mmcl_ext.preparation.model_files import model_recipe
+from mmcl_ext.preparation.extraction.model_files import model_recipe
 
 
 def test_a_folder_is_known_by_its_files(tmp_path):

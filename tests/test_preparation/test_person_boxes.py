@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 from mmcl_ext.datasets.store import write_store
-from mmcl_ext.preparation.box_file import BoxFile
-from mmcl_ext.preparation.boxes import boxes_from_joints
-from mmcl_ext.preparation.camera import PinholeCamera
+from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.preparation.person_boxes import (
     PERSON_BOXES,
     NTUSkeletonBoxes,
@@ -19,6 +17,8 @@ from mmcl_ext.preparation.person_boxes.selection import (
     person_limit,
 )
 from mmcl_ext.preparation.person_boxes.skeleton_boxes import match_frames
+from mmcl_ext.preparation.videos.camera import PinholeCamera
+from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
 
 CAMERA = dict(focal=100.0, center=[50.0, 40.0], size=[100, 80])
 

@@ -5,7 +5,7 @@ import torch
 import transformers
 from detector_models import LABELS, save_detr, save_rt_detr, save_yolos
 
-from mmcl_ext.preparation.box_file import BoxFile
+from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.preparation.person_boxes import (
     PERSON_BOXES,
     MMDetPersonBoxes,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from mmcl_ext.preparation.box_file import BoxFile, SampleBoxes, write_box_file
+from mmcl_ext.datasets.store.box_file import BoxFile, SampleBoxes, write_box_file
 
 
 def sample(seed, length=3, **changes):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmcl_ext.preparation.box_file import BoxFile
+from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.preparation.person_boxes import MMDetPersonBoxes, detect_persons
 from mmcl_ext.preparation.person_boxes.mmdet_boxes import find_mmdet_config, published_checkpoint
 

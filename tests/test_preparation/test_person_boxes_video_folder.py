@@ -1,6 +1,6 @@
 import pytest
 
-from mmcl_ext.preparation.video_folder import VideoFolder
+from mmcl_ext.preparation.videos.video_folder import VideoFolder
 
 
 def touch(*paths):

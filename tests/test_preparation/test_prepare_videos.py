@@ -12,16 +12,16 @@ from text_models import save_blip
 from tool_module import load_tool, run_main
 
 from mmcl_ext.apis import build_runner, load_config
-from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.store import SkeletonStore, write_store
-from mmcl_ext.mmcl.feature_file import FeatureFile
-from mmcl_ext.preparation.box_file import BoxFile
-from mmcl_ext.preparation.pixel_boxes import PixelBoxes
-from mmcl_ext.preparation.prepare_videos import VideoPreparation
-from mmcl_ext.preparation.synthetic.renderer import CAMERA
-from mmcl_ext.preparation.training_config import TrainingConfig
+from mmcl_ext.datasets.store.box_file import BoxFile
+from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.preparation.own_videos.prepare_videos import VideoPreparation
+from mmcl_ext.preparation.own_videos.training_config import TrainingConfig
+from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
 from mmcl_ext.registry import DATASETS, MODELS
+from mmcl_ext.synthetic.renderer import CAMERA
 
 DEMO = 'mmcl_ext::mmcl/ctrgcn_demo.py'
 
@@ -270,7 +270,7 @@ def test_pixel_boxes_need_pixels(tmp_path):
 
 def pose_file(path, content):
     path.write_text(json.dumps(content))
-    return Member(path)
+    return ArchiveFile(path)
 
 
 def body(x, **fields):
@@ -319,4 +319,4 @@ def test_malformed_pose_files_are_named(tmp_path, content, message):
         read_pose_results(pose_file(tmp_path / 'a.json', content), 17)
     (tmp_path / 'a.json').write_text('[')
     with pytest.raises(ValueError, match=r'a\.json: no JSON'):
-        read_pose_results(Member(tmp_path / 'a.json'), 17)
+        read_pose_results(ArchiveFile(tmp_path / 'a.json'), 17)

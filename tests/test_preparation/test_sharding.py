@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from mmcl_ext.mmcl.feature_file import FeatureFile
-from mmcl_ext.preparation import composite
-from mmcl_ext.preparation.sharding import FeatureShards, SampleFeatures, extract_features
+from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.preparation.composites import composite
+from mmcl_ext.preparation.extraction.sharding import FeatureShards, SampleFeatures, extract_features
 
 NAMES = tuple(f'{letter}{i}' for i in range(5) for letter in 'zya')  # not sorted
 
@@ -134,7 +134,7 @@ def test_finished_run_computes_nothing(tmp_path):
 
 def test_interruption_of_the_clean_up(tmp_path, monkeypatch):
     """The features are there, but shards of the same run lie beside them."""
-    from mmcl_ext.preparation import sharding
+    from mmcl_ext.preparation.extraction import sharding
 
     def power_cut(*args, **kwargs):
         raise KeyboardInterrupt
@@ -152,7 +152,7 @@ def test_interruption_of_the_clean_up(tmp_path, monkeypatch):
 
 def test_interruption_of_the_merge(tmp_path, monkeypatch):
     run(tmp_path / 'whole')
-    from mmcl_ext.preparation import sharding
+    from mmcl_ext.preparation.extraction import sharding
 
     real = sharding.write_feature_file
 

@@ -19,7 +19,7 @@ from text_models import (
     write_composites,
 )
 
-from mmcl_ext.mmcl.feature_file import FeatureFile
+from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.preparation.text import (
     TEXT_SOURCES,
     BlipVQA,

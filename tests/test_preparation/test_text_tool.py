@@ -6,7 +6,7 @@ import pytest
 from text_models import save_blip, save_deepseek_vl, save_llava, write_composites
 from tool_processes import ToolProcesses
 
-from mmcl_ext.mmcl.feature_file import FeatureFile
+from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.preparation.text import TEXT_SOURCES, extract_text_features
 
 FILES = [

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from utd_raw import skeleton
 
-from mmcl_ext.preparation.decoders import pyav_decoder
-from mmcl_ext.preparation.utd_video import UTDVideoSource, skeleton_frames
-from mmcl_ext.preparation.video import count_frames, read_frames
+from mmcl_ext.preparation.videos.decoders import pyav_decoder
+from mmcl_ext.preparation.videos.utd_video import UTDVideoSource, skeleton_frames
+from mmcl_ext.preparation.videos.video import count_frames, read_frames
 
 BACKENDS = [
     'opencv',

@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmcl_ext.preparation.synthetic.contestant import relocate
+from mmcl_ext.synthetic.contestant import relocate
 
 
 def demo(repo, folder, *arguments):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mmcl_ext.graphs.layouts import get_layout
-from mmcl_ext.preparation.synthetic.body import Body
-from mmcl_ext.preparation.synthetic.kinematics import (
+from mmcl_ext.synthetic.body import Body
+from mmcl_ext.synthetic.kinematics import (
     JOINT,
     LAYOUT,
     bend,
@@ -11,7 +11,7 @@ from mmcl_ext.preparation.synthetic.kinematics import (
     mirrored,
     rotation,
 )
-from mmcl_ext.preparation.synthetic.pose_track import PoseTrack
+from mmcl_ext.synthetic.pose_track import PoseTrack
 
 EDGES = np.array(get_layout(LAYOUT).edges)
 

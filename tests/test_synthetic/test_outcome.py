@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 
-from mmcl_ext.preparation.synthetic import SyntheticData
-from mmcl_ext.preparation.synthetic.demo import describe
-from mmcl_ext.preparation.synthetic.outcome import Outcome
+from mmcl_ext.synthetic import SyntheticData
+from mmcl_ext.synthetic.demo import describe
+from mmcl_ext.synthetic.outcome import Outcome
 
 # Predictions 0, 0, 1, 2 for the labels 0, 0, 0, 2.
 OUTCOME = Outcome(

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmcl_ext.preparation.synthetic import SyntheticData, SyntheticVideoSource
-from mmcl_ext.preparation.synthetic.motions import ACTIONS
-from mmcl_ext.preparation.synthetic.renderer import CAMERA, render
+from mmcl_ext.synthetic import SyntheticData, SyntheticVideoSource
+from mmcl_ext.synthetic.motions import ACTIONS
+from mmcl_ext.synthetic.renderer import CAMERA, render
 
 DATA = SyntheticData(train_subjects=2, test_subjects=1, repetitions=1)
 WITH_ITEM = [i for i, action in enumerate(ACTIONS) if action.item]

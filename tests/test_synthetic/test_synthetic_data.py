@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from mmcl_ext.graphs.layouts import get_layout
-from mmcl_ext.preparation.synthetic import SyntheticData
-from mmcl_ext.preparation.synthetic.item import ITEM_KINDS, Item
-from mmcl_ext.preparation.synthetic.kinematics import JOINT
-from mmcl_ext.preparation.synthetic.motions import ACTIONS
-from mmcl_ext.preparation.synthetic.scene_answers import ANSWERS, scene_answers
-from mmcl_ext.preparation.synthetic.sensor import add_sensor_noise
+from mmcl_ext.synthetic import SyntheticData
+from mmcl_ext.synthetic.held_object import ITEM_KINDS, HeldObject
+from mmcl_ext.synthetic.kinematics import JOINT
+from mmcl_ext.synthetic.motions import ACTIONS
+from mmcl_ext.synthetic.scene_answers import ANSWERS, scene_answers
+from mmcl_ext.synthetic.sensor import add_sensor_noise
 
 EDGES = np.array(get_layout('nturgb+d').edges)
 DATA = SyntheticData(train_subjects=3, test_subjects=2, repetitions=2)
@@ -197,7 +197,7 @@ def test_impossible_numbers_are_refused(wrong):
 
 def test_unknown_kind_of_object_is_named():
     with pytest.raises(ValueError, match='sword'):
-        Item('sword', (0, 0, 0))
+        HeldObject('sword', (0, 0, 0))
 
 
 def test_negative_noise_is_refused():

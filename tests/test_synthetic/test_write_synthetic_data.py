@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.mmcl.feature_file import FeatureFile
-from mmcl_ext.preparation.composite import crop_person
-from mmcl_ext.preparation.synthetic import (
+from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.preparation.composites.composite import crop_person
+from mmcl_ext.synthetic import (
     SyntheticData,
     SyntheticVideoSource,
     write_synthetic_data,
 )
-from mmcl_ext.preparation.synthetic.scene_answers import ANSWERS, scene_answers
+from mmcl_ext.synthetic.scene_answers import ANSWERS, scene_answers
 
 DATA = SyntheticData(train_subjects=1, test_subjects=1, repetitions=1)
 

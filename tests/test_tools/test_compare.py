@@ -10,8 +10,8 @@ import pytest
 from tiny_data import tiny_samples, write_tiny_store
 from tool_module import load_tool
 
-from mmcl_ext.datasets.safe_pickle import load_pickle
 from mmcl_ext.evaluation import Scores, write_scores
+from mmcl_ext.fileio.safe_pickle import load_pickle
 
 
 @pytest.fixture(scope='module')

@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from tiny_data import write_tiny_store
 
 from mmcl_ext.datasets import AnnotationPickle
-from mmcl_ext.datasets.converters import NTU_TRADITIONS
+from mmcl_ext.datasets.converters import NTU_PREPROCESSINGS
 from mmcl_ext.datasets.store import SkeletonStore
 
 COMMAND = 'python tools/data/convert.py '
@@ -104,8 +104,8 @@ def test_ntu_page(repo, convert, shared, tmp_path):
         assert list(SkeletonStore(path).names) == ['S001C001P001R001A001', 'S001C003P008R002A058']
     assert page[2][0] == 'ctrgcn-npz'
     checksums = set()
-    for tradition in NTU_TRADITIONS:
-        options = ['--tradition', tradition, '--no-translate', '--second-body', 'copy']
+    for preprocessing in NTU_PREPROCESSINGS:
+        options = ['--preprocessing', preprocessing, '--no-translate', '--second-body', 'copy']
         convert(['ntu60', 'raw', 'o', *options, '--dtype', 'float32', '--quiet'])
         checksums.add(SkeletonStore('o').checksum())
         assert SkeletonStore('o').num_persons.tolist() == [2, 2]

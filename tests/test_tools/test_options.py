@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmcl_ext import apis
-from mmcl_ext.engine.launch import _is_for_user
+from mmcl_ext.config.launch import _is_for_user
 
 
 def touch(folder, name, age):
@@ -77,7 +77,7 @@ def test_randomness_changes_only_what_is_named():
 
 
 def test_amp_keeps_what_is_set(monkeypatch):
-    monkeypatch.setattr('mmcl_ext.apis.config.get_device', lambda: 'cuda')
+    monkeypatch.setattr('mmcl_ext.config.options.get_device', lambda: 'cuda')
     cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper', loss_scale=512.0)))
     apis.set_amp(cfg)
     assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale=512.0)

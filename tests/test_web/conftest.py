@@ -8,11 +8,11 @@ import pytest
 from inference_models import SMALL, UTD, write_checkpoint
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.apis.inferencer import MMCLInferencer
-from mmcl_ext.apis.web.clip_library import ClipLibrary
-from mmcl_ext.apis.web.web_demo import WebDemo
+from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.datasets.store import write_store
-from mmcl_ext.deployment.publish import publish
+from mmcl_ext.inference import MMCLInferencer
+from mmcl_ext.web.clip_library import ClipLibrary
+from mmcl_ext.web.web_demo import WebDemo
 
 CLASSES = ('wave', 'clap', '<b>jump</b>', *(f'class {i}' for i in range(3, 27)))
 

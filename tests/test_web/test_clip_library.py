@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from mmcl_ext.apis.web import uploads
-from mmcl_ext.apis.web.clip_library import ClipLibrary
-from mmcl_ext.apis.web.uploads import check_matlab_size, take_upload
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.web import uploads
+from mmcl_ext.web.clip_library import ClipLibrary
+from mmcl_ext.web.uploads import check_matlab_size, take_upload
 
 MIB = 2**20
 

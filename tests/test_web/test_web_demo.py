@@ -15,14 +15,14 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mmcl_ext.apis.inferencer import MMCLInferencer, SkeletonClip, StreamingInferencer
-from mmcl_ext.apis.web import fragments
-from mmcl_ext.apis.web.clip_library import PickedClip
-from mmcl_ext.apis.web.page import FROM_FILE, Page
-from mmcl_ext.apis.web.score_timeline import score_timeline
-from mmcl_ext.apis.web.server import check_address, is_local, launch
-from mmcl_ext.apis.web.web_demo import WebDemo
+from mmcl_ext.inference import MMCLInferencer, SkeletonClip, StreamingInferencer
 from mmcl_ext.visualization.timeline_plot import draw_timeline
+from mmcl_ext.web import html
+from mmcl_ext.web.clip_library import PickedClip
+from mmcl_ext.web.page import FROM_FILE, Page
+from mmcl_ext.web.score_timeline import score_timeline
+from mmcl_ext.web.server import check_address, is_local, launch
+from mmcl_ext.web.web_demo import WebDemo
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -100,9 +100,9 @@ def test_plot_of_a_timeline():
 # Views
 
 
-def data_of(html, kind):
-    found = re.search(rf'src="data:{re.escape(kind)};base64,([^"]+)"', html)
-    assert found, html[:200]
+def data_of(markup, kind):
+    found = re.search(rf'src="data:{re.escape(kind)};base64,([^"]+)"', markup)
+    assert found, markup[:200]
     return base64.b64decode(found[1])
 
 
@@ -127,9 +127,9 @@ def test_views_of_a_clip(demo, inferencer, library, walk):
 
 
 def test_verdict():
-    right = fragments.headline('clip', 'wave', 0.5, 'wave', '3 frames')
-    wrong = fragments.headline('clip', 'wave', 0.5, 'clap', '3 frames')
-    unknown = fragments.headline('clip', 'wave', 0.5, None, '3 frames')
+    right = html.headline('clip', 'wave', 0.5, 'wave', '3 frames')
+    wrong = html.headline('clip', 'wave', 0.5, 'clap', '3 frames')
+    unknown = html.headline('clip', 'wave', 0.5, None, '3 frames')
     assert 'mmcl-right">correct' in right
     assert 'mmcl-wrong">wrong' in wrong
     assert 'true class' not in unknown
@@ -156,10 +156,10 @@ def test_clip_with_another_layout_and_gaps(model, library, walk):
 def test_names_from_outside_are_escaped(demo, walk):
     evil = '<img src=x onerror=alert(1)>'
     for view in demo.show(PickedClip(SkeletonClip(evil, walk), evil, np.zeros((9, 9, 3), 'u1'))):
-        for html in vars(view).values():
-            assert '<img src=x' not in html
+        for markup in vars(view).values():
+            assert '<img src=x' not in markup
         assert '&lt;img src=x onerror=alert(1)&gt;' in view.head
-    assert '<img' not in fragments.message(evil)
+    assert '<img' not in html.message(evil)
 
 
 def test_numbers_of_the_demo_are_checked(inferencer, library):
@@ -168,7 +168,7 @@ def test_numbers_of_the_demo_are_checked(inferencer, library):
 
 
 def test_model_card(inferencer):
-    card = fragments.model_card(inferencer.info)
+    card = html.model_card(inferencer.info)
     for fact in ('CTRGCN', '27', 'kinect_v1 (20), 3 coordinates', 'top1 88.14', 'none'):
         assert f'<td>{fact}</td>' in card
 
@@ -189,7 +189,7 @@ def test_example_is_shown_in_three_steps(demo, inferencer, library):
     assert 'Predicting' in busy[0]
     assert not any(busy[1:])
     best = inferencer(library.pick('clips', 's3').clip)[0].label_name
-    assert fragments.escape(best) in first[0]
+    assert html.escape(best) in first[0]
     assert 'windows' in first[3]
     assert 'image/svg+xml' in second[3]
 

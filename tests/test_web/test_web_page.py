@@ -14,8 +14,8 @@ import pytest
 from browser import CHROMEDRIVER, CHROMIUM, Browser, open_browser, wait_for
 from free_port import free_port
 
-from mmcl_ext.apis.inferencer import MMCLInferencer
-from mmcl_ext.apis.web.offline import POLICY
+from mmcl_ext.inference import MMCLInferencer
+from mmcl_ext.web.offline import POLICY
 
 REPO = Path(__file__).resolve().parents[2]
 

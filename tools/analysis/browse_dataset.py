@@ -8,9 +8,9 @@ from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmcl_ext.apis import load_config
+from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets import SkeletonDataset
 from mmcl_ext.registry import DATASETS
-from mmcl_ext.user_errors import one_line_errors
 from mmcl_ext.visualization.browse import browse
 
 AUGMENTATION = (

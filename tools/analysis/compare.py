@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation import Scores, SplitLabels, read_scores
 from mmcl_ext.evaluation.annotation_source import annotation_file, class_names, open_source
 from mmcl_ext.evaluation.comparison import ChangedSample, Comparison
 from mmcl_ext.evaluation.comparison_report import format_comparison, write_tables
 from mmcl_ext.evaluation.ensemble import short_name
 from mmcl_ext.evaluation.scores import to_probabilities
-from mmcl_ext.user_errors import one_line_errors
 from mmcl_ext.visualization import save_figure
 from mmcl_ext.visualization.changed_figure import draw_changed
 from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmcl_ext.apis import complexity
-from mmcl_ext.apis.config import load_config
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.analysis import complexity
+from mmcl_ext.config.options import load_config
+from mmcl_ext.config.user_errors import one_line_errors
 
 MMCL_CONFIG = Path(__file__).parents[2] / 'configs' / 'mmcl' / 'ctrgcn_hdgraph_ntu120.py'
 MMCL_IN_PAPER = (1.44, 1.79)

@@ -3,8 +3,8 @@
 import argparse
 import pickle
 
-from mmcl_ext.apis.official_checkpoint import export_ctrgcn, save_checkpoint
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.checkpoints.official_checkpoint import export_ctrgcn, save_checkpoint
+from mmcl_ext.config.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,9 +6,14 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmcl_ext.apis.config import load_config, use_deployed_model
-from mmcl_ext.apis.official_checkpoint import Imported, import_state, read_state, save_imported
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.checkpoints.official_checkpoint import (
+    ConvertedCheckpoint,
+    import_state,
+    read_state,
+    save_imported,
+)
+from mmcl_ext.config.options import load_config, use_deployed_model
+from mmcl_ext.config.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def convert(args: argparse.Namespace) -> Imported:
+def convert(args: argparse.Namespace) -> ConvertedCheckpoint:
     model_cfg = None
     if args.config:
         cfg = load_config(args.config)
@@ -36,13 +41,13 @@ def convert(args: argparse.Namespace) -> Imported:
         model_cfg = cfg.model.to_dict() if hasattr(cfg.model, 'to_dict') else dict(cfg.model)
     imported = import_state(read_state(args.source), model_cfg, k=args.k, center=args.center)
     if args.keep_co_learning:
-        from mmcl_ext.mmcl.official_checkpoint import keep_co_learning
+        from mmcl_ext.checkpoints.mmcl_action import keep_co_learning
 
         imported = keep_co_learning(imported)
     return imported
 
 
-def describe(imported: Imported) -> str:
+def describe(imported: ConvertedCheckpoint) -> str:
     dropped = len(imported.train_only)
     lines = [
         f'source: {imported.source}',

@@ -2,8 +2,8 @@
 
 import argparse
 
-from mmcl_ext.deployment.publish import publish
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.checkpoints.publish import publish
+from mmcl_ext.config.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,8 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from mmcl_ext.mmcl.checkpoint import strip_checkpoint
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.checkpoints.strip import strip_checkpoint
+from mmcl_ext.config.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:

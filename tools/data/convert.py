@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets import SkeletonStore
 from mmcl_ext.datasets.converters import (
     NPZ_SECOND_BODIES,
-    NTU_TRADITIONS,
+    NTU_PREPROCESSINGS,
     SECOND_BODIES,
     ConversionReport,
     convert_ctrgcn_npz,
@@ -22,7 +23,6 @@ from mmcl_ext.datasets.converters import (
     convert_utd_mhad,
     export_pickle,
 )
-from mmcl_ext.user_errors import one_line_errors
 
 
 def convert_ntu60(*args: Any, **options: Any) -> ConversionReport:
@@ -46,7 +46,7 @@ def add_parallel(parser: argparse.ArgumentParser) -> None:
 def add_raw(parser: argparse.ArgumentParser) -> None:
     add_parallel(parser)
     parser.add_argument(
-        '--on-error', choices=('stop', 'drop'), default='stop', help='at an unreadable sample'
+        '--on-error', choices=('stop', 'skip'), default='stop', help='at an unreadable sample'
     )
 
 
@@ -62,7 +62,7 @@ def add_classes(parser: argparse.ArgumentParser) -> None:
 
 def add_ntu(parser: argparse.ArgumentParser) -> None:
     add_raw(parser)
-    parser.add_argument('--tradition', choices=NTU_TRADITIONS, default='ctrgcn')
+    parser.add_argument('--preprocessing', choices=NTU_PREPROCESSINGS, default='ctrgcn')
     parser.add_argument(
         '--translate', action=argparse.BooleanOptionalAction, help='origin at the main actor'
     )

@@ -6,8 +6,8 @@ says; OUT is one file for the boxes of all samples. An interrupted run goes on w
 
 import argparse
 
-from mmcl_ext.engine.launch import run_and_exit
-from mmcl_ext.preparation.command_line import (
+from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.preparation.extraction.command_line import (
     add_config_options,
     add_run_options,
     add_sample_options,

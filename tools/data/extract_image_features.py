@@ -7,16 +7,16 @@ is named, its training samples. An interrupted run goes on where it was.
 import argparse
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.engine.launch import run_and_exit
-from mmcl_ext.preparation.command_line import (
+from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.preparation.extraction.command_line import (
     add_config_options,
     add_run_options,
     add_sample_options,
     extraction_options,
     report_step,
 )
-from mmcl_ext.preparation.image_features import extract_image_features
-from mmcl_ext.preparation.sharding import ExtractionReport
+from mmcl_ext.preparation.extraction.sharding import ExtractionReport
+from mmcl_ext.preparation.features.image_features import extract_image_features
 
 
 def parse_args() -> argparse.Namespace:

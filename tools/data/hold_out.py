@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
+from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.hold_out import WAYS, hold_out
-from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:

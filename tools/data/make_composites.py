@@ -7,24 +7,28 @@ import argparse
 import os
 from collections.abc import Callable
 
+from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.datasets.converters import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.dist import rank
-from mmcl_ext.engine.launch import run_and_exit
-from mmcl_ext.preparation.box_file import BoxFile
-from mmcl_ext.preparation.command_line import add_run_options, report_step
-from mmcl_ext.preparation.composite import ORDERS
-from mmcl_ext.preparation.composite_folder import ClipSource, CompositeFolder, SampleStore
-from mmcl_ext.preparation.composite_report import CompositeReport
-from mmcl_ext.preparation.computed_boxes import ComputedBoxes
-from mmcl_ext.preparation.contact_sheet import write_contact_sheets
-from mmcl_ext.preparation.depth import UTDDepthSource
+from mmcl_ext.datasets.store.box_file import BoxFile
+from mmcl_ext.parallel.collectives import rank
+from mmcl_ext.preparation.composites.composite import ORDERS
+from mmcl_ext.preparation.composites.composite_folder import (
+    ClipSource,
+    CompositeFolder,
+    SampleStore,
+)
+from mmcl_ext.preparation.composites.composite_report import CompositeReport
+from mmcl_ext.preparation.composites.contact_sheet import write_contact_sheets
+from mmcl_ext.preparation.extraction.command_line import add_run_options, report_step
+from mmcl_ext.preparation.extraction.sample_names import SampleNames
+from mmcl_ext.preparation.person_boxes.computed_boxes import ComputedBoxes
 from mmcl_ext.preparation.person_boxes.ntu_skeleton_boxes import NTUSkeletonBoxes
-from mmcl_ext.preparation.sample_names import SampleNames
-from mmcl_ext.preparation.utd_video import UTDVideoSource
-from mmcl_ext.preparation.video import VIDEO_BACKENDS
-from mmcl_ext.preparation.video_folder import VideoFolder
-from mmcl_ext.preparation.video_source import VideoSource
+from mmcl_ext.preparation.videos.depth import UTDDepthSource
+from mmcl_ext.preparation.videos.utd_video import UTDVideoSource
+from mmcl_ext.preparation.videos.video import VIDEO_BACKENDS
+from mmcl_ext.preparation.videos.video_folder import VideoFolder
+from mmcl_ext.preparation.videos.video_source import VideoSource
 
 Prepared = tuple[ClipSource, SampleStore]
 

@@ -7,8 +7,8 @@ is kept, so an interrupted run goes on where it was.
 import argparse
 import os
 
-from mmcl_ext.preparation.synthetic import SyntheticData, write_synthetic_data
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.synthetic import SyntheticData, write_synthetic_data
 
 
 def parse_args() -> argparse.Namespace:

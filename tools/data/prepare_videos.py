@@ -12,11 +12,11 @@ from typing import Any
 
 from mmengine.config import DictAction
 
-from mmcl_ext.engine.launch import run_and_exit
-from mmcl_ext.preparation.command_line import add_run_options, run_step
-from mmcl_ext.preparation.composite import ORDERS
-from mmcl_ext.preparation.prepare_videos import VideoPreparation
-from mmcl_ext.preparation.video import VIDEO_BACKENDS
+from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.preparation.composites.composite import ORDERS
+from mmcl_ext.preparation.extraction.command_line import add_run_options, run_step
+from mmcl_ext.preparation.own_videos.prepare_videos import VideoPreparation
+from mmcl_ext.preparation.videos.video import VIDEO_BACKENDS
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,13 +4,13 @@ import argparse
 import sys
 from collections.abc import Iterable
 
-from mmcl_ext.apis.check_composites import check_composites
-from mmcl_ext.apis.check_store import check_store
-from mmcl_ext.apis.finding import KINDS, Finding
+from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.mmcl.check_features import check_features
-from mmcl_ext.mmcl.feature_file import FeatureFile
-from mmcl_ext.user_errors import one_line_errors
+from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.datasets.validation.check_composites import check_composites
+from mmcl_ext.datasets.validation.check_features import check_features
+from mmcl_ext.datasets.validation.check_store import check_store
+from mmcl_ext.datasets.validation.data_issue import KINDS, DataIssue
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,7 +40,7 @@ def needed_names(store: SkeletonStore, splits: list[str] | None) -> list[str]:
     return [store.names[i] for i in positions]
 
 
-def report(title: str, findings: Iterable[Finding], args: argparse.Namespace) -> int:
+def report(title: str, findings: Iterable[DataIssue], args: argparse.Namespace) -> int:
     """Print the findings; return how many count."""
     counted = [finding for finding in findings if finding.kind not in args.ignore]
     print(f'{title}:' if counted else f'{title}: nothing wrong')

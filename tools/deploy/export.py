@@ -2,8 +2,8 @@
 
 import argparse
 
+from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment import export as exporting
-from mmcl_ext.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:

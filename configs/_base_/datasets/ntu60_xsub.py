@@ -1,6 +1,6 @@
 # NTU RGB+D 60, cross-subject, fed as CTR-GCN feeds it. An absent second person is zero.
 # Made by: tools/data/convert.py ntu60 RAW data/ntu60/ntu60.safetensors, or ctrgcn-npz NTU60_CS.npz
-# A store of PYSKL's tradition (--tradition pyskl, or kind pickle) is fed by the same pipeline.
+# A store of PYSKL (--preprocessing pyskl, or kind pickle) is fed by the same pipeline.
 stream = 'joint'  # 'bone', 'joint_motion', 'bone_motion': --cfg-options stream=bone
 ann_file = 'data/ntu60/ntu60.safetensors'
 

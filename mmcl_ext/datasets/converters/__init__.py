@@ -1,11 +1,11 @@
 """Raw data sets to annotation stores."""
 
-from mmcl_ext.datasets.converters.conversion import Conversion, DroppedSampleError, Item
+from mmcl_ext.datasets.converters.conversion import Conversion, DroppedSampleError, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.ctrgcn_npz import NPZ_SECOND_BODIES, convert_ctrgcn_npz
 from mmcl_ext.datasets.converters.custom import convert_custom, load_layout
 from mmcl_ext.datasets.converters.ntu import (
-    NTU_TRADITIONS,
+    NTU_PREPROCESSINGS,
     SECOND_BODIES,
     NTUReader,
     convert_ntu,
@@ -37,7 +37,7 @@ from mmcl_ext.datasets.converters.utd_mhad import (
 
 __all__ = [
     'NPZ_SECOND_BODIES',
-    'NTU_TRADITIONS',
+    'NTU_PREPROCESSINGS',
     'NW_UCLA_CLASSES',
     'SECOND_BODIES',
     'SYSU_CLASSES',
@@ -45,10 +45,10 @@ __all__ = [
     'Conversion',
     'ConversionReport',
     'DroppedSampleError',
-    'Item',
     'NTUName',
     'NTUReader',
     'Recording',
+    'SampleInfo',
     'convert_ctrgcn_npz',
     'convert_custom',
     'convert_ntu',

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmengine.utils import ProgressBar
 
-from mmcl_ext.atomic_file import write_bytes
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
-from mmcl_ext.datasets.converters.members import Member
 from mmcl_ext.datasets.store import SkeletonStore, check_store_name, write_store
+from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.version import __version__
 
 
@@ -31,13 +31,13 @@ class DroppedSampleError(Exception):
     """Raised by a reader to leave a sample out; the text is the reason."""
 
 
-class Item(NamedTuple):
+class SampleInfo(NamedTuple):
     """A sample that is still to be read.
 
     Attributes:
         name: Name of the sample.
         label: Its class, counted from 0.
-        source: What the reader needs to find it, such as a :class:`Member`.
+        source: What the reader needs to find it, such as a :class:`ArchiveFile`.
     """
 
     name: str
@@ -67,13 +67,13 @@ class Conversion:
         dtype: ``'float32'`` or ``'float16'``.
         metadata: How the data are made; a change makes all parts anew.
         processes: Number of processes; None takes as many as there are processors.
-        on_error: ``'stop'`` at an unreadable sample, or ``'drop'`` it.
+        on_error: ``'stop'`` at an unreadable sample, or ``'skip'`` it.
         progress: Show a progress bar.
         part_size: Samples in a part.
     """
 
     out: Path
-    items: Sequence[Item]
+    items: Sequence[SampleInfo]
     read: Callable[[Any], np.ndarray | Mapping[str, np.ndarray]]
     layout: str
     classes: Sequence[str]
@@ -86,8 +86,8 @@ class Conversion:
     part_size: int = 256
 
     def __post_init__(self) -> None:
-        if self.on_error not in ('stop', 'drop'):
-            raise ValueError(f"on_error is 'stop' or 'drop', got {self.on_error!r}")
+        if self.on_error not in ('stop', 'skip'):
+            raise ValueError(f"on_error is 'stop' or 'skip', got {self.on_error!r}")
         if self.processes is not None and self.processes < 1:
             raise ValueError(f'processes must be positive, got {self.processes}')
         check_store_name(self.out)
@@ -96,7 +96,7 @@ class Conversion:
         self,
         missing: Sequence[str] = (),
         ignored: Sequence[str] = (),
-        dropped: Mapping[Item, str] | None = None,
+        dropped: Mapping[SampleInfo, str] | None = None,
         notes: Sequence[str] = (),
     ) -> ConversionReport:
         """Convert.
@@ -181,7 +181,7 @@ class Conversion:
     def _num_processes(self) -> int:
         return min(self.processes or len(os.sched_getaffinity(0)), self._num_parts)
 
-    def _part_items(self, index: int) -> Sequence[Item]:
+    def _part_items(self, index: int) -> Sequence[SampleInfo]:
         return self.items[index * self.part_size : (index + 1) * self.part_size]
 
     def convert_part(self, index: int) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class Conversion:
         write_bytes(path, json.dumps(part).encode())  # last: now the part is whole
         return part
 
-    def _sample(self, item: Item) -> dict[str, Any]:
+    def _sample(self, item: SampleInfo) -> dict[str, Any]:
         read = self.read(item.source)
         arrays = dict(keypoint=read) if isinstance(read, np.ndarray) else dict(read)
         return dict(name=item.name, label=item.label, **arrays)
@@ -262,7 +262,7 @@ class Conversion:
 
 
 def count_classes(
-    items: Sequence[Item],
+    items: Sequence[SampleInfo],
     classes: Sequence[str],
     kept: Set[str],
     splits: Mapping[str, Sequence[str]],
@@ -294,7 +294,7 @@ def _digest(content: Any) -> str:
 
 
 def _stamp(source: Any) -> str:
-    return source.stamp() if isinstance(source, Member) else repr(source)
+    return source.stamp() if isinstance(source, ArchiveFile) else repr(source)
 
 
 _conversion: Conversion | None = None  # of this worker process

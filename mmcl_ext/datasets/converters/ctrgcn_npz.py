@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
-from mmcl_ext.datasets.converters.members import describe_file
 from mmcl_ext.datasets.converters.npz_array import NpzArray
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes, ntu_splits
+from mmcl_ext.fileio.archive_file import describe_file
 
 _SETS = ('train', 'test')
 NPZ_SECOND_BODIES = ('zeros', 'copy', 'keep')
@@ -95,7 +95,7 @@ def convert_ctrgcn_npz(
     counts = {key: len(rows[key]) for key in _SETS}
     row_names, splits = _name_rows(source, counts, num_classes, names)
     items = [
-        Item(name, int(label), (key, row))
+        SampleInfo(name, int(label), (key, row))
         for key in _SETS
         for row, (name, label) in enumerate(zip(row_names[key], labels[key][0], strict=True))
     ]
@@ -122,7 +122,7 @@ def _metadata(source: Path, num_classes: int, second_body: str) -> dict[str, Any
     return dict(
         dataset=f'NTU RGB+D {num_classes}',
         unit='metre',
-        tradition='ctrgcn',
+        preprocessing='ctrgcn',
         source=describe_file(source),
         second_body='none' if second_body != 'keep' else 'keep',
     )
@@ -193,7 +193,7 @@ def _known_names(
     )
 
 
-def _check_labels(source: str | os.PathLike, items: Sequence[Item]) -> None:
+def _check_labels(source: str | os.PathLike, items: Sequence[SampleInfo]) -> None:
     for item in items:
         if item.label != NTUName.parse(item.name).label:
             key, row = item.source

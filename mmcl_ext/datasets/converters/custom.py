@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
-from mmcl_ext.datasets.converters.members import Member, find_files
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
-from mmcl_ext.datasets.numbered_classes import numbered_classes
+from mmcl_ext.datasets.store.numbered_classes import numbered_classes
+from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, register_layout
 
@@ -38,7 +38,7 @@ class CustomReader:
 
     layout: str
 
-    def __call__(self, member: Member) -> dict[str, np.ndarray]:
+    def __call__(self, member: ArchiveFile) -> dict[str, np.ndarray]:
         """Read the file.
 
         Returns:
@@ -55,7 +55,7 @@ class CustomReader:
         return dict(keypoint=_read_array(member, get_layout(self.layout).num_joints))
 
 
-def _read_array(member: Member, num_joints: int) -> np.ndarray:
+def _read_array(member: ArchiveFile, num_joints: int) -> np.ndarray:
     try:
         array = np.load(io.BytesIO(member.read()), allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -72,7 +72,7 @@ def _read_array(member: Member, num_joints: int) -> np.ndarray:
 class _Table:
     """A table with a line per joint."""
 
-    def __init__(self, member: Member, layout: Layout) -> None:
+    def __init__(self, member: ArchiveFile, layout: Layout) -> None:
         self._member = member
         self._joints = {name: i for i, name in enumerate(layout.joint_names)}
         self._joints |= {str(i): i for i in range(layout.num_joints)}
@@ -195,7 +195,7 @@ def convert_custom(
     for file in {path.name.removesuffix('.csv'), 'labels'} - set(table):
         members.pop(file, None)
     items = [
-        Item(name, _label(path, name, row, classes), members[name])
+        SampleInfo(name, _label(path, name, row, classes), members[name])
         for name, row in table.items()
         if name in members
     ]
@@ -223,8 +223,8 @@ def convert_custom(
     )
 
 
-def _find_samples(source: str | os.PathLike) -> dict[str, Member]:
-    members: dict[str, Member] = {}
+def _find_samples(source: str | os.PathLike) -> dict[str, ArchiveFile]:
+    members: dict[str, ArchiveFile] = {}
     for suffix in _SUFFIXES:
         for file_name, member in find_files(source, suffix).items():
             name = file_name.removesuffix(suffix)

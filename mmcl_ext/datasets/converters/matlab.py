@@ -5,10 +5,10 @@ import io
 import numpy as np
 from scipy.io import loadmat
 
-from mmcl_ext.datasets.converters.members import Member
+from mmcl_ext.fileio.archive_file import ArchiveFile
 
 
-def read_matlab_field(member: Member, field: str) -> np.ndarray:
+def read_matlab_field(member: ArchiveFile, field: str) -> np.ndarray:
     """Read one variable of a MATLAB file (version 5).
 
     Args:

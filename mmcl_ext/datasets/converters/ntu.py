@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
-from mmcl_ext.datasets.converters.members import Member, find_files
 from mmcl_ext.datasets.converters.ntu_actors import (
     Actors,
     ctrgcn_actors,
@@ -25,13 +24,14 @@ from mmcl_ext.datasets.converters.ntu_protocol import (
     ntu_splits,
 )
 from mmcl_ext.datasets.converters.skeleton_file import read_skeleton_file
+from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 
 _ACTORS: Mapping[str, Actors] = {
     'ctrgcn': ctrgcn_actors,
     'pyskl': pyskl_actors,
     'mmaction': mmaction_actors,
 }
-NTU_TRADITIONS = tuple(_ACTORS)
+NTU_PREPROCESSINGS = tuple(_ACTORS)
 SECOND_BODIES = ('none', 'zeros', 'copy')
 
 
@@ -59,24 +59,26 @@ class NTUReader:
     """Reads one ``.skeleton`` file.
 
     Attributes:
-        tradition: ``'ctrgcn'``, ``'pyskl'`` or ``'mmaction'``, see
+        preprocessing: ``'ctrgcn'``, ``'pyskl'`` or ``'mmaction'``, see
             :mod:`mmcl_ext.datasets.converters.ntu_actors`.
         translate: Move the origin, see :func:`translate_sequence`.
         second_body: What stands beside a single person: ``'none'`` (M = 1),
             ``'zeros'`` or a ``'copy'`` (M = 2).
     """
 
-    tradition: str = 'ctrgcn'
+    preprocessing: str = 'ctrgcn'
     translate: bool = True
     second_body: str = 'none'
 
     def __post_init__(self) -> None:
-        if self.tradition not in _ACTORS:
-            raise ValueError(f'tradition is one of {NTU_TRADITIONS}, got {self.tradition!r}')
+        if self.preprocessing not in _ACTORS:
+            raise ValueError(
+                f'preprocessing is one of {NTU_PREPROCESSINGS}, got {self.preprocessing!r}'
+            )
         if self.second_body not in SECOND_BODIES:
             raise ValueError(f'second_body is one of {SECOND_BODIES}, got {self.second_body!r}')
 
-    def __call__(self, member: Member) -> np.ndarray:
+    def __call__(self, member: ArchiveFile) -> np.ndarray:
         """Read the file.
 
         Returns:
@@ -86,7 +88,7 @@ class NTUReader:
             ValueError: The file is malformed; the message names file and line.
             DroppedSampleError: Nobody is left in it.
         """
-        keypoint = _ACTORS[self.tradition](read_skeleton_file(member))
+        keypoint = _ACTORS[self.preprocessing](read_skeleton_file(member))
         if self.translate:
             keypoint = translate_sequence(keypoint)
         if len(keypoint) == 1 and self.second_body != 'none':
@@ -100,7 +102,7 @@ def convert_ntu(
     out: str | os.PathLike,
     *,
     num_classes: int = 60,
-    tradition: str = 'ctrgcn',
+    preprocessing: str = 'ctrgcn',
     translate: bool | None = None,
     second_body: str = 'none',
     dtype: str | None = None,
@@ -117,12 +119,12 @@ def convert_ntu(
         source: Folder with the ``.skeleton`` files or their ZIP archives, however deep.
         out: Store to write; it appears only when it is complete.
         num_classes: 60 or 120.
-        tradition: See :class:`NTUReader`. It fixes the layout, too, because the bones of
+        preprocessing: See :class:`NTUReader`. It fixes the layout, too, because the bones of
             the hands differ: ``'nturgb+d-ctrgcn'``, or ``'nturgb+d'`` for the others.
-        translate: See :class:`NTUReader`; None does what the tradition does (CTR-GCN
+        translate: See :class:`NTUReader`; None does what the preprocessing does (CTR-GCN
             moves the origin, the others leave it in the camera).
         second_body: See :class:`NTUReader`.
-        dtype: ``'float32'`` or ``'float16'``; None does what the tradition does (CTR-GCN
+        dtype: ``'float32'`` or ``'float16'``; None does what the preprocessing does (CTR-GCN
             float32, the others float16).
         processes: See :class:`Conversion`.
         on_error: See :class:`Conversion`.
@@ -135,8 +137,8 @@ def convert_ntu(
         FileNotFoundError: The source holds no skeletons.
         ValueError: A file is malformed, or an argument is unknown.
     """
-    translate = tradition == 'ctrgcn' if translate is None else translate
-    reader = NTUReader(tradition, translate, second_body)
+    translate = preprocessing == 'ctrgcn' if translate is None else translate
+    reader = NTUReader(preprocessing, translate, second_body)
     items, missing, ignored = _list_items(source, num_classes)
     absent = ntu_missing_names(num_classes)
     kept = [item for item in items if item.name not in absent]
@@ -144,10 +146,10 @@ def convert_ntu(
         out=Path(out),
         items=kept,
         read=reader,
-        layout='nturgb+d-ctrgcn' if tradition == 'ctrgcn' else 'nturgb+d',
+        layout='nturgb+d-ctrgcn' if preprocessing == 'ctrgcn' else 'nturgb+d',
         classes=ntu_classes(num_classes),
         splits=ntu_splits(num_classes, [item.name for item in items]),
-        dtype=dtype or ('float32' if tradition == 'ctrgcn' else 'float16'),
+        dtype=dtype or ('float32' if preprocessing == 'ctrgcn' else 'float16'),
         metadata=_metadata(num_classes, reader),
         processes=processes,
         on_error=on_error,
@@ -161,7 +163,7 @@ def _metadata(num_classes: int, reader: NTUReader) -> dict[str, Any]:
     return dict(
         dataset=f'NTU RGB+D {num_classes}',
         unit='metre',
-        tradition=reader.tradition,
+        preprocessing=reader.preprocessing,
         translated=reader.translate,
         second_body=reader.second_body,
     )
@@ -169,7 +171,7 @@ def _metadata(num_classes: int, reader: NTUReader) -> dict[str, Any]:
 
 def _list_items(
     source: str | os.PathLike, num_classes: int
-) -> tuple[list[Item], list[str], list[str]]:
+) -> tuple[list[SampleInfo], list[str], list[str]]:
     """Find the samples, sorted; those that are lacking; and files that are none."""
     members = {
         name.removesuffix('.skeleton'): member
@@ -177,7 +179,7 @@ def _list_items(
     }
     names = ntu_names(num_classes)
     known = set(names)
-    items = [Item(n, NTUName.parse(n).label, m) for n, m in members.items() if n in known]
+    items = [SampleInfo(n, NTUName.parse(n).label, m) for n, m in members.items() if n in known]
     if not items:
         raise FileNotFoundError(f'no file such as S001C001P001R001A001.skeleton in {source}')
     expected = known - ntu_missing_names(num_classes)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
-from mmcl_ext.datasets.facts import read_facts
+from mmcl_ext.datasets.metainfo import read_facts
 
 _NAME = re.compile(r'S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})')
 _SETUPS = {60: 17, 120: 32}

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
-from mmcl_ext.datasets.converters.members import Member, find_files
-from mmcl_ext.datasets.facts import read_facts
+from mmcl_ext.datasets.metainfo import read_facts
+from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 
 NW_UCLA_CLASSES = (
     *('pick up with one hand', 'pick up with two hands', 'drop trash', 'walk around'),
@@ -30,7 +30,7 @@ def nw_ucla_val_order() -> tuple[str, ...]:
     return read_facts('nw_ucla_val_order')
 
 
-def read_nw_ucla_skeleton(member: Member) -> np.ndarray:
+def read_nw_ucla_skeleton(member: ArchiveFile) -> np.ndarray:
     """Read one sequence.
 
     Args:
@@ -59,7 +59,7 @@ def read_nw_ucla_skeleton(member: Member) -> np.ndarray:
     return joints[None]
 
 
-def _read_json(member: Member) -> dict[str, Any]:
+def _read_json(member: ArchiveFile) -> dict[str, Any]:
     try:
         content = json.loads(member.read())
     except ValueError as error:
@@ -69,7 +69,7 @@ def _read_json(member: Member) -> dict[str, Any]:
     return content
 
 
-def _check_field(member: Member, content: dict[str, Any], field: str, expected: Any) -> None:
+def _check_field(member: ArchiveFile, content: dict[str, Any], field: str, expected: Any) -> None:
     if content.get(field) != expected:
         raise ValueError(f'{member}: field {field}: {content.get(field)!r} is not {expected!r}')
 
@@ -125,12 +125,12 @@ def convert_nw_ucla(
     ).run(missing=[name for name in published if name not in views], ignored=ignored, notes=notes)
 
 
-def _list_items(source: str | os.PathLike) -> tuple[list[Item], list[str]]:
+def _list_items(source: str | os.PathLike) -> tuple[list[SampleInfo], list[str]]:
     items, ignored = [], []
     for file_name, member in find_files(source, '.json').items():
         match = _NAME.fullmatch(file_name.removesuffix('.json'))
         if match and match[1] in _LABELS and match[2] in ('v01', 'v02', 'v03'):
-            items.append(Item(match[0], _LABELS[match[1]], member))
+            items.append(SampleInfo(match[0], _LABELS[match[1]], member))
         else:
             ignored.append(file_name)
     if not items:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from mmengine.utils import track_iter_progress
 
-from mmcl_ext.datasets.annotation_pickle import AnnotationPickle
-from mmcl_ext.datasets.converters.conversion import Conversion, Item, count_classes
+from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo, count_classes
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
-from mmcl_ext.datasets.converters.members import describe_file
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
-from mmcl_ext.datasets.numbered_classes import numbered_classes
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.datasets.write_pickle import write_pickle
+from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.store.numbered_classes import numbered_classes
+from mmcl_ext.fileio.archive_file import describe_file
+from mmcl_ext.fileio.write_pickle import write_pickle
 
 _FIELDS = 'annotation_fields'  # of the store's metadata
 
@@ -87,7 +87,7 @@ def convert_pickle(
     pairs = zip(annotations.names, annotations.labels.tolist(), strict=True)
     return Conversion(
         out=Path(out),
-        items=[Item(name, label, index) for index, (name, label) in enumerate(pairs)],
+        items=[SampleInfo(name, label, index) for index, (name, label) in enumerate(pairs)],
         read=PickleReader(annotations),
         layout=annotations.layout,
         classes=classes,
@@ -137,7 +137,9 @@ def export_pickle(
     annotations = [_annotation(store, i, others) for i in counted]
     split = {key: [store.names[i] for i in index] for key, index in store.splits.items()}
     write_pickle(out, dict(split=split, annotations=annotations))
-    items = [Item(n, int(label), None) for n, label in zip(store.names, store.labels, strict=True)]
+    items = [
+        SampleInfo(n, int(label), None) for n, label in zip(store.names, store.labels, strict=True)
+    ]
     return ConversionReport(
         out=str(out),
         num_samples=len(store),

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.members import Member
+from mmcl_ext.fileio.archive_file import ArchiveFile
 
 
-def read_pose_results(member: Member, num_joints: int) -> dict[str, np.ndarray]:
+def read_pose_results(member: ArchiveFile, num_joints: int) -> dict[str, np.ndarray]:
     """Read the predictions of one video.
 
     Either what MMPose's inferencer writes, a list of frames (``frame_id`` from 0,

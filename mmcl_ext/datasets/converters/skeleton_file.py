@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.members import Member
+from mmcl_ext.fileio.archive_file import ArchiveFile
 
 _NUM_JOINTS = 25
 _HEADER_FIELDS = 10
@@ -37,7 +37,7 @@ class Recording:
     pixels: np.ndarray | None = None
 
 
-def read_skeleton_file(member: Member, with_pixels: bool = False) -> Recording:
+def read_skeleton_file(member: ArchiveFile, with_pixels: bool = False) -> Recording:
     """Read one file.
 
     The format: the number of frames; then for each frame the number of bodies, and for
@@ -99,7 +99,7 @@ def _xyz_uv(fields: list[bytes]) -> tuple[float, ...]:
 class _Lines:
     """The lines of a file, read one after the other."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: ArchiveFile) -> None:
         self._member = member
         self._lines = member.read().rstrip().split(b'\n')
         self._position = 0

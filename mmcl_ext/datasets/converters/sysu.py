@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
-from mmcl_ext.datasets.converters.members import Member
+from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.graphs.layouts import get_layout
 
 SYSU_CLASSES = (
@@ -104,7 +104,7 @@ def _most(votes: Iterable[bool]) -> bool:
     return sum(counted) * 2 > len(counted)
 
 
-def read_sysu_skeleton(member: Member) -> np.ndarray:
+def read_sysu_skeleton(member: ArchiveFile) -> np.ndarray:
     """Read one ``sklWorld.mat`` as it is.
 
     Returns:
@@ -127,7 +127,7 @@ def read_sysu_skeleton(member: Member) -> np.ndarray:
 class _Reader:
     convention: SYSUConvention
 
-    def __call__(self, member: Member) -> np.ndarray:
+    def __call__(self, member: ArchiveFile) -> np.ndarray:
         return self.convention.apply(read_sysu_skeleton(member))[None].astype(np.float32)
 
 
@@ -192,7 +192,7 @@ def convert_sysu(
     """
     subjects = _find_subjects(Path(source))
     items = [
-        Item(f's{i:02d}_a{activity:02d}', activity - 1, member)
+        SampleInfo(f's{i:02d}_a{activity:02d}', activity - 1, member)
         for i, videos in enumerate(subjects.values(), 1)
         for activity, member in sorted(videos.items())
     ]
@@ -221,7 +221,7 @@ def convert_sysu(
     ).run(notes=_notes(subjects, convention))
 
 
-def _readable(items: Sequence[Item], on_error: str) -> list[np.ndarray]:
+def _readable(items: Sequence[SampleInfo], on_error: str) -> list[np.ndarray]:
     sequences = []
     for item in items:
         try:
@@ -234,22 +234,24 @@ def _readable(items: Sequence[Item], on_error: str) -> list[np.ndarray]:
     return sequences
 
 
-def _find_subjects(source: Path) -> dict[str, dict[int, Member]]:
+def _find_subjects(source: Path) -> dict[str, dict[int, ArchiveFile]]:
     """Find the files by subject and activity; other folders are left out."""
-    subjects: dict[str, dict[int, Member]] = {}
+    subjects: dict[str, dict[int, ArchiveFile]] = {}
     for path in sorted(source.rglob('sklWorld.mat')):
         match = _VIDEO.fullmatch(path.parent.name)
         if match and 1 <= int(match[1]) <= len(SYSU_CLASSES):
             videos = subjects.setdefault(path.parent.parent.name, {})
             if int(match[1]) in videos:
                 raise ValueError(f'{path} comes twice: {videos[int(match[1])]}')
-            videos[int(match[1])] = Member(path)
+            videos[int(match[1])] = ArchiveFile(path)
     if not subjects:
         raise FileNotFoundError(f'no file SUBJECT/videoK/sklWorld.mat in {source}')
     return subjects
 
 
-def _notes(subjects: Mapping[str, Mapping[int, Member]], convention: SYSUConvention) -> list[str]:
+def _notes(
+    subjects: Mapping[str, Mapping[int, ArchiveFile]], convention: SYSUConvention
+) -> list[str]:
     notes = [
         f'measured: unit {convention.unit}, y {"up" if convention.y_up else "down"}, '
         f'legs {"swapped" if convention.legs_swapped else "not swapped"}',

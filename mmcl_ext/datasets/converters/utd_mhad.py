@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, Item
+from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
-from mmcl_ext.datasets.converters.members import Member, find_members
+from mmcl_ext.fileio.archive_file import ArchiveFile, find_members
 
 UTD_MHAD_CLASSES = (
     *('swipe_left', 'swipe_right', 'wave', 'clap', 'throw', 'arm_cross', 'basketball_shoot'),
@@ -38,7 +38,7 @@ def utd_mhad_names() -> tuple[str, ...]:
     return tuple(name for name in names if name not in _REMOVED)
 
 
-def find_utd_mhad(source: str | os.PathLike, modality: str) -> dict[str, Member]:
+def find_utd_mhad(source: str | os.PathLike, modality: str) -> dict[str, ArchiveFile]:
     """Find one modality of UTD-MHAD, unpacked or still packed.
 
     Args:
@@ -57,7 +57,7 @@ def find_utd_mhad(source: str | os.PathLike, modality: str) -> dict[str, Member]
     return members
 
 
-def read_utd_mhad_skeleton(member: Member) -> np.ndarray:
+def read_utd_mhad_skeleton(member: ArchiveFile) -> np.ndarray:
     """Read one skeleton sequence.
 
     Args:
@@ -119,7 +119,7 @@ def convert_utd_mhad(
     missing = tuple(name for name in utd_mhad_names() if name not in members)
     return Conversion(
         out=Path(out),
-        items=[Item(name, _label(name), member) for name, member in members.items()],
+        items=[SampleInfo(name, _label(name), member) for name, member in members.items()],
         read=read_utd_mhad_skeleton,
         layout='kinect_v1',
         classes=UTD_MHAD_CLASSES,
@@ -141,7 +141,7 @@ _FILES = {
 
 def _sort_members(
     source: str | os.PathLike, modality: str
-) -> tuple[dict[str, Member], tuple[str, ...]]:
+) -> tuple[dict[str, ArchiveFile], tuple[str, ...]]:
     if modality not in _FILES:
         raise ValueError(f'unknown modality {modality!r}, expected one of {list(_FILES)}')
     suffix, pattern = _FILES[modality]

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from mmcl_ext.datasets.store.container import Entry, read_all, read_header, read_rows
 from mmcl_ext.datasets.store.split_positions import split_positions
+from mmcl_ext.fileio.tensor_container import Entry, read_all, read_header, read_rows
 from mmcl_ext.graphs.layouts import layout_names, register_layout
 
 FORMAT = 'mmcl_ext.skeletons'

@@ -3,9 +3,9 @@
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 
@@ -36,7 +36,7 @@ class CheckpointFitHook(Hook):
         """
         if self._shapes is None:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         for key, value in model.state_dict().items():
             found = self._shapes.get(key)
             if found is None and not key.endswith('num_batches_tracked'):  # old ones lack it

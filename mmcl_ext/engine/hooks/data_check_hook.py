@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import numpy as np
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
@@ -14,6 +13,7 @@ from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.datasets.transforms import InterpolateJoints, SkeletonStream
 from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.graphs import get_layout
+from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 
@@ -45,7 +45,7 @@ class DataCheckHook(Hook):
         self._check(runner, runner.test_dataloader.dataset)
 
     def _check(self, runner: Runner, dataset: Any) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         for part in iterate_datasets(dataset):
             if isinstance(part, SkeletonDataset):
                 check_stream(part, runner.cfg.get('stream'))

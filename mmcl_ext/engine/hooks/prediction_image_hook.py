@@ -7,11 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
 from mmcl_ext.evaluation.scores import are_probabilities
+from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 _SIZE = 160
@@ -62,7 +62,7 @@ class PredictionImageHook(Hook):
         """Draw the samples of a batch whose turn it is."""
         if not self.enable:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         edges = model.backbone.graph.layout.edges
         classes = runner.test_dataloader.dataset.metainfo.get('classes') or ()
         for keypoint, sample in zip(data_batch['inputs']['keypoint'], outputs, strict=True):

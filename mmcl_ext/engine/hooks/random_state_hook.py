@@ -5,12 +5,12 @@ from typing import Any
 
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
 from mmcl_ext.engine.loops import ResumableTrainLoop
 from mmcl_ext.engine.random_state import RandomState, get_random_state, set_random_state
+from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 
@@ -112,7 +112,7 @@ class RandomStateHook(Hook):
 
 def _named_buffers(runner: Runner) -> Iterator[tuple[str, Tensor]]:
     """Yield the model's buffers under their names without a data-parallel wrapper."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrap_model(runner.model)
     yield from model.named_buffers()
 
 

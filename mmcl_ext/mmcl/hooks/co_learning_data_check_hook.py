@@ -3,7 +3,6 @@ from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
@@ -11,6 +10,7 @@ from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.mmcl.co_learning import CoLearning
 from mmcl_ext.mmcl.transforms import SideDataTransform
 from mmcl_ext.mmcl.transforms.feature_transform import FeatureTransform
+from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 
@@ -45,12 +45,12 @@ class CoLearningDataCheckHook(Hook):
         Raises:
             ValueError: Something is missing or does not fit.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         if getattr(model, 'text_refinement', None) is not None:
             self._check(runner, runner.test_dataloader.dataset)
 
     def _check(self, runner: Runner, dataset: Any) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         message: list[str | None] = [None]
         if is_main_process():
             datasets = iterate_datasets(dataset)

@@ -3,10 +3,10 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 
@@ -44,7 +44,7 @@ class RefinementMonitorHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Begin to listen to the refinement module."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         frm = getattr(getattr(model, 'co_learning', None), 'frm', None)
         if frm is not None and self._handle is None:
             self._handle = frm.register_forward_hook(self._listen)

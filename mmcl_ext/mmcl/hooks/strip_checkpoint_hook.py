@@ -4,7 +4,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmcl_ext.mmcl.checkpoint import strip_checkpoint
+from mmcl_ext.checkpoints.strip import strip_checkpoint
 from mmcl_ext.registry import HOOKS
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmcl_ext import dist
+from mmcl_ext.parallel import collectives
 from mmcl_ext.registry import MODELS
 
 Negatives = Literal['paper', 'grace']
@@ -132,11 +132,18 @@ class ContrastiveLoss(nn.Module):
             return self._loss(_at_least_float32(skeleton), _at_least_float32(image))
 
     def _loss(self, skeleton: Tensor, image: Tensor) -> Tensor:
-        sizes = dist.gather_sizes(len(skeleton), skeleton.device) if self.gather else (len(image),)
+        sizes = (
+            collectives.gather_sizes(len(skeleton), skeleton.device)
+            if self.gather
+            else (len(image),)
+        )
         gathered = (skeleton, image)
         if len(sizes) > 1:
-            gathered = (dist.all_gather(skeleton, sizes), dist.all_gather(image, sizes))
-        start = sum(sizes[: dist.rank()]) if len(sizes) > 1 else 0
+            gathered = (
+                collectives.all_gather(skeleton, sizes),
+                collectives.all_gather(image, sizes),
+            )
+        start = sum(sizes[: collectives.rank()]) if len(sizes) > 1 else 0
         terms = contrastive_terms(
             skeleton,
             image,

@@ -2,7 +2,7 @@
 
 import os
 
-from mmcl_ext.mmcl.feature_file import FeatureFile
+from mmcl_ext.datasets.store.feature_file import FeatureFile
 
 
 def feature_width(value: int | str | os.PathLike, name: str) -> int:

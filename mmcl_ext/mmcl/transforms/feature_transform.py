@@ -3,7 +3,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mmcl_ext.mmcl.feature_file import FeatureFile
+from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.mmcl.transforms.base import SideDataTransform
 
 
@@ -13,7 +13,7 @@ class FeatureTransform(SideDataTransform):
     The file is opened on first use, once per process.
 
     Args:
-        file: Feature file (see :mod:`mmcl_ext.mmcl.feature_file`).
+        file: Feature file (see :mod:`mmcl_ext.datasets.store.feature_file`).
     """
 
     def __init__(self, file: str | os.PathLike) -> None:

@@ -8,17 +8,17 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmcl_ext.models.backbones.mmaction_graph import (
-    embed_mmaction,
     make_picklable,
     mmaction_graph_cfg,
+    normalize_mmaction_input,
 )
-from mmcl_ext.models.backbones.personwise import PersonwiseBackbone
+from mmcl_ext.models.backbones.per_person import PerPersonBackbone
 from mmcl_ext.models.backbones.skeleton_input import build_graph, check_skeleton
 from mmcl_ext.registry import MODELS
 
 
 @MODELS.register_module()
-class AAGCN(PersonwiseBackbone, MMActionAAGCN):
+class AAGCN(PerPersonBackbone, MMActionAAGCN):
     """MMAction2's AAGCN on any registered graph.
 
     Source: Shi et al., IEEE TIP 2020, arXiv 1912.06971. 2s-AGCN (CVPR 2019, arXiv
@@ -66,9 +66,9 @@ class AAGCN(PersonwiseBackbone, MMActionAAGCN):
         check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
         return self.extract(x)
 
-    def embed(self, x: Tensor) -> Tensor:
+    def normalize_input(self, x: Tensor) -> Tensor:
         """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C, T, V)."""
-        return embed_mmaction(self.data_bn, x, self.data_bn_type)
+        return normalize_mmaction_input(self.data_bn, x, self.data_bn_type)
 
     def encode(self, rows: Tensor) -> Tensor:
         """Map embedded persons (R, C, T, V) to features (R, C', T', V)."""

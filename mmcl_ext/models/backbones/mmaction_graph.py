@@ -41,7 +41,7 @@ def mmaction_graph_cfg(graph: Any, backbone: str) -> dict[str, Any]:
     return dict(layout=_Partition(np.ascontiguousarray(adjacency)), mode='layout')
 
 
-def embed_mmaction(norm: nn.Module, x: Tensor, kind: str) -> Tensor:
+def normalize_mmaction_input(norm: nn.Module, x: Tensor, kind: str) -> Tensor:
     """Normalise skeletons as MMAction2's graph networks do.
 
     Args:

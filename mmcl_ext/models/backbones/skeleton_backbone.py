@@ -8,7 +8,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmcl_ext.models.backbones.personwise import PersonwiseBackbone
+from mmcl_ext.models.backbones.per_person import PerPersonBackbone
 from mmcl_ext.models.backbones.skeleton_input import (
     adjacency_subsets,
     build_graph,
@@ -25,12 +25,12 @@ class BlockShape(NamedTuple):
     stride: int
 
 
-class SkeletonBackbone(PersonwiseBackbone, BaseModule, metaclass=ABCMeta):
+class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
     """Normalised skeletons through a chain of blocks on (N*M, C, V, T).
 
     A subclass builds one block per stage in :meth:`build_block`. The input is
     normalised per person slot, joint and coordinate, as in the published networks. In
-    evaluation, empty person slots cost nothing, see :class:`PersonwiseBackbone`.
+    evaluation, empty person slots cost nothing, see :class:`PerPersonBackbone`.
 
     Args:
         graph_cfg: Configuration of a registered graph, or a built one.
@@ -113,7 +113,7 @@ class SkeletonBackbone(PersonwiseBackbone, BaseModule, metaclass=ABCMeta):
             rows = block(rows)
         return rows.transpose(-1, -2)
 
-    def embed(self, x: Tensor) -> Tensor:
+    def normalize_input(self, x: Tensor) -> Tensor:
         """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C'', V, T)."""
         x = self.stem(x)
         n, persons, frames, joints, channels = x.shape

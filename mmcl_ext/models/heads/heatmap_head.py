@@ -32,7 +32,7 @@ class HeatmapHead(PooledHead):
         nn.init.normal_(self.fc_cls.weight, 0.0, 0.01)
         nn.init.zeros_(self.fc_cls.bias)
 
-    def embed(self, feats: Tensor) -> Tensor:
+    def pool(self, feats: Tensor) -> Tensor:
         """Pool features (N, C', T', H', W') to (N, C').
 
         Raises:

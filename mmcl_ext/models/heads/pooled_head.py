@@ -53,7 +53,7 @@ class PooledHead(BaseHead):
     def classify(self, embedding: Tensor) -> Tensor:
         """Map pooled features (N, C') to logits (N, K)."""
 
-    def embed(self, feats: Tensor) -> Tensor:
+    def pool(self, feats: Tensor) -> Tensor:
         """Pool features (N, M, C', T', V) to (N, C').
 
         Raises:
@@ -96,11 +96,11 @@ class PooledHead(BaseHead):
 
     def loss(self, feats: Tensor, data_samples: Sequence[BaseDataElement]) -> dict[str, Tensor]:
         """Return the losses of features (N, M, C', T', V)."""
-        return self.loss_by_embedding(self.embed(feats), data_samples)[1]
+        return self.loss_by_embedding(self.pool(feats), data_samples)[1]
 
     def forward(self, feats: Tensor) -> Tensor:
         """Map features (N, M, C', T', V) to logits (N, K)."""
-        return self.classify(self.embed(feats))
+        return self.classify(self.pool(feats))
 
 
 def at_least_float32(x: Tensor) -> Tensor:

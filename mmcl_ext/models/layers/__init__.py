@@ -11,7 +11,7 @@ from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalC
 from mmcl_ext.models.layers.shortcut import build_shortcut
 from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 from mmcl_ext.models.layers.static_graph_conv import StaticGraphConv
-from mmcl_ext.models.layers.summed_conv import SummedConv
+from mmcl_ext.models.layers.subset_conv import SubsetConv
 from mmcl_ext.models.layers.temporal_conv import TemporalConv
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     'MultiScaleTemporalConv',
     'SkeletonBlock',
     'StaticGraphConv',
-    'SummedConv',
+    'SubsetConv',
     'TemporalConv',
     'build_shortcut',
     'init_branches',

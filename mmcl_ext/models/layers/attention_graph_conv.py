@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mmcl_ext.models.layers.initialization import init_norm
 from mmcl_ext.models.layers.shortcut import build_shortcut
-from mmcl_ext.models.layers.summed_conv import SummedConv
+from mmcl_ext.models.layers.subset_conv import SubsetConv
 
 
 class AttentionGraphConv(nn.Module):
@@ -35,7 +35,7 @@ class AttentionGraphConv(nn.Module):
         self.A = nn.Parameter(A.clone())
         self.norm = nn.LayerNorm(in_channels)
         self.to_qk = nn.Linear(in_channels, 2 * self.heads * (in_channels // 8))
-        self.conv = SummedConv(in_channels, out_channels, self.heads)
+        self.conv = SubsetConv(in_channels, out_channels, self.heads)
         self.bn = nn.BatchNorm2d(out_channels)
         self.down = build_shortcut(in_channels, out_channels)
         nn.init.normal_(self.to_qk.weight)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mmcl_ext.models.layers.initialization import init_norm
 from mmcl_ext.models.layers.shortcut import build_shortcut
-from mmcl_ext.models.layers.summed_conv import SummedConv
+from mmcl_ext.models.layers.subset_conv import SubsetConv
 
 
 class StaticGraphConv(nn.Module):
@@ -30,7 +30,7 @@ class StaticGraphConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, A: Tensor) -> None:
         super().__init__()
         self.A = nn.Parameter(A.clone())
-        self.conv = SummedConv(in_channels, out_channels, A.shape[0])
+        self.conv = SubsetConv(in_channels, out_channels, A.shape[0])
         self.bn = nn.BatchNorm2d(out_channels)
         self.down = build_shortcut(in_channels, out_channels)
         init_norm(self.bn, 1e-6)

@@ -1,8 +1,8 @@
 from dataclasses import dataclass, field
 
-from mmcl_ext.preparation.box_file import BoxCount
-from mmcl_ext.preparation.progress import clock
-from mmcl_ext.preparation.sharding import ExtractionReport
+from mmcl_ext.datasets.store.box_file import BoxCount
+from mmcl_ext.parallel.progress import clock
+from mmcl_ext.preparation.extraction.sharding import ExtractionReport
 
 _FALLBACKS = {
     'frame': 'the whole frame instead',

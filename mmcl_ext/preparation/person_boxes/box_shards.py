@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.preparation.box_file import BoxFile, SampleBoxes, write_box_file
+from mmcl_ext.datasets.store.box_file import BoxFile, SampleBoxes, write_box_file
+from mmcl_ext.preparation.extraction.sharding import FeatureShards
 from mmcl_ext.preparation.person_boxes.person_box_source import OUTPUTS
-from mmcl_ext.preparation.sharding import FeatureShards
 
 
 class BoxShards(FeatureShards):
@@ -15,7 +15,7 @@ class BoxShards(FeatureShards):
 
     Args:
         path: The box file; the shards lie in a folder beside it.
-        names: See :class:`~mmcl_ext.preparation.sharding.FeatureShards`.
+        names: See :class:`~mmcl_ext.preparation.extraction.sharding.FeatureShards`.
         batch_size: Samples that are computed together.
         chunk_size: Samples of a shard.
     """

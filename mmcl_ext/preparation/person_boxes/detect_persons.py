@@ -2,12 +2,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmcl_ext.dist import rank
-from mmcl_ext.preparation.box_file import BoxFile
+from mmcl_ext.datasets.store.box_file import BoxFile
+from mmcl_ext.parallel.collectives import rank
+from mmcl_ext.preparation.extraction.sharding import extract_features
 from mmcl_ext.preparation.person_boxes.box_report import BoxReport
 from mmcl_ext.preparation.person_boxes.box_shards import BoxShards
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
-from mmcl_ext.preparation.sharding import extract_features
 
 
 def detect_persons(

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmcl_ext.preparation.model_files import own_device
+from mmcl_ext.preparation.extraction.model_files import own_device
+from mmcl_ext.preparation.extraction.sharding import SampleFeatures
 from mmcl_ext.preparation.person_boxes.person_box_source import PersonBoxSource
 from mmcl_ext.preparation.person_boxes.selection import detected_box, person_limit
-from mmcl_ext.preparation.sharding import SampleFeatures
-from mmcl_ext.preparation.video import count_frames, read_frames
-from mmcl_ext.preparation.video_folder import VideoFolder
+from mmcl_ext.preparation.videos.video import count_frames, read_frames
+from mmcl_ext.preparation.videos.video_folder import VideoFolder
 
 
 class DetectorBoxes(PersonBoxSource):
@@ -22,7 +22,7 @@ class DetectorBoxes(PersonBoxSource):
     :func:`~mmcl_ext.preparation.person_boxes.selection.detected_box`.
 
     Args:
-        source: Folder of videos, see :class:`~mmcl_ext.preparation.video_folder.VideoFolder`.
+        source: Folder of videos, a :class:`~mmcl_ext.preparation.videos.video_folder.VideoFolder`.
         threshold: Least score of a person.
         frames_per_batch: Frames of one size that go through the detector together.
         device: None for this process's GPU, or the CPU where there is none.

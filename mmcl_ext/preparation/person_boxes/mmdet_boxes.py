@@ -14,7 +14,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmcl_ext.preparation.model_files import hash_file
+from mmcl_ext.preparation.extraction.model_files import hash_file
 from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.members import Member, find_files
 from mmcl_ext.datasets.converters.skeleton_file import Recording, read_skeleton_file
+from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 from mmcl_ext.preparation.person_boxes.skeleton_boxes import ImageJoints, SkeletonBoxes
 
@@ -62,7 +62,7 @@ class NTUSkeletonBoxes(SkeletonBoxes):
         return _by_person(recording)
 
     @cached_property
-    def _members(self) -> dict[str, Member]:
+    def _members(self) -> dict[str, ArchiveFile]:
         found = find_files(self.source, _SUFFIX)
         return {name.removesuffix(_SUFFIX): member for name, member in found.items()}
 

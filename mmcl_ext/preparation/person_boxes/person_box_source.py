@@ -4,13 +4,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mmcl_ext.preparation.composite import sample_frames
+from mmcl_ext.preparation.extraction.sharding import SampleFeatures
 from mmcl_ext.preparation.person_boxes.selection import (
     PersonLimit,
     check_person_limit,
     fill_missing,
 )
-from mmcl_ext.preparation.sharding import SampleFeatures
+from mmcl_ext.preparation.videos.sample_frames import sample_frames
 
 OUTPUTS = ('boxes', 'found', 'frame_numbers', 'video')
 """Arrays of a sample: (T, 4) float32, (T,) uint8, (T,) int64 and (3,) int64: frames, W, H."""
@@ -19,7 +19,7 @@ OUTPUTS = ('boxes', 'found', 'frame_numbers', 'video')
 class PersonBoxSource(ABC):
     """Base of what finds a person box for frames of a video.
 
-    It implements :class:`~mmcl_ext.preparation.sharding.FeatureExtractor`.
+    It implements :class:`~mmcl_ext.preparation.extraction.sharding.FeatureExtractor`.
 
     Args:
         max_persons: How many persons of a clip count: the box of a frame is the union of their
@@ -28,7 +28,7 @@ class PersonBoxSource(ABC):
             see :func:`~mmcl_ext.preparation.person_boxes.selection.fill_missing`.
         all_frames: Box every frame, not only those that a composite takes.
         num_tiles: Frames of a composite.
-        rule: See :func:`~mmcl_ext.preparation.composite.sample_frames`.
+        rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
 
     Raises:
         ValueError: If a setting is unknown.

@@ -4,10 +4,10 @@ from functools import cached_property
 from typing import Any
 
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.preparation.boxes import project_joints
-from mmcl_ext.preparation.camera import PinholeCamera
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 from mmcl_ext.preparation.person_boxes.skeleton_boxes import ImageJoints, SkeletonBoxes
+from mmcl_ext.preparation.videos.camera import PinholeCamera
+from mmcl_ext.preparation.videos.projected_boxes import project_joints
 
 
 @PERSON_BOXES.register_module()
@@ -17,7 +17,7 @@ class ProjectedSkeletonBoxes(SkeletonBoxes):
     Args:
         source: Annotation store with coordinates in metres in the sensor's frame, as those of
             UTD-MHAD and NW-UCLA are.
-        camera: Arguments of :class:`~mmcl_ext.preparation.camera.PinholeCamera`.
+        camera: Arguments of :class:`~mmcl_ext.preparation.videos.camera.PinholeCamera`.
         **settings: See :class:`SkeletonBoxes`.
 
     Raises:

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmcl_ext.preparation.boxes import boxes_around
+from mmcl_ext.preparation.extraction.sharding import SampleFeatures
 from mmcl_ext.preparation.person_boxes.person_box_source import PersonBoxSource
 from mmcl_ext.preparation.person_boxes.selection import most_active, person_limit
-from mmcl_ext.preparation.sharding import SampleFeatures
-from mmcl_ext.preparation.video import count_frames
-from mmcl_ext.preparation.video_folder import VideoFolder
+from mmcl_ext.preparation.videos.projected_boxes import boxes_around
+from mmcl_ext.preparation.videos.video import count_frames
+from mmcl_ext.preparation.videos.video_folder import VideoFolder
 
 
 class ImageJoints(NamedTuple):

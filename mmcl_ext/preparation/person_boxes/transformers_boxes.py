@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import transformers
 
-from mmcl_ext.preparation.model_files import model_recipe
+from mmcl_ext.preparation.extraction.model_files import model_recipe
 from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 

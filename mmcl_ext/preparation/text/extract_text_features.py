@@ -3,7 +3,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmcl_ext.preparation.sharding import ExtractionReport, FeatureShards, extract_features
+from mmcl_ext.preparation.extraction.sharding import (
+    ExtractionReport,
+    FeatureShards,
+    extract_features,
+)
 from mmcl_ext.preparation.text.registry import TEXT_SOURCES
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.preparation.sharding import SampleFeatures
+from mmcl_ext.preparation.extraction.sharding import SampleFeatures
 from mmcl_ext.preparation.text.registry import TEXT_SOURCES
 
 

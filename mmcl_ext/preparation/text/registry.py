@@ -6,5 +6,5 @@ TEXT_SOURCES = Registry('text source', scope='mmcl_ext', locations=['mmcl_ext.pr
 """Classes that :func:`~mmcl_ext.preparation.text.extract_text_features` runs.
 
 They are built with ``folder``, where their input lies, besides what the configuration says, and
-implement :class:`~mmcl_ext.preparation.sharding.FeatureExtractor`.
+implement :class:`~mmcl_ext.preparation.extraction.sharding.FeatureExtractor`.
 """

@@ -10,8 +10,8 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
-from mmcl_ext.preparation.model_files import model_recipe, own_device
-from mmcl_ext.preparation.sharding import SampleFeatures
+from mmcl_ext.preparation.extraction.model_files import model_recipe, own_device
+from mmcl_ext.preparation.extraction.sharding import SampleFeatures
 from mmcl_ext.preparation.text.composite_reader import CompositeReader
 
 _OUTPUTS = ('token_ids', 'hidden_states', 'answer_probs')

@@ -1,0 +1,245 @@
+"""Carry out the runs of an ablation, some at a time."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from mmcl_ext.ablation.declaration import Step
+from mmcl_ext.ablation.progress import Progress
+from mmcl_ext.ablation.run import Launch, Run, Stage, last_line
+
+_PR_SET_PDEATHSIG = 1
+_GRACE = 30.0
+"""Seconds that a training may take to end after a signal."""
+
+_NOTED_EVERY = 60.0
+"""Seconds after which the time that a process has taken is noted, should this one be killed."""
+
+
+class Process:
+    """A child process whose output goes to a file, in a session of its own.
+
+    Ctrl-C reaches the parent alone, which then ends its children in order; on Linux a child is
+    told to end, too, where its parent is killed.
+
+    Args:
+        command: Program and arguments.
+        log: File that takes the output, behind what it holds.
+        lock: File descriptor that the child keeps open.
+        environment: Variables in addition to the parent's.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        lock: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.began = time.monotonic()
+        self._log: IO[bytes] = log.open('ab')
+        self._child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=() if lock is None else (lock,),
+            env={**os.environ, **(environment or {})},
+            preexec_fn=_end_with_parent,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return time.monotonic() - self.began
+
+    def poll(self) -> int | None:
+        """Exit status, None while it runs."""
+        status = self._child.poll()
+        if status is not None:
+            self._log.close()
+        return status
+
+    def end(self) -> None:
+        """Ask the process to end, and kill its group if it does not."""
+        if self._child.poll() is None:
+            self._child.send_signal(signal.SIGTERM)
+            try:
+                self._child.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._child.pid, signal.SIGKILL)
+                self._child.wait()
+        self._log.close()
+
+
+@dataclass
+class Campaign:
+    """Carries out runs; what is finished is not done again.
+
+    A run that fails is recorded and the others go on.
+
+    Args:
+        runs: The runs, in the order in which they start.
+        launch: How processes are started.
+        logs: Folder of the logs of preparing steps.
+        where: Commit, hardware and versions, recorded with each result.
+        jobs: Number of runs at a time.
+        environments: Variables for the processes of each of the ``jobs``.
+        on_change: Called when a run has ended.
+    """
+
+    runs: Sequence[Run]
+    launch: Launch
+    logs: Path
+    where: Mapping[str, str]
+    jobs: int = 1
+    environments: Sequence[Mapping[str, str]] = ()
+    on_change: Callable[[], None] = lambda: None
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def execute(self) -> dict[str, str]:
+        """Run what is left.
+
+        Returns:
+            For each run that failed, why.
+        """
+        distinct = list({run.key: run for run in self.runs}.values())
+        pending = [run for run in distinct if not run.result]
+        self._progress = Progress(pending, len(distinct))
+        pending = self._prepare(pending)
+        slots: list[_Slot | None] = [None] * self.jobs
+        try:
+            while pending or any(slots):
+                for i, slot in enumerate(slots):
+                    slots[i] = self._advance(i, slot, pending)
+                self._progress.show([slot.run for slot in slots if slot])
+                time.sleep(0.2)
+        finally:
+            for slot in slots:
+                if slot:
+                    slot.end()
+            self._progress.close()
+        return self.failures
+
+    def _prepare(self, pending: list[Run]) -> list[Run]:
+        """Make what the pending runs need; leave out those that cannot be prepared."""
+        failed: dict[Step, str] = {}
+        steps = list(dict.fromkeys(step for run in pending for step in run.variant.prepare))
+        for number, step in enumerate(steps):
+            if not Path(step.makes).exists():
+                reason = self._make(step, self.logs / f'{number:02}-{Path(step.makes).stem}.log')
+                if reason:
+                    failed[step] = reason
+        for run in pending:
+            lacking = next((step for step in run.variant.prepare if step in failed), None)
+            if lacking is not None:
+                self._fail(run, f'{lacking.makes} could not be made: {failed[lacking]}')
+        return [run for run in pending if not failed.keys() & set(run.variant.prepare)]
+
+    def _make(self, step: Step, log: Path) -> str:
+        self._progress.say(f'making {step.makes} (log: {log})')
+        process = Process(self.launch.tool(*step.command), log, environment=self._environment(0))
+        try:
+            while process.poll() is None:
+                time.sleep(0.2)
+        finally:
+            process.end()
+        if process.poll():
+            return last_line(log)
+        return '' if Path(step.makes).exists() else 'the command ended well but did not make it'
+
+    def _advance(self, index: int, slot: '_Slot | None', pending: list[Run]) -> '_Slot | None':
+        """Look after one place: start a run, or its next stage, or leave it alone."""
+        if slot is None:
+            return self._begin(index, pending.pop(0)) if pending else None
+        status = slot.process.poll()
+        if status is None:
+            if slot.seconds >= _NOTED_EVERY:
+                slot.note_time()
+            return slot
+        slot.run.finish(slot.stage, status, slot.seconds, self.where)
+        if slot.run.failure:
+            self._fail(slot.run, slot.run.failure)
+            slot.lock.close()
+            return None
+        return self._next(index, slot.run, slot.lock, slot.descriptor)
+
+    def _begin(self, index: int, run: Run) -> '_Slot | None':
+        lock = ExitStack()
+        try:
+            descriptor = lock.enter_context(run.locked())
+        except BlockingIOError:
+            self._fail(run, f'another process works in {run.folder}')
+            return None
+        return self._next(index, run, lock, descriptor)
+
+    def _next(self, index: int, run: Run, lock: ExitStack, descriptor: int) -> '_Slot | None':
+        try:
+            stage = run.next_stage()
+        except (ValueError, OSError) as error:
+            self._fail(run, str(error))
+            stage = None
+        if stage is None:
+            lock.close()
+            if run.result:
+                self._progress.finished(run)
+            self.on_change()
+            return None
+        process = Process(stage.command, stage.log, descriptor, self._environment(index))
+        return _Slot(run, stage, process, lock, descriptor)
+
+    def _environment(self, index: int) -> Mapping[str, str]:
+        return self.environments[index] if index < len(self.environments) else {}
+
+    def _fail(self, run: Run, reason: str) -> None:
+        self.failures[str(run)] = reason
+        self._progress.failed(run, reason)
+        self.on_change()
+
+
+@dataclass
+class _Slot:
+    """A run at work."""
+
+    run: Run
+    stage: Stage
+    process: Process
+    lock: ExitStack
+    descriptor: int
+    noted: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time that the process has taken and that is not noted yet."""
+        return self.process.seconds - self.noted
+
+    def note_time(self) -> None:
+        """Add the time to what the run has taken."""
+        seconds = self.seconds
+        self.run.spend(self.stage, seconds)
+        self.noted += seconds
+
+    def end(self) -> None:
+        """End its process; the time that it has taken is kept."""
+        self.process.end()
+        self.note_time()
+        self.lock.close()
+
+
+def _end_with_parent() -> None:
+    """Let the kernel tell this process to end when its parent dies (Linux)."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == 'linux' else None

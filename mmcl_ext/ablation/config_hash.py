@@ -1,0 +1,104 @@
+"""Tell whether two configurations lead to the same result."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_DECISIVE = (
+    'model',
+    'data_preprocessor',
+    'train_dataloader',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'auto_scale_lr',
+    'test_dataloader',
+    'test_evaluator',
+    'test_cfg',
+    'randomness',
+    'load_from',
+    'custom_hooks',
+    'default_hooks',
+    'default_scope',
+    'sync_bn',
+    'model_wrapper_cfg',
+    'runner_type',
+)
+"""Settings that MMEngine's Runner reads and that may change a result."""
+
+_WATCHERS = (
+    'timer',
+    'logger',
+    'runtime_info',
+    'checkpoint',
+    'strip_checkpoint',
+    'data_check',
+    'co_learning_check',
+    'visualization',
+    'tensorboard',
+    'refinement_monitor',
+)
+"""Default hooks that look on."""
+
+_LOADER_SPEED = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+_VALIDATION = ('val_begin', 'val_interval', 'dynamic_intervals')
+
+
+def decisive_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Take from a configuration what can change the result of a training and its test.
+
+    Left out are variables that nothing reads, folders, logging, validation, and how many
+    processes load data: augmentation does not depend on it.
+
+    Args:
+        cfg: Full configuration.
+
+    Returns:
+        JSON types only.
+    """
+    kept = {key: cfg[key] for key in _DECISIVE if cfg.get(key) is not None}
+    kept['default_hooks'] = _without(kept.get('default_hooks', {}), _WATCHERS)
+    kept['train_cfg'] = _without(kept.get('train_cfg', {}), _VALIDATION)
+    for name in ('train_dataloader', 'test_dataloader'):
+        kept[name] = _without(kept.get(name, {}), _LOADER_SPEED)
+    return json.loads(json.dumps(kept, sort_keys=True, default=str))
+
+
+def config_hash(cfg: Mapping[str, Any], processes: int = 1) -> str:
+    """Identify what :func:`decisive_settings` finds, and the number of processes.
+
+    Args:
+        cfg: Full configuration, with ``randomness`` set.
+        processes: Number of processes of the training.
+
+    Returns:
+        Twelve hexadecimal digits.
+    """
+    settings = decisive_settings(cfg) | ({'processes': processes} if processes > 1 else {})
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def differences(ours: Any, theirs: Any, key: str = '') -> list[str]:
+    """List the dotted keys under which two settings differ.
+
+    Args:
+        ours: What :func:`decisive_settings` gave, or a part of it.
+        theirs: The same of the other configuration.
+        key: Dotted key of the part.
+    """
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        pairs = {str(k): (ours.get(k), theirs.get(k)) for k in (*ours, *theirs)}
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = {str(i): pair for i, pair in enumerate(zip(ours, theirs, strict=True))}
+    else:
+        return [] if ours == theirs else [key]
+    found = []
+    for k, (a, b) in pairs.items():
+        found += differences(a, b, f'{key}.{k}' if key else k)
+    return found
+
+
+def _without(node: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key not in keys and value is not None}

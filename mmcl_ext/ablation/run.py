@@ -1,0 +1,337 @@
+"""One training of an ablation, and its test from the skeleton alone."""
+
+import fcntl
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from mmcl_ext.ablation.config_hash import config_hash, decisive_settings, differences
+from mmcl_ext.ablation.declaration import Variant
+from mmcl_ext.config.options import last_checkpoint, load_config, set_randomness
+from mmcl_ext.fileio.atomic_file import atomic_path, write_json
+
+_EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
+
+_PATIENCE = 10.0
+"""Seconds to wait for a folder that another process works in."""
+
+
+class Stage(NamedTuple):
+    """A process to run.
+
+    Attributes:
+        name: ``'train'`` or ``'test'``.
+        command: Program and arguments.
+        log: File that takes its output.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How processes are started.
+
+    Args:
+        tools: Folder of ``train.py`` and ``test.py``.
+        processes: Processes of one training; more than one go through
+            ``mmcl_ext.config.torchrun``, as in ``tools/dist_train.sh``.
+        validate: Keep the validations that the configuration has.
+    """
+
+    tools: Path
+    processes: int = 1
+    validate: bool = False
+
+    def tool(self, *words: str) -> tuple[str, ...]:
+        """Command of a tool in one process."""
+        return (sys.executable, '-u', str(self.tools / words[0]), *words[1:])
+
+    def training(self, *words: str) -> tuple[str, ...]:
+        """Command of ``train.py`` with these arguments."""
+        script = str(self.tools / 'train.py')
+        if self.processes == 1:
+            return (sys.executable, '-u', script, *words)
+        elastic = ('-m', 'mmcl_ext.config.torchrun', '--nnodes=1', '--rdzv-backend=c10d')
+        rendezvous = ('--rdzv-endpoint=localhost:0', f'--nproc-per-node={self.processes}')
+        launcher = ('--launcher', 'pytorch')
+        return (sys.executable, '-u', *elastic, *rendezvous, script, *words, *launcher)
+
+
+class Run:
+    """A variant with a seed, in a folder named after what decides its result.
+
+    All state is on disk, so that a killed run goes on where it was: ``state.json`` says whether
+    the training has ended, ``result.json`` holds the outcome of the test.
+
+    Args:
+        variant: What is trained.
+        seed: Random seed.
+        root: Folder of all runs. A run with the same settings is found there under whatever
+            name it has, so ablations share what they have in common.
+        launch: How processes are started.
+        options: Settings to override after those of the variant.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        seed: int,
+        root: Path,
+        launch: Launch,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.variant, self.seed, self.launch = variant, seed, launch
+        self.cfg = training_config(variant, seed, options)
+        self.key = config_hash(self.cfg, launch.processes)
+        self._root = root
+
+    def __str__(self) -> str:
+        return f'{self.variant.name}, seed {self.seed}'
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this run, under the name that whoever began it has given it."""
+        ending = f'{self.key}-seed{self.seed}'
+        own = self._root / f'{self.variant.name}-{ending}'
+        return own if own.is_dir() else next(iter(sorted(self._root.glob(f'*-{ending}'))), own)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """Outcome of the test, empty before there is one."""
+        found = _read_json(self.folder / 'result.json')
+        return found if found.get('key') == self.key else {}
+
+    @property
+    def failure(self) -> str:
+        """Why the last attempt failed, empty if it did not."""
+        return '' if self.result else str(self._state.get('failure', ''))
+
+    @property
+    def epochs(self) -> int:
+        """Length of the training, in the units of its loop."""
+        settings = self.cfg.train_cfg
+        return int(settings.get('max_epochs') or settings.get('max_iters') or 1)
+
+    @property
+    def epoch(self) -> int:
+        """Epoch, or iteration, that the training is in; 0 before its first line in the log."""
+        if self._state.get('trained'):
+            return self.epochs
+        try:
+            with (self.folder / 'train.log').open('rb') as file:
+                file.seek(max(file.seek(0, 2) - 4096, 0))
+                found = _EPOCH.findall(file.read())
+        except OSError:
+            found = []
+        return int(found[-1]) if found else 0
+
+    def describe(self) -> str:
+        """One line: what it is, how far it is and where it lies."""
+        if self.result:
+            state = 'done'
+        else:
+            state = f'epoch {self.epoch}/{self.epochs}' if self.epoch else f'{self.epochs} epochs'
+        makes = [step.makes for step in self.variant.prepare if not Path(step.makes).exists()]
+        needs = f', first makes {", ".join(makes)}' * bool(makes)
+        return f'{self}: {state}{needs} ({self.variant.config}, {self.folder})'
+
+    def next_stage(self) -> Stage | None:
+        """Tell what is to be done, and prepare its files; None if all is done."""
+        if self.result:
+            return None
+        config = self.folder / 'config.py'
+        if not config.is_file():
+            with atomic_path(config) as draft:
+                self.cfg.dump(draft)
+        return self._test(config) if self._state.get('trained') else self._train(config)
+
+    def finish(self, stage: Stage, status: int, seconds: float, where: Mapping[str, str]) -> None:
+        """Record how a stage has ended.
+
+        Args:
+            stage: The stage.
+            status: Exit status of its process.
+            seconds: How long it took.
+            where: Commit, hardware and versions.
+        """
+        state = self.spend(stage, seconds)
+        state.pop('failure', None)
+        if status:
+            reason = last_line(stage.log)
+            state['failure'] = f'{stage.name} ended with status {status}: {reason}'
+        elif stage.name == 'train':
+            state.update(trained=True, where=dict(where))
+        else:
+            try:
+                self._record(state, where)
+            except (OSError, ValueError) as error:  # one run without numbers stops no others
+                state['failure'] = f'{stage.name} ended without metrics: {error}'
+        write_json(self.folder / 'state.json', state)
+
+    def spend(self, stage: Stage, seconds: float) -> dict[str, Any]:
+        """Add to the time that a stage has taken, and return the state on disk."""
+        state = self._state
+        name = f'{stage.name}_seconds'
+        state[name] = seconds + (state.get(name) or 0.0)
+        write_json(self.folder / 'state.json', state)
+        return state
+
+    def reuse(self, work_dir: Path, whatever_config: bool = False) -> None:
+        """Take over a training that has ended elsewhere; it is tested anew.
+
+        Args:
+            work_dir: Work folder of that training.
+            whatever_config: Take it even if its configuration differs.
+
+        Raises:
+            FileNotFoundError: The folder has no configuration or no checkpoint.
+            ValueError: The configuration differs, or the training has not ended.
+        """
+        checkpoint = last_checkpoint(work_dir)
+        if checkpoint is None:
+            raise FileNotFoundError(f'{work_dir} has no checkpoint')
+        found = differences(decisive_settings(self.cfg), decisive_settings(dumped_config(work_dir)))
+        if found and not whatever_config:
+            raise ValueError(f'{work_dir} is no run of {self}: it differs in {found[:8]}')
+        reached = re.search(r'(\d+)\.pth$', checkpoint)
+        if reached is None or int(reached[1]) < self.epochs:
+            raise ValueError(f'{work_dir} has not ended: {Path(checkpoint).name} of {self.epochs}')
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = dict(trained=True, work_dir=str(work_dir), differs_in=found)
+        write_json(self.folder / 'state.json', state)
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Keep others away; children that inherit the yielded file keep them away, too.
+
+        Raises:
+            BlockingIOError: Another process works in the folder.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / 'lock').open('w') as file:
+            _lock(file.fileno())
+            yield file.fileno()
+
+    @property
+    def _state(self) -> dict[str, Any]:
+        return _read_json(self.folder / 'state.json')
+
+    @property
+    def _work_dir(self) -> Path:
+        return Path(self._state.get('work_dir') or self.folder / 'train')
+
+    def _train(self, config: Path) -> Stage:
+        words = [str(config), '--work-dir', str(self._work_dir), '--resume']
+        picks_best = self.cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best')
+        if not self.launch.validate and not picks_best:
+            words.append('--no-validate')
+        return Stage('train', self.launch.training(*words), self.folder / 'train.log')
+
+    def _test(self, config: Path) -> Stage:
+        checkpoint = last_checkpoint(self._work_dir)
+        if checkpoint is None:
+            raise FileNotFoundError(f'{self}: the training left no checkpoint in {self._work_dir}')
+        shutil.rmtree(self.folder / 'test', ignore_errors=True)
+        words = ['--work-dir', str(self.folder / 'test')]
+        words += ['--dump', str(self.folder / 'predictions.pkl')]
+        command = self.launch.tool('test.py', str(config), checkpoint, *words)
+        return Stage('test', command, self.folder / 'test.log')
+
+    def _record(self, state: Mapping[str, Any], where: Mapping[str, str]) -> None:
+        """Write the outcome."""
+        outcome = dict(
+            key=self.key,
+            variant=self.variant.name,
+            config=str(self.variant.config),
+            seed=self.seed,
+            metrics=read_metrics(self.folder / 'test'),
+            epochs=self.epochs,
+            train_seconds=state.get('train_seconds'),
+            test_seconds=state.get('test_seconds'),
+            processes=self.launch.processes,
+            trained=state.get('where'),
+            tested=dict(where),
+            work_dir=str(self._work_dir),
+            differs_in=state.get('differs_in', []),
+        )
+        write_json(self.folder / 'result.json', outcome)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an open file; what a killed parent has left behind may need a moment to end."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def training_config(
+    variant: Variant, seed: int, options: Mapping[str, Any] | None = None
+) -> Config:
+    """Resolve the configuration of a run.
+
+    Args:
+        variant: The variant.
+        seed: Random seed.
+        options: Settings to override after those of the variant.
+    """
+    cfg = load_config(variant.config, {**variant.options, **(options or {})})
+    set_randomness(cfg, seed)
+    return cfg
+
+
+def dumped_config(work_dir: Path) -> Config:
+    """Read the configuration that MMEngine has left in a work folder.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    found = sorted(work_dir.glob('*.py'), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise FileNotFoundError(f'{work_dir} has no configuration')
+    return Config.fromfile(found[-1])
+
+
+def read_metrics(folder: Path) -> dict[str, float]:
+    """Read the numbers that ``tools/test.py`` has left in its work folder.
+
+    Raises:
+        FileNotFoundError: There are none.
+    """
+    files = sorted(path for path in folder.glob('*/*.json') if path.stem == path.parent.name)
+    if not files:
+        raise FileNotFoundError(f'the test left no metrics in {folder}')
+    found = _read_json(files[-1])
+    times = ('time', 'data_time')
+    return {k: float(v) for k, v in found.items() if k not in times and isinstance(v, (int, float))}
+
+
+def last_line(log: Path) -> str:
+    """Last line of a log that says something."""
+    lines = log.read_text(errors='replace').split('\n') if log.is_file() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), 'no output')[:300]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an absent or unreadable file gives an empty one."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,1 @@
+"""Convert, strip, publish, describe and load trained weights."""

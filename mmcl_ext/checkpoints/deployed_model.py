@@ -1,0 +1,176 @@
+"""Deployed models from a configuration and a checkpoint, or from a published file alone."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
+
+from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
+from mmcl_ext.config.options import load_config
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.registry import MODELS
+
+INFO_KEY = 'model_info'
+"""Entry of a published checkpoint's ``meta`` with :meth:`ModelInfo.to_dict`."""
+
+
+def load_deployed(
+    model: str | os.PathLike,
+    checkpoint: str | os.PathLike | None = None,
+    *,
+    device: str | torch.device = 'cpu',
+    refinement: bool = False,
+) -> tuple[nn.Module, ModelInfo]:
+    """Load a model as it is after its training, in evaluation mode.
+
+    Args:
+        model: Published checkpoint, or the configuration of a training.
+        checkpoint: Checkpoint of that training, whole or stripped; None for a published one.
+        device: Where the model shall run.
+        refinement: Keep what refines scores by text features, where the model class has it.
+
+    Returns:
+        The model and what is to be known of it.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: The checkpoint is damaged, not a published one, or does not fit.
+    """
+    published = checkpoint is None
+    content = read_checkpoint(model if checkpoint is None else checkpoint)
+    cfg = None if published else load_config(Path(model))
+    info = _published_info(model, content) if cfg is None else describe(cfg, content)
+    if refinement and cfg is None:
+        raise ValueError(f'{model} is published without refinement: give its configuration')
+    settings = info.model if cfg is None or not refinement else _with_refinement(cfg)
+    module = build_model(info, settings)
+    load_weights(module, content['state_dict'], str(checkpoint or model))
+    return module.to(device).eval(), info
+
+
+def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a checkpoint without running what it holds.
+
+    Returns:
+        ``state_dict`` and ``meta``; a bare state dictionary has an empty ``meta``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be read, or holds no weights.
+    """
+    if '://' not in str(path) and not Path(path).is_file():
+        raise FileNotFoundError(f'there is no checkpoint {os.fspath(path)!r}')
+    try:
+        content = CheckpointLoader.load_checkpoint(str(path), 'cpu', logger='silent')
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        reason = str(error).partition('. This is an internal miniz error')[0]
+        raise ValueError(f'{path} is not a readable checkpoint: {reason}') from error
+    content = content if isinstance(content, Mapping) else {}
+    state = content.get('state_dict', content)
+    weights = isinstance(state, Mapping) and all(isinstance(v, Tensor) for v in state.values())
+    if not weights or not state:
+        raise ValueError(f'{path} holds no state dictionary of a model')
+    return {'state_dict': dict(state), 'meta': dict(content.get('meta') or {})}
+
+
+def describe(
+    cfg: Config, content: Mapping[str, Any], recipe: Mapping[str, Any] | None = None
+) -> ModelInfo:
+    """Describe a trained model by its configuration and its checkpoint.
+
+    Names of classes and the layout of the data are taken from the checkpoint, which MMEngine
+    makes with the training data's meta information; else from the test data, if they are there.
+
+    Args:
+        cfg: Configuration of the training.
+        content: What :func:`read_checkpoint` gave.
+        recipe: Additions to the recipe.
+    """
+    dataset = cfg.test_dataloader.dataset
+    known = {**_store_facts(dataset), **(content['meta'].get('dataset_meta') or {})}
+    published = content['meta'].get(INFO_KEY) or {}
+    return ModelInfo.from_cfg(
+        cfg,
+        classes=known.get('classes') or published.get('classes'),
+        layout=dataset.get('layout') or known.get('layout') or published.get('layout'),
+        recipe={**published.get('recipe', {}), **(recipe or {})},
+    )
+
+
+def build_model(info: ModelInfo, settings: Mapping[str, Any] | None = None) -> nn.Module:
+    """Build a model from its description.
+
+    Args:
+        info: The description.
+        settings: Configuration to build in place of ``info.model``.
+
+    Raises:
+        ValueError: A type is unknown here, or the layout has another meaning.
+    """
+    info.ensure_layout()
+    with DefaultScope.overwrite_default_scope(info.scope):
+        try:
+            return MODELS.build(dict(settings or info.model))
+        except KeyError as error:
+            raise ValueError(
+                f'cannot build the model: {error.args[0]}; import the module that registers it'
+            ) from error
+
+
+def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load weights that have to fit exactly.
+
+    Args:
+        model: The model.
+        state: Its weights by name.
+        source: Where they come from, for messages.
+
+    Raises:
+        ValueError: An entry is missing, foreign or of another shape.
+    """
+    try:
+        missing, foreign = model.load_state_dict(dict(state), strict=False)
+    except RuntimeError as error:
+        raise ValueError(f'{source} does not fit the model: {_last_line(error)}') from error
+    for problem, names in (('lacks', missing), ('has besides the model', foreign)):
+        if names:
+            more = f' and {len(names) - 1} more' if len(names) > 1 else ''
+            raise ValueError(f'{source} {problem} {names[0]!r}{more}')
+
+
+def _published_info(path: str | os.PathLike, content: Mapping[str, Any]) -> ModelInfo:
+    values = content['meta'].get(INFO_KEY)
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            f'{path} is not a published checkpoint: give its configuration as well, or publish '
+            'it with tools/checkpoint/publish.py'
+        )
+    return ModelInfo.from_dict(values)
+
+
+def _store_facts(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    path = Path(dataset.get('data_root') or '', dataset.get('ann_file') or '')
+    if path.suffix != '.safetensors' or not path.is_file():
+        return {}
+    store = SkeletonStore(path)
+    return dict(classes=store.classes, layout=store.layout)
+
+
+def _with_refinement(cfg: Config) -> dict[str, Any]:
+    """Return the configuration of a deployed model that keeps its refinement by text."""
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmcl_ext'):
+        kind = MODELS.get(cfg.model.type)
+    if not hasattr(kind, 'refinement_cfg'):
+        raise ValueError(f'{cfg.model.type} has nothing that refines scores by text')
+    return plain_values(kind.refinement_cfg(cfg.model.to_dict()))
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip()

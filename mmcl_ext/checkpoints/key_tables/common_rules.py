@@ -1,0 +1,69 @@
+"""Rules of the parts that the published networks share."""
+
+import re
+from collections.abc import Iterator
+
+from mmcl_ext.checkpoints.key_tables.key_table import (
+    INTERLEAVED_INPUTS,
+    MERGED,
+    STACKED,
+    Rule,
+    State,
+    TensorPacking,
+    conv,
+    norm,
+)
+
+
+def count_indices(state: State, pattern: str) -> int:
+    """Count the different indices that a pattern finds in the keys."""
+    return len({match[1] for match in map(re.compile(pattern).match, state) if match})
+
+
+def network_rules() -> Iterator[Rule]:
+    """Yield what surrounds the blocks: input normalisation and classifier."""
+    yield from norm('backbone.data_bn', 'data_bn')
+    yield from conv('cls_head.fc', 'fc')
+
+
+def residual_rules(ours: str, theirs: str) -> Iterator[Rule]:
+    """Yield the rules of a :class:`TemporalConv`."""
+    yield from conv(f'{ours}.conv', f'{theirs}.conv')
+    yield from norm(f'{ours}.bn', f'{theirs}.bn')
+
+
+def shortcut_rules(ours: str, theirs: str) -> Iterator[Rule]:
+    """Yield the rules of a graph convolution's normalisation and shortcut."""
+    yield from norm(f'{ours}.bn', f'{theirs}.bn')
+    yield from conv(f'{ours}.down.0', f'{theirs}.down.0')
+    yield from norm(f'{ours}.down.1', f'{theirs}.down.1')
+
+
+def multi_scale_rules(
+    ours: str, theirs: str, *, bias: str = 'conv.bias', bias_layout: TensorPacking = MERGED
+) -> Iterator[Rule]:
+    """Yield the rules of a :class:`MultiScaleTemporalConv`.
+
+    Args:
+        ours: Our module.
+        theirs: Published module.
+        bias: Name of the bias of a dilated convolution in its published module.
+        bias_layout: TensorPacking of that bias.
+    """
+    dilated = [f'{theirs}.branches.{index}' for index in (0, 1)]
+    pooled, plain = (f'{theirs}.branches.{len(dilated) + i}' for i in (0, 1))
+    yield from conv(f'{ours}.reduce', [f'{branch}.0' for branch in (*dilated, pooled)])
+    yield from norm(f'{ours}.reduce_bn', [f'{branch}.1' for branch in (*dilated, pooled)])
+    for index, branch in enumerate(dilated):
+        yield Rule(f'{ours}.convs.{index}.weight', (f'{branch}.3.conv.weight',), MERGED)
+        yield Rule(f'{ours}.convs.{index}.bias', (f'{branch}.3.{bias}',), bias_layout)
+    yield from conv(f'{ours}.shortcut', f'{plain}.0')
+    closing = [*(f'{branch}.3.bn' for branch in dilated), f'{pooled}.4', f'{plain}.1']
+    yield from norm(f'{ours}.bn', closing)
+
+
+def summed_rules(ours: str, theirs: str, branches: int) -> Iterator[Rule]:
+    """Yield the rules of a :class:`SubsetConv`, in theirs a list of convolutions."""
+    parts = [f'{theirs}.{index}' for index in range(branches)]
+    yield Rule(f'{ours}.weight', tuple(f'{part}.weight' for part in parts), INTERLEAVED_INPUTS)
+    yield Rule(f'{ours}.biases', tuple(f'{part}.bias' for part in parts), STACKED)

@@ -1,0 +1,164 @@
+"""Two-way tables between published state dictionaries and ours."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+State = Mapping[str, Tensor]
+
+NORM_ENTRIES = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
+CONV_ENTRIES = ('weight', 'bias')
+
+
+class TensorPacking(NamedTuple):
+    """How the tensors of several published entries lie in one of ours.
+
+    Attributes:
+        join: Make ours from theirs.
+        split: Make the given number of theirs from ours; inverse of ``join``.
+    """
+
+    join: Callable[[list[Tensor]], Tensor]
+    split: Callable[[Tensor, int], list[Tensor]]
+
+
+class Rule(NamedTuple):
+    """One entry of ours and the published entries that it holds."""
+
+    ours: str
+    theirs: tuple[str, ...]
+    layout: TensorPacking
+
+
+def _time_last(x: Tensor) -> Tensor:
+    """Exchange kernel axes: theirs is (time, joint), ours (joint, time)."""
+    return x.transpose(-1, -2) if x.ndim == 4 else x
+
+
+def _concatenate(parts: list[Tensor]) -> Tensor:
+    # Counters of merged normalisations have always advanced together.
+    return _time_last(torch.cat(parts)) if parts[0].ndim else parts[0]
+
+
+def _separate(x: Tensor, count: int) -> list[Tensor]:
+    return list(_time_last(x).chunk(count)) if x.ndim else [x] * count
+
+
+def _interleave(parts: list[Tensor]) -> Tensor:
+    return torch.stack(parts, dim=1).flatten(0, 1)
+
+
+def _deinterleave(x: Tensor, count: int) -> list[Tensor]:
+    return list(x.unflatten(0, (-1, count)).unbind(1))
+
+
+SAME = TensorPacking(lambda parts: parts[0], lambda x, count: [x] * count)
+"""One published entry, as it is."""
+
+MERGED = TensorPacking(_concatenate, _separate)
+"""Along the first axis, one after the other, with our order of kernel axes."""
+
+INTERLEAVED = TensorPacking(_interleave, _deinterleave)
+"""Along the first axis, in turns."""
+
+
+STACKED = TensorPacking(torch.stack, lambda x, count: list(x.unbind()))
+"""Along a new first axis."""
+
+INTERLEAVED_INPUTS = TensorPacking(
+    lambda parts: torch.stack(parts, dim=2).flatten(1, 2),
+    lambda x, count: list(x.unflatten(1, (-1, count)).unbind(2)),
+)
+"""Along the second axis, in turns."""
+
+
+def reshaped(
+    layout: TensorPacking, to_ours: Callable[[Tensor], Tensor], back: Callable
+) -> TensorPacking:
+    """Derive a layout whose joined tensor has another shape."""
+    return TensorPacking(
+        lambda parts: to_ours(layout.join(parts)),
+        lambda x, count: layout.split(back(x), count),
+    )
+
+
+MERGED_1D = reshaped(
+    MERGED,
+    lambda x: x.squeeze(-1) if x.ndim == 4 else x,
+    lambda x: x.unsqueeze(-1) if x.ndim == 3 else x,
+)
+"""Merged, and a 2D convolution of theirs is a 1D convolution of ours."""
+
+
+TRANSPOSED = reshaped(SAME, lambda x: x.transpose(-1, -2), lambda x: x.transpose(-1, -2))
+"""One published entry whose last two axes are exchanged."""
+
+
+def rules(
+    ours: str, theirs: str | Iterable[str], entries: Iterable[str], layout: TensorPacking = MERGED
+) -> Iterator[Rule]:
+    """Yield the rules of one module, ``entries`` being its parameters and buffers."""
+    modules = (theirs,) if isinstance(theirs, str) else tuple(theirs)
+    for entry in entries:
+        yield Rule(f'{ours}.{entry}', tuple(f'{m}.{entry}' for m in modules), layout)
+
+
+def conv(ours: str, theirs: str | Iterable[str], layout: TensorPacking = MERGED) -> Iterator[Rule]:
+    """Yield the rules of a convolution or linear layer."""
+    return rules(ours, theirs, CONV_ENTRIES, layout)
+
+
+def norm(ours: str, theirs: str | Iterable[str]) -> Iterator[Rule]:
+    """Yield the rules of a batch normalisation."""
+    return rules(ours, theirs, NORM_ENTRIES)
+
+
+def to_ours(state: State, table: Iterable[Rule]) -> dict[str, Tensor]:
+    """Convert a published state dictionary.
+
+    Raises:
+        ValueError: If entries are missing or left over, naming the first ones.
+    """
+    converted: dict[str, Tensor] = {}
+    left = dict(state)
+    for rule in table:
+        parts = _take(left, rule.theirs)
+        if parts:
+            converted[rule.ours] = rule.layout.join(parts).clone()
+    _refuse_rest(left)
+    return converted
+
+
+def to_theirs(state: State, table: Iterable[Rule]) -> dict[str, Tensor]:
+    """Convert one of our state dictionaries; inverse of :func:`to_ours`.
+
+    Raises:
+        ValueError: If entries are left over, naming the first ones.
+    """
+    converted: dict[str, Tensor] = {}
+    left = dict(state)
+    for rule in table:
+        for merged in _take(left, (rule.ours,)):
+            parts = rule.layout.split(merged, len(rule.theirs))
+            converted.update(
+                (key, part.clone()) for key, part in zip(rule.theirs, parts, strict=True)
+            )
+    _refuse_rest(left)
+    return converted
+
+
+def _take(state: dict[str, Tensor], keys: tuple[str, ...]) -> list[Tensor]:
+    """Remove and return the tensors of a rule: all of them, or none."""
+    missing = [key for key in keys if key not in state]
+    if len(missing) == len(keys):
+        return []
+    if missing:
+        raise ValueError(f'the checkpoint lacks {missing[0]!r}, which belongs to {keys[0]!r}')
+    return [state.pop(key) for key in keys]
+
+
+def _refuse_rest(state: dict[str, Tensor]) -> None:
+    if state:
+        raise ValueError(f'{len(state)} entries do not fit, the first are {list(state)[:5]}')

@@ -1,0 +1,108 @@
+"""Checkpoints to hand out: weights, and all that is to be known to use them."""
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mmcl_ext.checkpoints.deployed_model import (
+    INFO_KEY,
+    build_model,
+    describe,
+    load_weights,
+    read_checkpoint,
+)
+from mmcl_ext.checkpoints.model_info import ModelInfo, check_config
+from mmcl_ext.config.options import load_config
+from mmcl_ext.fileio.atomic_file import write_bytes
+
+_HASHED = re.compile(r'-[0-9a-f]{8}$')
+
+
+class Published(NamedTuple):
+    """A published checkpoint.
+
+    Attributes:
+        path: The file; its name ends in the first eight digits of the hash.
+        sha256: Hash of the file's bytes.
+        info: What the file says of the model.
+    """
+
+    path: Path
+    sha256: str
+    info: ModelInfo
+
+
+def publish(
+    config: str | os.PathLike,
+    checkpoint: str | os.PathLike,
+    out: str | os.PathLike,
+    recipe: Mapping[str, Any] | None = None,
+) -> Published:
+    """Write the deployable part of a checkpoint with its description.
+
+    The file holds CPU tensors and plain values, loads with
+    ``torch.load(path, weights_only=True)`` and needs no configuration. The same input
+    gives the same bytes, hence the same name.
+
+    Args:
+        config: Configuration of the training.
+        checkpoint: Its checkpoint, whole, stripped or published before.
+        out: File to write, to whose name the hash is added, or an existing folder.
+        recipe: Additions to the recipe, such as ``license`` and ``metrics``.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: The weights do not fit the configuration or are not all finite.
+    """
+    content = read_checkpoint(checkpoint)
+    recipe = {'config': _config_name(config), **(recipe or {})}
+    cfg = load_config(Path(config))
+    check_config(cfg)
+    info = describe(cfg, content, recipe)
+    model = build_model(info)
+    load_weights(model, content['state_dict'], str(checkpoint))
+    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    check_finite(state, str(checkpoint))
+    meta = {INFO_KEY: info.to_dict(), 'dataset_meta': _dataset_meta(info)}
+    buffer = io.BytesIO()
+    torch.save({'meta': meta, 'state_dict': state}, buffer)
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    path = _target(Path(out), Path(config))
+    stem = _HASHED.sub('', path.name.removesuffix('.pth'))
+    path = path.with_name(f'{stem}-{digest[:8]}.pth')
+    write_bytes(path, buffer.getvalue())
+    return Published(path, digest, info)
+
+
+def check_finite(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse weights that hold NaN or infinity.
+
+    Raises:
+        ValueError: The message names the first such entry.
+    """
+    for key, value in state.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            count = int((~torch.isfinite(value)).sum())
+            raise ValueError(f'{source}: {count} values of {key!r} are not finite')
+
+
+def _config_name(config: str | os.PathLike) -> str:
+    """Name a configuration as this package ships it: ``skeleton/ctrgcn_ntu60.py``."""
+    parts = Path(config).parts
+    below = [i for i, part in enumerate(parts) if part == 'configs']
+    return '/'.join(parts[below[-1] + 1 :]) if below else Path(config).name
+
+
+def _dataset_meta(info: ModelInfo) -> dict[str, Any]:
+    return {'classes': list(info.classes), 'layout': info.layout}
+
+
+def _target(out: Path, config: Path) -> Path:
+    return out / f'{config.stem}.pth' if out.is_dir() else out

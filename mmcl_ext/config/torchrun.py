@@ -1,0 +1,85 @@
+"""``torch.distributed.run`` that ends with one clear message.
+
+``python -m mmcl_ext.config.torchrun`` takes torchrun's arguments. Where torchrun
+prints its own traceback below those of the processes, this names the process
+that failed first and what it said, and repeats its exit status. What torchrun
+writes for itself is removed afterwards, unless its arguments ask for log files.
+"""
+
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.run import get_args_parser, run
+
+_NOTHING = '<NONE>'
+"""The message that torchrun gives to a process which left none."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the processes and wait for them.
+
+    Args:
+        argv: torchrun's arguments; those of the command line if None.
+
+    Returns:
+        0, the status of the process that failed first, or 130 when interrupted.
+    """
+    arguments = get_args_parser().parse_args(argv)
+    if arguments.log_dir or arguments.redirects != '0' or arguments.tee != '0':
+        return _run(arguments)
+    with tempfile.TemporaryDirectory(prefix='mmcl_ext_', ignore_cleanup_errors=True) as folder:
+        arguments.log_dir = folder
+        return _run(arguments)
+
+
+def _run(arguments: Namespace) -> int:
+    """Run the processes and say how they ended."""
+    try:
+        run(arguments)
+    except ChildFailedError as error:
+        rank, failure = first_failure(error.failures)
+        print(f'\n{describe_failure(rank, failure)}', file=sys.stderr)
+        return failure.exitcode if failure.exitcode > 0 else 1
+    except (KeyboardInterrupt, SignalException):
+        return 130
+    return 0
+
+
+def first_failure(failures: Mapping[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
+    """Find the cause: the earliest failure that left a message, else the earliest.
+
+    A process that only lost its peers leaves none.
+    """
+    order = {rank: (not said(f), f.timestamp, rank) for rank, f in failures.items()}
+    rank = min(order, key=lambda r: order[r])
+    return rank, failures[rank]
+
+
+def said(failure: ProcessFailure) -> str:
+    """First line of what a failed process left in its error file, or ''."""
+    message = failure.error_file_data.get('message', '')
+    text = message.get('message', '') if isinstance(message, dict) else message
+    return '' if text == _NOTHING else text.strip().split('\n')[0]
+
+
+def describe_failure(rank: int, failure: ProcessFailure) -> str:
+    """Say which process failed first, why, and how to go on.
+
+    Args:
+        rank: Its global rank.
+        failure: What torchrun knows about it.
+    """
+    signal = f'killed by {failure.signal_name()}' if failure.exitcode < 0 else ''
+    return (
+        f'process {rank} failed: {said(failure) or signal or "see its output above"}\n'
+        'The other processes were stopped. If checkpoints were written, the same command with '
+        '--resume goes on from the last one.'
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Annotations in the pickle layout of MMAction2 and PYSKL."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.datasets.store.numbered_classes import MOST_CLASSES
+from mmcl_ext.datasets.store.split_positions import split_positions
+from mmcl_ext.fileio.safe_pickle import load_pickle
+from mmcl_ext.graphs.layouts import get_layout
+
+_LAYOUT_OF_JOINTS = {25: 'nturgb+d', 17: 'coco', 18: 'openpose', 20: 'kinect_v1'}
+
+
+class AnnotationPickle:
+    """Skeletons of a PYSKL or MMAction2 annotation pickle, with a store's interface.
+
+    The file is ``dict(split=dict(name: [frame_dir, ...]), annotations=[dict, ...])``
+    or the bare list of annotations; each has ``frame_dir`` (or ``filename``),
+    ``label`` and ``keypoint`` (M, T, V, C), two-dimensional ones ``keypoint_score``
+    (M, T, V). The whole file is held in memory: convert large ones once
+    (``tools/data/convert.py pickle``).
+
+    Args:
+        path: The pickle; read without running it, see :mod:`mmcl_ext.fileio.safe_pickle`.
+        layout: Name of the skeleton layout; None guesses it from the number of joints.
+
+    Raises:
+        ValueError: The file is refused, or an annotation is not of this layout;
+            names the file, the sample and the field.
+    """
+
+    classes: tuple[str, ...] | None = None
+
+    def __init__(self, path: str | os.PathLike, layout: str | None = None) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise FileNotFoundError(f'no annotation file at {self.path}')
+        content = load_pickle(self.path)
+        content = dict(split={}, annotations=content) if isinstance(content, list) else content
+        if not isinstance(content, Mapping) or not {'split', 'annotations'} <= set(content):
+            raise ValueError(f"{self.path}: expected a dict with 'split' and 'annotations'")
+        if not content['annotations']:
+            raise ValueError(f'{self.path} holds no annotations')
+        self._annotations: Sequence[Mapping[str, Any]] = content['annotations']
+        self.names = [self._name(i) for i in range(len(self))]
+        self.labels = np.array([self._label(i) for i in range(len(self))], np.int64)
+        self.layout = layout or self._guess_layout()
+        self.num_nonfinite = np.array([self._check(i) for i in range(len(self))], np.int64)
+        self.splits = {key: self._positions(key, content['split'][key]) for key in content['split']}
+
+    def __len__(self) -> int:
+        return len(self._annotations)
+
+    def split(self, name: str) -> np.ndarray:
+        """Return the positions of the samples of a split: int64.
+
+        Raises:
+            ValueError: There is no such split; names those that exist.
+        """
+        return split_positions(self.path, self.splits, name)
+
+    def keypoint(self, index: int) -> np.ndarray:
+        """Return the coordinates of one sample: a fresh float32 array (M, T, V, C)."""
+        return self._annotations[index]['keypoint'].astype(np.float32)
+
+    def keypoint_score(self, index: int) -> np.ndarray | None:
+        """Return the confidences of one sample, float32 (M, T, V), or None."""
+        score = self._annotations[index].get('keypoint_score')
+        return None if score is None else score.astype(np.float32)
+
+    def extra(self, index: int) -> dict[str, Any]:
+        """Return what else the annotation says, such as ``img_shape``."""
+        known = ('frame_dir', 'filename', 'label', 'keypoint', 'keypoint_score', 'total_frames')
+        return {k: v for k, v in self._annotations[index].items() if k not in known}
+
+    def _name(self, index: int) -> str:
+        annotation = self._annotations[index]
+        if not isinstance(annotation, Mapping):
+            raise ValueError(f'{self.path}: annotation {index} is a {type(annotation).__name__}')
+        name = annotation.get('filename', annotation.get('frame_dir'))
+        if not isinstance(name, str):
+            raise ValueError(f"{self.path}: annotation {index}: field 'frame_dir': got {name!r}")
+        return name
+
+    def _label(self, index: int) -> int:
+        label = self._annotations[index].get('label')
+        if not isinstance(label, (int, np.integer)) or not 0 <= label < MOST_CLASSES:
+            problem = f'expected an integer from 0 to {MOST_CLASSES - 1}, got {label!r}'
+            raise self._fail(index, 'label', problem)
+        return int(label)
+
+    def _guess_layout(self) -> str:
+        shape: tuple[int, ...] = getattr(self._coordinates(0), 'shape', ())
+        num_joints = shape[2] if len(shape) == 4 else 0
+        if num_joints in _LAYOUT_OF_JOINTS:
+            return _LAYOUT_OF_JOINTS[num_joints]
+        raise self._fail(
+            0, 'keypoint', f'needs (M, T, V, C) and a layout; V = {num_joints} is not known'
+        )
+
+    def _coordinates(self, index: int) -> Any:
+        keypoint = self._annotations[index].get('keypoint')
+        if keypoint is None:  # Kinetics: each annotation points to a file of its own
+            raise self._fail(index, 'keypoint', 'the annotation has no coordinates')
+        return keypoint
+
+    def _check(self, index: int) -> int:
+        """Check the arrays of one annotation and count the coordinates that are not finite."""
+        keypoint, score = self._coordinates(index), self._annotations[index].get('keypoint_score')
+        if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4 or 0 in keypoint.shape:
+            shape = getattr(keypoint, 'shape', None)
+            raise self._fail(index, 'keypoint', f'expected (M, T, V, C), got {shape}')
+        if keypoint.shape[2] != get_layout(self.layout).num_joints:
+            problem = f'{keypoint.shape[2]} joints do not fit the layout {self.layout!r}'
+            raise self._fail(index, 'keypoint', problem)
+        shape = getattr(score, 'shape', None)
+        if score is not None and shape != keypoint.shape[:3]:
+            problem = f'expected {keypoint.shape[:3]}, got {shape}'
+            raise self._fail(index, 'keypoint_score', problem)
+        return keypoint.size - int(np.isfinite(keypoint).sum())
+
+    def _positions(self, key: str, names: Sequence[str]) -> np.ndarray:
+        """Return where a split's samples lie, in the order of the annotations."""
+        wanted = set(names)
+        known = wanted.intersection(self.names)
+        if known != wanted:
+            unknown = sorted(wanted - known)[0]
+            raise ValueError(f'{self.path}: split {key!r} names the unknown sample {unknown!r}')
+        return np.array([i for i, name in enumerate(self.names) if name in wanted], np.int64)
+
+    def _fail(self, index: int, field: str, problem: str) -> ValueError:
+        return ValueError(f'{self.path}: sample {self.names[index]!r}: field {field!r}: {problem}')

@@ -1,0 +1,1 @@
+"""Checks of stores, composites and feature files, each returning what it found."""

@@ -1,0 +1,47 @@
+"""Check a feature file against the samples that it should serve."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.datasets.validation.data_issue import DataIssue, collect
+
+
+def check_features(
+    features: FeatureFile, names: Sequence[str], *, others: Sequence[str] = ()
+) -> list[DataIssue]:
+    """Read the features of every sample and list what is missing, empty, NaN or doubled.
+
+    - missing: a sample without features.
+    - empty: features that are all zero.
+    - NaN: features that are not finite.
+    - doubled: a name that stands for several rows; all samples with one and the same
+      row, which tells a network nothing. Some samples with equal rows are no fault: answers
+      of a language model repeat.
+    - unknown: rows that belong to no sample.
+
+    Args:
+        features: The file.
+        names: Names of the samples that need features.
+        others: Further samples that may have features.
+    """
+    known = set(features.names)
+    present = [name for name in names if name in known]
+    rows = {name: features.read(name) for name in present}
+    counts = Counter(features.names)
+    distinct = {row.tobytes() for row in rows.values()}
+    alike = present if len(present) > 1 and len(distinct) == 1 else []
+    return [
+        *collect('missing', 'no features', [name for name in names if name not in known]),
+        *collect('empty', 'features are all zero', [n for n in present if not rows[n].any()]),
+        *collect(
+            'NaN',
+            'features are not finite',
+            [name for name in present if not np.isfinite(rows[name]).all()],
+        ),
+        *collect('doubled', 'several rows', [name for name in counts if counts[name] > 1]),
+        *collect('doubled', 'all samples have the same features', alike),
+        *collect('unknown', 'rows of no sample', sorted(known - {*names, *others})),
+    ]

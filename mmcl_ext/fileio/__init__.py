@@ -1,0 +1,1 @@
+"""Files: atomic writing, tensor containers, and reading of what strangers send."""

@@ -1,0 +1,143 @@
+"""Files of a raw data set, in an unpacked folder or still inside its ZIP archives."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """Tell a file's name and state, for the metadata of a store."""
+    stat = path.stat()
+    return dict(name=path.name, bytes=stat.st_size, modified=stat.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class ArchiveFile:
+    """A file in a folder or inside a ZIP archive.
+
+    Attributes:
+        path: The file itself, or the archive that holds it.
+        inner: Name inside the archive, None for a file of its own.
+    """
+
+    path: Path
+    inner: str | None = None
+
+    @property
+    def name(self) -> str:
+        """File name without folders."""
+        return self.path.name if self.inner is None else PurePosixPath(self.inner).name
+
+    def read(self) -> bytes:
+        """Read the whole file.
+
+        Raises:
+            OSError: If it cannot be read.
+            ValueError: If the archive is damaged at this file.
+        """
+        if self.inner is None:
+            return self.path.read_bytes()
+        try:
+            return _open_archive(self.path, os.getpid()).read(self.inner)
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+            raise ValueError(f'{self}: cannot unpack: {error}') from error
+
+    def stamp(self) -> str:
+        """Describe the file's state: another text means that it has changed."""
+        stat = self.path.stat()
+        return f'{self}:{stat.st_size}:{stat.st_mtime_ns}'
+
+    def __str__(self) -> str:
+        return str(self.path) if self.inner is None else f'{self.path}:{self.inner}'
+
+
+def find_members(root: str | os.PathLike, folder: str, suffix: str) -> dict[str, ArchiveFile]:
+    """List the files of one modality of a data set.
+
+    ``ROOT/FOLDER/*`` is taken when that folder exists, otherwise ``ROOT/FOLDER.zip`` and
+    ``ROOT/FOLDER-*.zip`` (archives that come in several parts).
+
+    Args:
+        root: Folder of the data set.
+        folder: Name of the modality, such as ``'Skeleton'``.
+        suffix: Ending of the wanted files, such as ``'.mat'``.
+
+    Returns:
+        Members by file name, sorted.
+
+    Raises:
+        FileNotFoundError: If there is neither folder nor archive.
+        ValueError: If an archive is damaged or two archives hold the same file.
+    """
+    root = Path(root)
+    if (root / folder).is_dir():
+        found = [ArchiveFile(path) for path in (root / folder).rglob(f'*{suffix}')]
+    else:
+        archives = [root / f'{folder}.zip', *sorted(root.glob(f'{folder}-*.zip'))]
+        archives = [path for path in archives if path.is_file()]
+        if not archives:
+            raise FileNotFoundError(f'neither {root / folder} nor {root / folder}.zip exists')
+        found = [member for path in archives for member in _members_of(path, suffix)]
+    return dict(sorted(_by_name(found).items()))
+
+
+def find_files(source: str | os.PathLike, suffix: str) -> dict[str, ArchiveFile]:
+    """List all files of one kind, however deep: a folder's, and those in its ZIP archives.
+
+    A file that lies there unpacked is taken instead of the one in an archive.
+
+    Args:
+        source: Folder (links are followed) or ZIP archive.
+        suffix: Ending of the wanted files, such as ``'.skeleton'``.
+
+    Returns:
+        Members by file name, sorted.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or archive.
+        ValueError: If an archive is damaged or two files have the same name.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise FileNotFoundError(f'neither a folder nor an archive: {source}')
+    paths = [source] if source.is_file() else _walk(source)
+    unpacked = _by_name(ArchiveFile(path) for path in paths if path.name.endswith(suffix))
+    archives = [path for path in paths if path.suffix == '.zip']
+    packed = _by_name(member for path in archives for member in _members_of(path, suffix))
+    return dict(sorted((packed | unpacked).items()))
+
+
+def _walk(folder: Path) -> list[Path]:
+    found = os.walk(folder, followlinks=True)
+    return sorted(Path(parent, file) for parent, _, files in found for file in files)
+
+
+def _by_name(found: Iterable[ArchiveFile]) -> dict[str, ArchiveFile]:
+    members: dict[str, ArchiveFile] = {}
+    for member in found:
+        # Archives packed on a Mac carry a `._name` beside every file.
+        if member.name.startswith('.'):
+            continue
+        if member.name in members:
+            raise ValueError(f'{member.name} comes twice: {members[member.name]} and {member}')
+        members[member.name] = member
+    return members
+
+
+def _members_of(archive: Path, suffix: str) -> list[ArchiveFile]:
+    try:
+        names = _open_archive(archive, os.getpid()).namelist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(f'{archive}: not a ZIP archive or cut short: {error}') from error
+    return [ArchiveFile(archive, name) for name in names if name.endswith(suffix)]
+
+
+@lru_cache(maxsize=8)
+def _open_archive(path: Path, pid: int) -> zipfile.ZipFile:
+    # By process, because forked processes would share one file offset.
+    return zipfile.ZipFile(path)

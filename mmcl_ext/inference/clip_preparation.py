@@ -1,0 +1,193 @@
+"""From clips to what a network reads, by the pipeline of its test."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+from torch import Tensor
+
+from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.datasets.seeding import seeded
+from mmcl_ext.datasets.transforms import InterpolateJoints
+from mmcl_ext.datasets.transforms.geometry import real_frames
+from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.registry import TRANSFORMS
+
+
+class ClipPreparation:
+    """Check a clip, fit it to a model and run the model's test pipeline.
+
+    Joints of another layout are interpolated (:class:`InterpolateJoints`). Of more persons
+    than the model takes, the most active ones are chosen, the most active first; otherwise
+    the order of the clip holds.
+
+    Args:
+        info: What the model takes.
+        fill_missing: Fill joints that are not finite by linear interpolation in time, those
+            that never are with zeros, instead of refusing them.
+
+    Raises:
+        ValueError: A transform of the model is unknown here.
+    """
+
+    def __init__(self, info: ModelInfo, fill_missing: bool = False) -> None:
+        self.info = info
+        self.fill_missing = fill_missing
+        self.layout = get_layout(info.ensure_layout())
+        self._to_layout = InterpolateJoints(info.layout)
+        types = [str(step['type']) for step in info.pipeline]
+        self._converts = any(kind.endswith('InterpolateJoints') for kind in types)
+        with DefaultScope.overwrite_default_scope(info.scope):
+            self.pipeline = Compose([_build(step) for step in info.pipeline])
+
+    def __call__(self, clip: SkeletonClip) -> dict[str, Any]:
+        """Prepare one clip.
+
+        Returns:
+            ``inputs`` and ``data_samples`` as the pipeline packs them.
+
+        Raises:
+            ValueError: Nobody is in the clip, a coordinate is not finite, or the joints or
+                coordinates are not those that the model takes.
+        """
+        results = self._as_item(clip)
+        try:
+            if not self._converts:
+                results = self._fit_layout(results)
+            results = self._choose_persons(results)
+            with DefaultScope.overwrite_default_scope(self.info.scope), seeded(0, 0, clip.index):
+                packed = self.pipeline(results)
+        except ValueError as error:
+            raise ValueError(f'clip {clip.name!r}: {error}') from error
+        except KeyError as error:
+            raise ValueError(f'clip {clip.name!r} lacks {error}, which the model needs') from error
+        self._check(clip, packed)
+        return packed
+
+    def _as_item(self, clip: SkeletonClip) -> dict[str, Any]:
+        """Return what :class:`mmcl_ext.datasets.SkeletonDataset` hands to a pipeline."""
+        keypoint = self._finite(clip)
+        if 0 in keypoint.shape:
+            raise ValueError(f'clip {clip.name!r} is empty: (M, T, V, C) is {keypoint.shape}')
+        if not keypoint.any():
+            raise ValueError(f'clip {clip.name!r}: nobody is in it, all coordinates are zero')
+        item = dict(clip.extra) | dict(
+            keypoint=keypoint,
+            sample_name=clip.name,
+            total_frames=keypoint.shape[1],
+            num_person=keypoint.shape[0],
+            layout=clip.layout or self.info.layout,
+            sample_idx=clip.index,
+            modality='Pose',
+            start_index=0,
+        )
+        optional = dict(label=clip.label, keypoint_score=clip.keypoint_score)
+        return item | {key: value for key, value in optional.items() if value is not None}
+
+    def _finite(self, clip: SkeletonClip) -> np.ndarray:
+        keypoint = np.array(clip.keypoint, np.float32)  # a copy: transforms may write into it
+        bad = ~np.isfinite(keypoint)
+        if not bad.any():
+            return keypoint
+        if not self.fill_missing:
+            person, frame, joint = np.argwhere(bad)[0][:3].tolist()
+            raise ValueError(
+                f'clip {clip.name!r}: {int(bad.sum())} coordinates are not finite, the first of '
+                f'person {person}, frame {frame}, joint {joint}; fill_missing=True interpolates'
+            )
+        return fill_in_time(keypoint, bad)
+
+    def _fit_layout(self, results: dict[str, Any]) -> dict[str, Any]:
+        given = get_layout(results['layout'])
+        V = results['keypoint'].shape[2]
+        if given.num_joints != V:
+            raise ValueError(
+                f'{V} joints, but layout {given.name!r} has {given.num_joints}: say which layout '
+                'they are in'
+            )
+        if given.joint_names == self.layout.joint_names:  # other bones between the same joints
+            return results | dict(layout=self.layout.name)
+        fitted = self._to_layout(results)
+        assert fitted is not None
+        return fitted
+
+    def _choose_persons(self, results: dict[str, Any]) -> dict[str, Any]:
+        keypoint = results['keypoint']
+        if len(keypoint) <= self.info.num_person:
+            return results
+        chosen = np.argsort(-activity(keypoint), kind='stable')[: self.info.num_person]
+        fitted = {
+            key: results[key][chosen] for key in ('keypoint', 'keypoint_score') if key in results
+        }
+        return results | fitted | dict(num_person=len(chosen))
+
+    def _check(self, clip: SkeletonClip, packed: Any) -> None:
+        if packed is None:
+            raise ValueError(f'clip {clip.name!r}: the pipeline gave it up')
+        keypoint = _network_input(packed, self.layout.num_joints)
+        if keypoint is not None and keypoint.shape[-1] != self.info.in_channels:
+            raise ValueError(
+                f'clip {clip.name!r} has {clip.keypoint.shape[3]} coordinates per joint, which '
+                f'gives {keypoint.shape[-1]}; the model takes {self.info.in_channels}'
+            )
+
+
+def _build(step: Mapping[str, Any]) -> Any:
+    try:
+        return TRANSFORMS.build(dict(step))
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f'cannot build the transform {step.get("type")!r}: {error.args[0]}; import the module '
+            'that registers it'
+        ) from error
+
+
+def _network_input(packed: dict[str, Any], num_joints: int) -> Tensor | None:
+    """Return the skeletons (num_clips, M, T, V, C) that enter the network; None for heat maps."""
+    inputs = packed['inputs']
+    keypoint = inputs.get('keypoint') if isinstance(inputs, dict) else inputs
+    fits = isinstance(keypoint, Tensor) and keypoint.ndim == 5 and keypoint.shape[3] == num_joints
+    return keypoint if fits else None
+
+
+def activity(keypoint: np.ndarray) -> np.ndarray:
+    """Measure how much every person moves.
+
+    The squared distance of a joint from its own mean position, summed over the frames in which
+    the person is there and averaged over the joints: neither a large body nor a short
+    appearance counts as movement.
+
+    Args:
+        keypoint: (M, T, V, C).
+
+    Returns:
+        (M,), in squared units of the coordinates.
+    """
+    scores = np.zeros(len(keypoint))
+    for m, (person, there) in enumerate(zip(keypoint, real_frames(keypoint), strict=True)):
+        if there.any():
+            body = person[there].astype(np.float64)  # (T', V, C)
+            scores[m] = ((body - body.mean(axis=0)) ** 2).sum(axis=(0, 2)).mean()
+    return scores
+
+
+def fill_in_time(keypoint: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Interpolate missing coordinates linearly between their neighbours in time.
+
+    Before the first and after the last known value that value holds; a coordinate that is
+    never known becomes zero.
+
+    Args:
+        keypoint: (M, T, V, C).
+        missing: bool of the same shape.
+    """
+    filled = np.where(missing, 0, keypoint)
+    times = np.arange(keypoint.shape[1])
+    for m, v, c in np.argwhere(missing.any(axis=1)).tolist():
+        gap = missing[m, :, v, c]
+        if not gap.all():
+            filled[m, gap, v, c] = np.interp(times[gap], times[~gap], keypoint[m, ~gap, v, c])
+    return filled

@@ -1,0 +1,123 @@
+"""Results as a table, a JSON file and pictures."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.inference.inference_result import InferenceResult
+from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.visualization.motion import write_motion
+from mmcl_ext.visualization.overlay import write_overlay
+from mmcl_ext.visualization.prediction_figure import save_figure
+from mmcl_ext.visualization.score_plot import draw_scores
+from mmcl_ext.visualization.skeleton_plot import draw_sequence
+
+
+def table_row(result: InferenceResult, k: int = 5, width: int = 24) -> str:
+    """Write a result as a line: name, then the k best classes with their probabilities."""
+    name = result.name if len(result.name) <= width else f'...{result.name[3 - width :]}'
+    if result.error is not None:
+        return f'{name:{width}}  error: {result.error}'
+    return f'{name:{width}}  ' + ', '.join(f'{label} {p:.3f}' for label, p in result.top(k))
+
+
+def write_json(path: str | os.PathLike, info: ModelInfo, results: Sequence[dict[str, Any]]) -> None:
+    """Write what was predicted, and by which model; the file appears when it is whole.
+
+    Args:
+        path: File to write; its folder is made when missing.
+        info: The model.
+        results: What :meth:`InferenceResult.to_dict` gave.
+    """
+    model = {key: info.to_dict()[key] for key in ('backbone', 'layout', 'stream', 'recipe')}
+    content = dict(model=model, classes=list(info.classes), results=list(results))
+    write_bytes(path, json.dumps(content, indent=1, allow_nan=False).encode())
+
+
+def draw_result(
+    result: InferenceResult, path: str | os.PathLike, layout: str, vertical: int = 1
+) -> None:
+    """Draw the skeleton of a clip and the scores of its best classes.
+
+    Args:
+        result: The result, not a failure.
+        path: Picture to write.
+        layout: Layout of the clip where it does not say one.
+        vertical: Index of the vertical coordinate.
+
+    Raises:
+        ValueError: The result is a failure.
+    """
+    from matplotlib.figure import Figure
+
+    clip, probability = result.clip, result.probability
+    if clip is None or probability is None:
+        raise ValueError(f'{result.name!r} has no scores to draw: {result.error}')
+    figure = Figure(figsize=(11, 3), layout='constrained')
+    left, right = figure.subplots(1, 2, gridspec_kw={'width_ratios': (1.6, 1)})
+    upwards = clip.keypoint.shape[3] > 2  # pixels count downwards
+    shown = np.nan_to_num(clip.keypoint)
+    draw_sequence(left, shown, clip.layout or layout, vertical=vertical, upwards=upwards)
+    frames, persons = clip.keypoint.shape[1], int(clip.keypoint.any(axis=(1, 2, 3)).sum())
+    left.set_title(
+        f'{result.name}: {frames} frame{"s" * (frames > 1)}, {persons} person{"s" * (persons > 1)}',
+        fontsize=10,
+        loc='left',
+    )
+    draw_scores(right, {'probability': probability}, result.classes, clip.label)
+    right.set_title(f'{result.label_name}', fontsize=10, loc='left', fontweight='bold')
+    save_figure(figure, path)
+
+
+def overlay_result(
+    result: InferenceResult, video: str | os.PathLike, path: str | os.PathLike, layout: str
+) -> None:
+    """Draw the skeleton and the three best classes over the video of a clip.
+
+    Args:
+        result: The result, of a clip with joints in pixels of the video.
+        video: The video.
+        path: ``.mp4`` or ``.gif`` to write.
+        layout: Layout of the clip where it does not say one.
+
+    Raises:
+        FileNotFoundError: There is no such video.
+        ValueError: The joints are not in pixels, or the result is a failure.
+    """
+    clip = _pixels(result)
+    best = result.top(3)
+    write_overlay(path, video, clip.keypoint, clip.layout or layout, lambda t: best)
+
+
+def animate_result(result: InferenceResult, path: str | os.PathLike, layout: str) -> None:
+    """Write the moving skeleton of a clip as ``.gif`` or ``.mp4``."""
+    if result.clip is not None:
+        write_motion(path, np.nan_to_num(result.clip.keypoint), result.clip.layout or layout)
+
+
+def file_name(name: str, taken: set[str]) -> str:
+    """Turn a clip's name into a file's, another one each time; it is added to ``taken``."""
+    plain = re.sub(r'[^\w.+-]+', '_', name).strip('._') or 'clip'
+    unique, number = plain, 2
+    while unique in taken:
+        unique, number = f'{plain}_{number}', number + 1
+    taken.add(unique)
+    return unique
+
+
+def _pixels(result: InferenceResult) -> SkeletonClip:
+    clip = result.clip
+    if clip is None or result.error is not None:
+        raise ValueError(f'{result.name!r} has no scores to draw: {result.error}')
+    if clip.keypoint.shape[3] != 2:
+        raise ValueError(
+            f'{result.name!r} has joints in {clip.keypoint.shape[3]} dimensions; only joints in '
+            'pixels can be drawn over a video'
+        )
+    return clip

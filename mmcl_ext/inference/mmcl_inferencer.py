@@ -1,0 +1,324 @@
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from torch import nn
+
+from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.inference.clip_preparation import ClipPreparation
+from mmcl_ext.inference.inference_result import InferenceResult
+from mmcl_ext.inference.predictors import (
+    ExportedPredictor,
+    Packed,
+    Predictor,
+    TorchPredictor,
+)
+from mmcl_ext.inference.read_clips import Source, clip_readers
+from mmcl_ext.inference.skeleton_clip import SkeletonClip
+
+BACKENDS = ('torch', 'onnxruntime', 'openvino')
+_EXPORTED = ('.onnx', '.ts', '.pt2')
+_CONFIGS = ('.py', '.json', '.yaml', '.yml')
+
+
+class MMCLInferencer:
+    """Predict actions from skeletons of any source.
+
+    Clips run through the test pipeline of the model, so scores are those of
+    ``tools/test.py``. What clips may be: :func:`read_clips`; how they are fitted to the model:
+    :class:`ClipPreparation`.
+
+    Args:
+        model: Published checkpoint, exported file, or configuration of a training.
+        checkpoint: Checkpoint, where ``model`` is a configuration.
+        backend: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``; None tells from the ending of
+            ``model``: ``.onnx`` runs in ONNX Runtime, all else in PyTorch.
+        device: Where a PyTorch model shall run.
+        batch_size: Clips per forward pass.
+        fill_missing: See :class:`ClipPreparation`.
+        refinement: Keep what refines scores by text features; needs a configuration.
+        optimize: Fuse layers of a PyTorch model for speed; scores change by rounding.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ModuleNotFoundError: The backend is not installed.
+        ValueError: The backend or the device is unknown, or the files do not fit together.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike,
+        checkpoint: str | os.PathLike | None = None,
+        *,
+        backend: str | None = None,
+        device: str = 'cpu',
+        batch_size: int = 8,
+        fill_missing: bool = False,
+        refinement: bool = False,
+        optimize: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be positive, got {batch_size}')
+        suffix = Path(model).suffix.lower()
+        backend = backend or ('onnxruntime' if suffix == '.onnx' else 'torch')
+        if backend not in BACKENDS:
+            raise ValueError(f'backend is one of {BACKENDS}, got {backend!r}')
+        self.backend = backend
+        self.batch_size = batch_size
+        self.predictor: Predictor
+        if backend == 'torch' and suffix not in _EXPORTED:
+            _check_pair(model, checkpoint)
+            module, self.info = _load_module(model, checkpoint, device, refinement)
+            self.predictor = TorchPredictor(_optimized(module) if optimize else module)
+        else:
+            _check_exported(model, checkpoint, device, optimize, refinement)
+            run, self.info = _load_exported(model, backend)
+            self.predictor = ExportedPredictor(run, self.info.average_clips)
+        self.prepare = ClipPreparation(self.info, fill_missing)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the K classes in the order of the scores."""
+        return self.info.classes
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> list[InferenceResult]:
+        """Predict, see :meth:`iterate`, whose arguments these are.
+
+        Args:
+            inputs: One source or a sequence of them; a list of dicts is one.
+            kwargs: See :meth:`iterate`.
+        """
+        single = not isinstance(inputs, (list, tuple)) or _is_pose_list(inputs)
+        return list(self.iterate([inputs] if single else inputs, **kwargs))
+
+    def iterate(
+        self,
+        sources: Iterable[Source],
+        *,
+        layout: str | None = None,
+        text: np.ndarray | None = None,
+        on_error: str = 'stop',
+        progress: Callable[[], None] | None = None,
+    ) -> Iterator[InferenceResult]:
+        """Predict one source after the other; memory holds one batch.
+
+        Args:
+            sources: What :func:`read_clips` takes, each with one clip or many.
+            layout: Layout of the joints, where the sources do not say it.
+            text: (N, D) text features of the N clips in their order, to refine the scores by.
+            on_error: ``'stop'``, or ``'skip'`` to go on and yield a result with the error.
+            progress: Called after each clip.
+
+        Yields:
+            Results in the order of the clips.
+
+        Raises:
+            FileNotFoundError: A file is missing.
+            ValueError: A clip cannot be used; or there are not as many texts as clips, or the
+                model cannot refine.
+        """
+        if on_error not in ('stop', 'skip'):
+            raise ValueError(f"on_error is 'stop' or 'skip', got {on_error!r}")
+        texts = None if text is None else self._check_text(text)
+        done = 0
+        for batch in self._batches(sources, layout, on_error == 'skip'):
+            rows = None if texts is None else texts[done : done + len(batch)]
+            if texts is not None and done + len(batch) > len(texts):
+                raise ValueError(f'more clips than the {len(texts)} text features')
+            done += len(batch)
+            for result in self._predict(batch, rows):
+                if result.error is not None and on_error == 'stop':
+                    raise ValueError(result.error)
+                if progress is not None:
+                    progress()
+                yield result
+        if texts is not None and done != len(texts):
+            raise ValueError(f'{len(texts)} text features for {done} clips')
+
+    def predict_clip(self, clip: SkeletonClip) -> InferenceResult:
+        """Predict one clip.
+
+        Raises:
+            ValueError: It cannot be used.
+        """
+        result = self._predict([(clip, self.prepare(clip))])[0]
+        if result.error is not None:
+            raise ValueError(result.error)
+        return result
+
+    def _batches(
+        self, sources: Iterable[Source], layout: str | None, skip: bool
+    ) -> Iterator[list[Any]]:
+        """Yield clips with their inputs, of one shape in a batch, and failures among them."""
+        batch: list[Any] = []
+        shape = None
+        for clip, packed in self._prepared(sources, layout, skip):
+            new = shape if packed is None else _shape(packed)
+            if len(batch) == self.batch_size or (shape is not None and new != shape):
+                yield batch
+                batch = []
+            shape = new
+            batch.append((clip, packed))
+        if batch:
+            yield batch
+
+    def _prepared(
+        self, sources: Iterable[Source], layout: str | None, skip: bool
+    ) -> Iterator[tuple[Any, Packed | None]]:
+        for source in sources:
+            readers = clip_readers(source, layout, model_layout=self.info.layout)
+            while True:
+                clip: Any = None
+                try:
+                    read = next(readers, None)
+                    if read is None:
+                        break
+                    clip = read()
+                    item = clip, self.prepare(clip)
+                except (ValueError, OSError, TypeError) as error:
+                    if not skip:
+                        raise
+                    yield self._failed(clip, source, error), None
+                else:
+                    yield item
+
+    def _predict(self, batch: Sequence[Any], text: np.ndarray | None = None) -> list[Any]:
+        good = [i for i, (_, packed) in enumerate(batch) if packed is not None]
+        scores = self.predictor([batch[i][1] for i in good]) if good else []
+        if text is not None and good:
+            assert isinstance(self.predictor, TorchPredictor)
+            scores = list(self.predictor.refine(np.stack(scores), text[good]))
+        results = [clip for clip, _ in batch]  # failures are results already
+        for i, score in zip(good, scores, strict=True):
+            results[i] = self._result(batch[i][0], score)
+        return results
+
+    def _failed(
+        self, clip: SkeletonClip | None, source: Source, error: Exception
+    ) -> InferenceResult:
+        name = _name(clip, source)
+        return InferenceResult(name, self.classes, clip=clip, error=str(error))
+
+    def _result(self, clip: SkeletonClip, score: np.ndarray) -> InferenceResult:
+        if not np.isfinite(score).all():
+            most = np.abs(clip.keypoint[np.isfinite(clip.keypoint)]).max()
+            error = f'clip {clip.name!r}: scores are not finite; coordinates reach {most:.1e}'
+            return InferenceResult(clip.name, self.classes, clip=clip, error=error)
+        probability = score if self.info.average_clips == 'prob' else softmax(score, axis=-1)
+        if score.ndim == 2:  # the model keeps its clips apart
+            score, probability = score.mean(axis=0), probability.mean(axis=0)
+        return InferenceResult(clip.name, self.classes, score, probability, clip)
+
+    def _check_text(self, text: np.ndarray) -> np.ndarray:
+        text = np.asarray(text, np.float32)
+        if text.ndim != 2:
+            raise ValueError(f'text features are (N, D), got {text.shape}')
+        model = getattr(self.predictor, 'model', None)
+        if not hasattr(model, 'refine'):
+            raise ValueError(
+                'this model cannot refine scores by text: give the configuration of a training '
+                'with refinement, its checkpoint, and refinement=True'
+            )
+        if self.info.average_clips != 'score':
+            raise ValueError(f'refinement needs logits, not {self.info.average_clips!r} averages')
+        return text
+
+
+def _optimized(module: nn.Module) -> nn.Module:
+    from mmcl_ext.deployment import optimize_for_inference
+
+    return optimize_for_inference(module)
+
+
+def _check_pair(model: str | os.PathLike, checkpoint: str | os.PathLike | None) -> None:
+    """Refuse a configuration without checkpoint, and a checkpoint beside another one."""
+    is_config = Path(model).suffix.lower() in _CONFIGS
+    if is_config and checkpoint is None and Path(model).is_file():
+        raise ValueError(f'{os.fspath(model)!r} is a configuration: give its checkpoint, too')
+    if checkpoint is not None and not is_config:
+        raise ValueError(
+            f'a checkpoint goes with a configuration ({", ".join(_CONFIGS)}), not with '
+            f'{os.fspath(model)!r}'
+        )
+
+
+def _check_exported(
+    model: str | os.PathLike,
+    checkpoint: str | os.PathLike | None,
+    device: str,
+    optimize: bool,
+    refinement: bool,
+) -> None:
+    """Refuse what an exported file has no use for, instead of leaving it out."""
+    given = dict(
+        checkpoint=checkpoint is not None,
+        device=str(device) != 'cpu',
+        optimize=optimize,
+        refinement=refinement,
+    )
+    names = [name for name, there in given.items() if there]
+    if names:
+        raise ValueError(f'{os.fspath(model)!r} is to run as exported, without {", ".join(names)}')
+
+
+def _load_module(
+    model: str | os.PathLike,
+    checkpoint: str | os.PathLike | None,
+    device: str,
+    refinement: bool,
+) -> tuple[nn.Module, ModelInfo]:
+    _check_device(device)
+    try:
+        return load_deployed(model, checkpoint, device=device, refinement=refinement)
+    except (AttributeError, KeyError, TypeError) as error:
+        # Settings of another release or of another kind of configuration.
+        raise ValueError(f'{os.fspath(model)!r} describes no model of this release: {error}') from (
+            error
+        )
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition('\n')[0]
+        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
+
+
+def _load_exported(
+    path: str | os.PathLike, backend: str
+) -> tuple[Callable[[np.ndarray], np.ndarray], ModelInfo]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no exported model {os.fspath(path)!r}')
+    from mmcl_ext.deployment import read_model_info
+    from mmcl_ext.deployment.backends import load_backend
+
+    try:
+        info = read_model_info(path)
+        return load_backend(path, backend), info
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{backend} is not installed ({error}): pip install 'mmcl_ext[deploy]'"
+        ) from error
+
+
+def _is_pose_list(inputs: Sequence[Any]) -> bool:
+    return bool(inputs) and all(isinstance(item, (dict, list)) for item in inputs)
+
+
+def _name(clip: SkeletonClip | None, source: Source) -> str:
+    if clip is not None:
+        return clip.name
+    return str(source) if isinstance(source, (str, os.PathLike)) else type(source).__name__
+
+
+def _shape(packed: Packed) -> Any:
+    inputs = packed['inputs']
+    if isinstance(inputs, dict):
+        return {key: tuple(value.shape) for key, value in inputs.items()}
+    return tuple(inputs.shape)

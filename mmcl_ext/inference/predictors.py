@@ -1,0 +1,82 @@
+"""What turns prepared clips into scores: a PyTorch model or an exported one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from scipy.special import softmax
+from torch import nn
+
+Packed = dict[str, Any]
+
+
+class Predictor(Protocol):
+    """Scores of prepared clips."""
+
+    def __call__(self, packed: Sequence[Packed]) -> list[np.ndarray]:
+        """Return the scores (K,) of each of N clips whose inputs have one shape."""
+
+
+class TorchPredictor:
+    """Scores by the model's own test step, as a test of the model computes them.
+
+    Args:
+        model: The model in evaluation mode, on the device where it shall run.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model: Any = model
+
+    def __call__(self, packed: Sequence[Packed]) -> list[np.ndarray]:
+        """Return ``pred_score`` of each clip."""
+        with torch.inference_mode():
+            samples = self.model.test_step(pseudo_collate(list(packed)))
+        return [sample.pred_score.cpu().numpy() for sample in samples]
+
+    def refine(self, logits: np.ndarray, text: np.ndarray) -> np.ndarray:
+        """Refine logits (N, K) by text features (N, D).
+
+        Raises:
+            ValueError: The model cannot.
+        """
+        if not hasattr(self.model, 'refine'):
+            raise ValueError(f'{type(self.model).__name__} cannot refine scores by text')
+        device = next(self.model.parameters()).device
+        tensors = [torch.from_numpy(np.asarray(a, np.float32)).to(device) for a in (logits, text)]
+        with torch.inference_mode():
+            return self.model.refine(*tensors).cpu().numpy()
+
+
+class ExportedPredictor:
+    """Scores by an exported network.
+
+    Args:
+        run: Maps skeletons (N, M, T, V, C) to logits (N, K), both float32.
+        average_clips: See :class:`mmcl_ext.checkpoints.model_info.ModelInfo`.
+    """
+
+    def __init__(
+        self, run: Callable[[np.ndarray], np.ndarray], average_clips: str | None = 'score'
+    ) -> None:
+        self.run = run
+        self.average_clips = average_clips
+
+    def __call__(self, packed: Sequence[Packed]) -> list[np.ndarray]:
+        """Return the scores averaged over clips, as the model's head would."""
+        inputs = [item['inputs'] for item in packed]
+        keypoint = np.stack(
+            [np.asarray(i['keypoint'] if isinstance(i, dict) else i) for i in inputs]
+        )
+        clips = keypoint.shape[1]  # (N, clips, M, T, V, C)
+        flat = np.ascontiguousarray(keypoint.reshape(-1, *keypoint.shape[2:]), np.float32)
+        logits = np.asarray(self.run(flat)).reshape(len(packed), clips, -1)
+        return list(average(logits, self.average_clips))
+
+
+def average(logits: np.ndarray, how: str | None) -> np.ndarray:
+    """Average over clips: logits (N, clips, K) to scores (N, K), or as they are for None."""
+    if how is None:
+        return logits
+    return (softmax(logits, axis=-1) if how == 'prob' else logits).mean(axis=1)

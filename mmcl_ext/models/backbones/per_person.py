@@ -1,0 +1,110 @@
+"""Backbones that look at one person at a time."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from mmcl_ext.models.backbones.empty_person_cache import EmptyPersonCache, settings_key
+
+
+class PerPersonBackbone(nn.Module):
+    """Mixin: a backbone whose feature of a person depends on that person alone.
+
+    In evaluation without gradients, a slot whose coordinates are all exactly zero is not
+    computed: its feature is a constant of the network, see :class:`EmptyPersonCache`, which is
+    computed once and put in its place. Training, gradients, compilation and tracing
+    compute every slot.
+
+    Attributes:
+        skip_empty_persons: Whether empty slots are left out; set it to False to have
+            forward hooks see every slot.
+    """
+
+    skip_empty_persons: bool = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.empty_persons = EmptyPersonCache()
+
+    @abstractmethod
+    def normalize_input(self, x: Tensor) -> Tensor:
+        """Normalise skeletons (N, M, T, V, C) and return them as (N*M, ...)."""
+
+    @abstractmethod
+    def encode(self, rows: Tensor) -> Tensor:
+        """Extract features (R, C', T', V) of R embedded persons (R, ...)."""
+
+    def extract(self, x: Tensor) -> Tensor:
+        """Map skeletons (N, M, T, V, C) to features (N, M, C', T', V)."""
+        rows = self.normalize_input(x)
+        if self._may_skip(x):
+            present = x.flatten(2).ne(0).any(-1)  # (N, M); NaN is somebody
+            if not present.all():
+                return self._extract_present(x, rows, present)
+        return self.encode(rows).unflatten(0, x.shape[:2])
+
+    def _may_skip(self, x: Tensor) -> bool:
+        return (
+            self.skip_empty_persons
+            and not self.training
+            and not torch.is_grad_enabled()
+            and not x.is_meta
+            and not torch.compiler.is_compiling()
+            and not torch.jit.is_tracing()
+        )
+
+    def _extract_present(self, x: Tensor, rows: Tensor, present: Tensor) -> Tensor:
+        """Encode the persons who are there, and empty slots not met before."""
+        memory = self.empty_persons
+        memory.refresh(self)
+        settings = settings_key(x)
+        slots = (~present).any(0).nonzero().flatten().tolist()
+        features = {slot: memory.get((slot, *settings)) for slot in slots}
+        unknown = [slot for slot, feature in features.items() if feature is None]
+        encoded = rows[present.flatten()]
+        if unknown:
+            empty = self.normalize_input(torch.zeros_like(x[:1]))[unknown]
+            encoded = torch.cat((encoded, empty))
+        somebody, nobody = _split(self.encode, encoded, len(unknown))
+        for slot, feature in zip(unknown, nobody, strict=True):
+            features[slot] = kept = feature.clone(memory_format=torch.preserve_format)
+            memory.put((slot, *settings), kept)
+        return _arrange(somebody, features, present)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode and forget the features of empty persons."""
+        self.empty_persons.clear()
+        super().train(mode)
+        return self
+
+    def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> Self:
+        """Move or convert the weights and forget the features of empty persons."""
+        self.empty_persons.clear()
+        super()._apply(fn, *args, **kwargs)
+        return self
+
+
+def _split(
+    encode: Callable[[Tensor], Tensor], rows: Tensor, last: int
+) -> tuple[Tensor | None, Tensor]:
+    """Encode rows and split off the last ones; None where there are no others."""
+    if not len(rows):
+        return None, rows
+    features, others = encode(rows), len(rows) - last
+    return features[:others] if others else None, features[others:]
+
+
+def _arrange(somebody: Tensor | None, features: dict[int, Any], present: Tensor) -> Tensor:
+    """Put features (R, C', T', V) and constants at their places (N, M, C', T', V)."""
+    like = next(iter(features.values())) if somebody is None else somebody[:1].squeeze(0)
+    # Joints outside frames, as the features come: copying is then one run of memory.
+    inner = like.transpose(-1, -2)
+    output = inner.new_empty(*present.shape, *inner.shape)
+    if somebody is not None:
+        output[present] = somebody.transpose(-1, -2)
+    for slot, feature in features.items():
+        output[~present[:, slot], slot] = feature.transpose(-1, -2)
+    return output.transpose(-1, -2)

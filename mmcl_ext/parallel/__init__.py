@@ -1,0 +1,1 @@
+"""Processes: collectives with gradients, worker pools, progress over all processes."""

@@ -1,0 +1,128 @@
+"""Composite images: a few person crops of a clip in one picture, in time order."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmcl_ext.fileio.atomic_file import write_bytes
+
+ORDERS = ('ltr', 'rtl', 'ttb', 'btt')
+"""Where time goes: left to right, right to left, top to bottom, bottom to top."""
+
+
+def crop_person(frame: np.ndarray, box: np.ndarray, margin: float = 0.1) -> np.ndarray:
+    """Cut a person box, enlarged by a margin and clipped at the border, out of a frame.
+
+    Args:
+        frame: (H, W, ...) image.
+        box: (4,) x1, y1, x2, y2 in pixels; the lower right corner is outside the box.
+        margin: Share of the box's width (height) added left and right (above and below).
+
+    Returns:
+        (h, w, ...) view of the frame, at least one pixel in each direction.
+
+    Raises:
+        ValueError: If the box is not finite, is empty or lies outside the frame.
+    """
+    height, width = frame.shape[:2]
+    x1, y1, x2, y2 = (float(value) for value in box)
+    if not (np.isfinite(box).all() and x1 < x2 and y1 < y2):
+        raise ValueError(f'not a box: {(x1, y1, x2, y2)}, expected finite x1 < x2 and y1 < y2')
+    if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
+        raise ValueError(f'box {(x1, y1, x2, y2)} is outside the {width}x{height} frame')
+    pad_x, pad_y = margin * (x2 - x1), margin * (y2 - y1)
+    left, top = max(int(np.floor(x1 - pad_x)), 0), max(int(np.floor(y1 - pad_y)), 0)
+    right, bottom = min(int(np.ceil(x2 + pad_x)), width), min(int(np.ceil(y2 + pad_y)), height)
+    if left >= right or top >= bottom:  # only a negative margin can do this
+        raise ValueError(f'margin {margin} leaves nothing of box {(x1, y1, x2, y2)}')
+    return frame[top:bottom, left:right]
+
+
+def make_composite(
+    frames: Sequence[np.ndarray],
+    boxes: np.ndarray,
+    *,
+    size: tuple[int, int] = (480, 480),
+    margin: float = 0.1,
+    order: str = 'ltr',
+) -> np.ndarray:
+    """Crop the person in each frame and set the crops side by side (MMCL, Eq. 2).
+
+    Every crop is resized to its tile without keeping the aspect ratio, as in IPP-Net.
+
+    Args:
+        frames: m images (h, w, 3), uint8, BGR, in time order; their sizes may differ.
+        boxes: (m, 4) person boxes x1, y1, x2, y2 in pixels of their own frame.
+        size: Width W and height H of the composite in pixels.
+        margin: See :func:`crop_person`.
+        order: One of :data:`ORDERS`.
+
+    Returns:
+        (H, W, 3) uint8, BGR. Place i spans the columns ``i * W // m`` to ``(i + 1) * W // m``,
+        or rows of ``H`` likewise.
+
+    Raises:
+        ValueError: If frames and boxes do not fit each other, a frame is no BGR image or the
+            order is unknown.
+    """
+    if order not in ORDERS:
+        raise ValueError(f'unknown order {order!r}, expected one of {ORDERS}')
+    boxes = np.asarray(boxes, dtype=np.float64)
+    if not len(frames) or boxes.shape != (len(frames), 4):
+        raise ValueError(f'{len(frames)} frames need boxes ({len(frames)}, 4), got {boxes.shape}')
+    width, height = size
+    canvas = np.empty((height, width, 3), dtype=np.uint8)
+    places = _places(canvas, len(frames), order)
+    for frame, box, place in zip(frames, boxes, places, strict=True):
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+            raise ValueError(f'expected a (H, W, 3) uint8 frame, got {frame.dtype} {frame.shape}')
+        place[:] = _resize(crop_person(frame, box, margin), place.shape[1], place.shape[0])
+    return canvas
+
+
+def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -> None:
+    """Write a BGR image so that a half-written file is never taken for a whole one.
+
+    The bytes go to a temporary file in the same folder, which is then renamed.
+
+    Args:
+        path: File to write; its ending chooses the format, its folder is made when missing.
+        image: (H, W, 3) or (H, W) uint8.
+        quality: JPEG quality, 0 to 100; other formats ignore it.
+
+    Raises:
+        ValueError: If OpenCV cannot encode the image in that format.
+        OSError: If the file cannot be written; an older file of that name is left as it was.
+    """
+    path = Path(path)
+    is_jpeg = path.suffix.lower() in ('.jpg', '.jpeg')
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if is_jpeg else []
+    try:
+        encoded, data = cv2.imencode(path.suffix, image, options)
+    except cv2.error as error:
+        raise ValueError(f'cannot encode {image.dtype} {image.shape} as {path.name}') from error
+    if not encoded:
+        raise ValueError(f'cannot encode {image.dtype} {image.shape} as {path.name}')
+    write_bytes(path, data.tobytes())
+
+
+def _places(canvas: np.ndarray, count: int, order: str) -> list[np.ndarray]:
+    """Cut a canvas (H, W, 3) into views for the tiles, in the order of time."""
+    axis = 1 if order in ('ltr', 'rtl') else 0
+    length = canvas.shape[axis]
+    edges = np.arange(count + 1) * length // count
+    if min(canvas.shape) < 1 or (np.diff(edges) < 1).any():
+        size = (canvas.shape[1], canvas.shape[0])
+        raise ValueError(f'size {size} has no room for {count} tiles')
+    places = np.split(canvas, edges[1:-1], axis=axis)
+    return places[::-1] if order in ('rtl', 'btt') else places
+
+
+def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    shrinks = image.shape[1] >= width and image.shape[0] >= height
+    # Area averaging is free of aliasing but turns into nearest neighbour when it enlarges.
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=interpolation)

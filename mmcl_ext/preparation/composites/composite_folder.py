@@ -1,0 +1,262 @@
+"""Composite images of a whole data set: in parallel, interruptible, resumable."""
+
+import contextlib
+import errno
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import numpy as np
+
+from mmcl_ext.fileio.atomic_file import write_json
+from mmcl_ext.parallel.collectives import rank, world_size
+from mmcl_ext.parallel.process_group import from_main_process, gather
+from mmcl_ext.parallel.progress import Progress
+from mmcl_ext.parallel.worker_pool import run_parallel
+from mmcl_ext.preparation.composites.composite import ORDERS, make_composite, write_image
+from mmcl_ext.preparation.composites.composite_report import CompositeReport
+from mmcl_ext.preparation.extraction.missing_person_log import MissingPersonLog
+from mmcl_ext.preparation.videos.clip import Clip
+
+
+class CompositeFolder:
+    """Folder with one composite ``<sample name>.jpg`` per sample.
+
+    Beside the images lies ``recipe.json``: a run goes on only with the recipe it began with,
+    so that images of two recipes never mix. ``without_person.json`` counts the tiles in which no
+    person was found, by sample, if there are any.
+
+    Args:
+        path: The folder; made when missing.
+        num_tiles: Frames per composite (m in MMCL's Eq. 2).
+        size: Width and height in pixels.
+        margin: See :func:`~mmcl_ext.preparation.composites.composite.crop_person`.
+        rule: See :func:`~mmcl_ext.preparation.videos.sample_frames.sample_frames`.
+        quality: JPEG quality.
+        order: Where time goes, see :data:`~mmcl_ext.preparation.composites.composite.ORDERS`.
+
+    Raises:
+        ValueError: If the order is unknown.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        *,
+        num_tiles: int = 5,
+        size: tuple[int, int] = (480, 480),
+        margin: float = 0.1,
+        rule: str = 'center',
+        quality: int = 95,
+        order: str = 'ltr',
+    ) -> None:
+        if order not in ORDERS:
+            raise ValueError(f'unknown order {order!r}, expected one of {ORDERS}')
+        self.path = Path(path)
+        self.missing_persons = MissingPersonLog(self.path)
+        self.num_tiles, self.size, self.margin = num_tiles, size, margin
+        self.rule, self.quality, self.order = rule, quality, order
+
+    def image(self, name: str) -> Path:
+        """Path of a sample's composite."""
+        return self.path / f'{name}.jpg'
+
+    def fill(
+        self,
+        source: 'ClipSource',
+        samples: 'SampleStore',
+        *,
+        jobs: int = 1,
+        on_error: str = 'stop',
+        progress: bool = True,
+    ) -> CompositeReport:
+        """Make the composites that are not there yet, on all processes of the group.
+
+        The main process lists them; process r of W takes every W-th. ``problems.json`` in the
+        folder tells why samples have no composite, if there are any.
+
+        Args:
+            source: Frames and boxes by sample name.
+            samples: Names and skeletons, usually an annotation store.
+            jobs: Number of worker processes of each process of the group.
+            on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
+            progress: Show progress, in the main process.
+
+        Returns:
+            Counts of the run, in every process.
+
+        Raises:
+            ValueError: If the folder belongs to another recipe, a name is unfit for a file, no
+                sample has a clip, or with ``on_error='stop'`` if a sample is malformed.
+            OSError: If a file cannot be read or written; a full disk stops every run.
+        """
+        if on_error not in ('stop', 'skip'):
+            raise ValueError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
+        begin = time.time()
+        report, todo = from_main_process(lambda: self._plan(source, samples))
+        mine = todo[rank() :: world_size()]
+        own = CompositeReport(str(self.path))
+        bar = Progress(
+            len(todo), lambda: len(self.existing()) - report.present, progress and rank() == 0
+        )
+        for outcome in run_parallel(_Job(self, source, samples, on_error), mine, jobs):
+            own.add(*outcome)
+            bar.update()
+        with bar.waiting():
+            report.add_reports(gather(own))
+        bar.finish()
+        report.seconds = time.time() - begin
+        report.frames_without_person = from_main_process(
+            lambda: self._conclude(report, set(samples.names), begin)
+        )
+        return report
+
+    def existing(self) -> set[str]:
+        """List the names that have a composite."""
+        found: set[str] = set()
+        for parent, _, files in os.walk(self.path):
+            place = Path(parent).relative_to(self.path)
+            images = [file for file in files if file.endswith('.jpg') and file[0] != '.']
+            found |= {(place / file).as_posix().removesuffix('.jpg') for file in images}
+        return found
+
+    def _plan(
+        self, source: 'ClipSource', samples: 'SampleStore'
+    ) -> tuple[CompositeReport, list[int]]:
+        """Begin or go on with the recipe; tell what is there and which samples are to do."""
+        names = list(samples.names)
+        _check_names(names)
+        available, existing = set(source.names), self.existing()
+        there = existing.intersection(names)
+        if not there and not available.intersection(names):
+            raise ValueError(
+                f'{self.path}: none of the {len(names)} samples, such as {names[0]!r}, has a clip'
+                if names
+                else f'{self.path}: there are no samples to make composites of'
+            )
+        # Nothing is written before all inputs were looked at.
+        self._claim({'clips': source.recipe, 'composite': self._recipe()}, bool(existing))
+        self.missing_persons.merge(existing)
+        missing = tuple(name for name in names if name not in available and name not in there)
+        todo = [i for i, name in enumerate(names) if name in available and name not in existing]
+        return CompositeReport(str(self.path), len(there), missing=missing), todo
+
+    def _conclude(self, report: CompositeReport, names: Set[str], begin: float) -> int:
+        """Write why samples are lacking; remove what killed runs have left half-written.
+
+        Returns:
+            Tiles without a person of the samples asked for.
+        """
+        problems = self.path / 'problems.json'
+        if report.problems:
+            write_json(problems, report.problems)
+        else:
+            problems.unlink(missing_ok=True)
+        for file in self.path.rglob('.*.tmp'):
+            with contextlib.suppress(FileNotFoundError):  # of another run, just finished
+                if file.stat().st_mtime < begin:
+                    file.unlink()
+        absent = self.missing_persons.merge(self.existing())
+        return sum(tiles for name, tiles in absent.items() if name in names)
+
+    def _recipe(self) -> dict[str, Any]:
+        return {
+            'num_tiles': self.num_tiles,
+            'size': list(self.size),
+            'margin': self.margin,
+            'rule': self.rule,
+            'quality': self.quality,
+            **({} if self.order == 'ltr' else {'order': self.order}),
+        }
+
+    def _claim(self, recipe: dict[str, Any], is_filled: bool) -> None:
+        """Keep to the recipe of the images that are there; begin with this one where none is."""
+        file = self.path / 'recipe.json'
+        if not file.exists() or not is_filled:
+            write_json(file, recipe)
+            return
+        found = json.loads(file.read_text())
+        if found != recipe:
+            raise ValueError(
+                f'{self.path} holds composites of the recipe {found}, not of {recipe}: choose '
+                'another folder or remove this one'
+            )
+
+
+class SampleStore(Protocol):
+    """What the composites need of an annotation store."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Sample names."""
+
+    def keypoint(self, index: int) -> np.ndarray:
+        """Skeleton (M, T, V, C) of a sample."""
+
+
+class ClipSource(Protocol):
+    """Where frames and person boxes come from."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the samples it can load."""
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """What shapes the clips, as JSON types."""
+
+    def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
+        """Load the frames of a sample."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Makes one composite; returns its name, and the error if it was skipped."""
+
+    folder: CompositeFolder
+    source: ClipSource
+    samples: SampleStore
+    on_error: str
+
+    def __call__(self, index: int) -> tuple[str, str | None]:
+        folder, name = self.folder, self.samples.names[index]
+        try:
+            image, without_person = self._make(name, self.samples.keypoint(index))
+        except (ValueError, OSError) as error:
+            if self.on_error == 'stop' or _is_full(error):
+                raise
+            return name, str(error)
+        # Outside the `try`: a full disk stops every run.
+        folder.missing_persons.note(name, without_person)
+        write_image(folder.image(name), image, folder.quality)
+        return name, None
+
+    def _make(self, name: str, keypoint: np.ndarray) -> tuple[np.ndarray, int]:
+        folder = self.folder
+        clip = self.source.load(name, keypoint, folder.num_tiles, folder.rule)
+        try:
+            image = make_composite(
+                clip.frames, clip.boxes, size=folder.size, margin=folder.margin, order=folder.order
+            )
+        except ValueError as error:
+            raise ValueError(f'sample {name}: {error}') from error
+        return image, int((~clip.found).sum())
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that come twice or that lead out of the folder."""
+    if len(set(names)) != len(names):
+        raise ValueError(f'sample {Counter(names).most_common(1)[0][0]!r} occurs more than once')
+    for name in names:
+        path = PurePosixPath(name)
+        if not name or path.is_absolute() or '..' in path.parts:
+            raise ValueError(f'sample name {name!r} cannot be the name of a file in the folder')

@@ -1,0 +1,1 @@
+"""What every extraction shares: shards, resuming, reports and options."""

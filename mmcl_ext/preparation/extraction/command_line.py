@@ -1,0 +1,128 @@
+"""What the command lines of the preparation have in common."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
+
+from mmengine.config import Config, DictAction
+
+from mmcl_ext.config.launch import init_gloo
+from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.parallel.collectives import rank
+
+_WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
+
+
+class Report(Protocol):
+    """What a step has done; ``str()`` makes the text for the user."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether no sample is lacking."""
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every step has: errors, progress, launcher."""
+    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
+    parser.add_argument('--quiet', action='store_true', help='no progress')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def add_sample_options(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of the samples by an annotation store, see :func:`sample_names`."""
+    parser.add_argument('--store', help='take the sample names, and their order, of this store')
+    parser.add_argument('--split', help='only this split of the store')
+
+
+def add_config_options(parser: argparse.ArgumentParser, example: str = '') -> None:
+    """Add the settings to override in the configuration, see :func:`read_config`.
+
+    Args:
+        parser: Where to add them.
+        example: Such settings, for the help.
+    """
+    such_as = f', such as {example}' if example else ''
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help=f'settings to override, key=value{such_as}',
+    )
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """Read the configuration ``args.config`` with the settings of :func:`add_config_options`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    return cfg
+
+
+def extraction_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Turn the options of samples and run into what the functions that extract take.
+
+    Raises:
+        ValueError: See :func:`sample_names`.
+        FileNotFoundError: There is no such store.
+    """
+    return dict(
+        names=sample_names(args.store, args.split),
+        on_error=args.on_error,
+        progress=not args.quiet,
+    )
+
+
+def sample_names(store_path: str | None, split: str | None = None) -> list[str] | None:
+    """List the samples of a store, or of one of its splits; None without a store.
+
+    Raises:
+        ValueError: The store has no such split, or there is a split without a store.
+        FileNotFoundError: There is no such store.
+    """
+    if not store_path:
+        if split:
+            raise ValueError('--split needs --store')
+        return None
+    store = SkeletonStore(store_path)
+    if split is None:
+        return list(store.names)
+    return [store.names[index] for index in store.split(split).tolist()]
+
+
+def run_step(launcher: str, work: Callable[[], bool]) -> NoReturn:
+    """Work on all processes of a launcher and exit.
+
+    The status is 0 when the result is complete, 1 after an error, 2 when samples are lacking.
+
+    Args:
+        launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
+        work: What is to be done; tells whether the result is complete.
+    """
+    with one_line_errors():
+        if launcher != 'none':
+            init_gloo(launcher, _WEEK)
+        try:
+            complete = work()
+        except KeyboardInterrupt:
+            if rank() == 0:
+                print('\ninterrupted; the same command goes on', file=sys.stderr)
+            raise
+    raise SystemExit(0 if complete else 2)
+
+
+def report_step(launcher: str, work: Callable[[], Report]) -> NoReturn:
+    """Do :func:`run_step` and print, in the main process, what was done."""
+
+    def reported() -> bool:
+        report = work()
+        if rank() == 0:
+            print(report, flush=True)
+        return report.complete
+
+    run_step(launcher, reported)

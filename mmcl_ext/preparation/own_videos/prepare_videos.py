@@ -1,0 +1,271 @@
+"""From a folder of videos and their skeletons to what a co-learning training reads."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmcl_ext.config.options import load_config
+from mmcl_ext.datasets.converters import convert_custom, convert_pickle
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.store.box_file import BoxFile
+from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.datasets.validation.check_composites import check_composites
+from mmcl_ext.datasets.validation.check_features import check_features
+from mmcl_ext.datasets.validation.check_store import check_store
+from mmcl_ext.datasets.validation.data_issue import DataIssue
+from mmcl_ext.fileio.atomic_file import write_json
+from mmcl_ext.parallel.collectives import rank
+from mmcl_ext.parallel.process_group import from_main_process
+from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
+from mmcl_ext.preparation.features.image_features import extract_image_features
+from mmcl_ext.preparation.own_videos.training_config import TrainingConfig, check_base
+from mmcl_ext.preparation.person_boxes import detect_persons
+from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
+from mmcl_ext.preparation.text import extract_text_features
+from mmcl_ext.preparation.videos.video_folder import VideoFolder
+from mmcl_ext.preparation.videos.video_source import Boxes, VideoSource
+
+_TEXT_OUTPUTS = ('hidden_states', 'features', 'answer_probs', 'token_ids')  # best first
+
+
+@dataclass(frozen=True)
+class VideoPreparation:
+    """All steps for videos of one's own; each goes on where an earlier run stopped.
+
+    Attributes:
+        videos: Folder of the videos, named after the samples.
+        skeletons: Annotation store; annotation pickle of MMAction2 or PYSKL; or folder with a
+            file per sample (MMPose's results in JSON, .npy, .csv) and ``labels.csv``.
+        out: Folder for everything that is made.
+        layout: Skeleton layout of a folder's files.
+        labels: Table of a folder's labels; None for ``labels.csv`` within.
+        boxes: ``'skeleton'`` (two-dimensional skeletons in pixels of the videos), ``'whole'``
+            (whole frames), a box file, or a configuration of a detector.
+        text: Configuration of the text features; None for none.
+        text_options: Settings to override in it.
+        image_features: Cache the features of the image encoder.
+        composite: Settings of :class:`CompositeFolder`.
+        training: Settings of :class:`TrainingConfig`.
+        training_options: Settings to override in the configuration whose encoder is cached.
+        backend: Video decoder.
+        jobs: Worker processes.
+        on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
+        progress: Show progress.
+    """
+
+    videos: Path
+    skeletons: Path
+    out: Path
+    layout: str = 'coco'
+    labels: Path | None = None
+    boxes: str = 'skeleton'
+    text: Path | None = None
+    text_options: Mapping[str, Any] = field(default_factory=dict)
+    image_features: bool = False
+    composite: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    training_options: Mapping[str, Any] = field(default_factory=dict)
+    backend: str = 'auto'
+    jobs: int = 1
+    on_error: str = 'stop'
+    progress: bool = True
+
+    def run(self) -> bool:
+        """Do all steps, on all processes of the group; tell whether nothing is wrong.
+
+        Raises:
+            ValueError: An input is wrong, or another recipe's results are in the way.
+            OSError: A file cannot be read or written.
+        """
+        from_main_process(self._check_inputs)
+        store = self._open_store()
+        training = TrainingConfig(store, self.out / 'composites', **self.training)
+        complete = self._make_composites(store)
+        text, text_complete = self._extract_text(store)
+        training = dataclasses.replace(training, text=text)
+        config = self.out / 'config.py'
+        from_main_process(lambda: training.write(config))
+        images, images_complete = self._extract_images(store, training, config)
+        findings = from_main_process(lambda: self._check(store, [f for f in (text, images) if f]))
+        self._conclude(training, images)
+        return complete and text_complete and images_complete and not findings
+
+    def _check_inputs(self) -> None:
+        """Look at every path and configuration before anything is written.
+
+        Raises:
+            ValueError: One is of the wrong kind, or malformed.
+            OSError: One is missing.
+        """
+        _ = VideoFolder(self.videos).names
+        self._check_skeletons()
+        if self.boxes.endswith('.safetensors'):
+            BoxFile(self.boxes)
+        elif self.boxes.endswith('.py'):
+            Config.fromfile(self.boxes)
+        elif self.boxes not in ('whole', 'skeleton'):
+            raise ValueError(
+                f"boxes: expected 'skeleton', 'whole', a box file (.safetensors) or a "
+                f'configuration (.py), got {self.boxes!r}'
+            )
+        if self.text is not None:
+            Config.fromfile(self.text)
+        if 'base' in self.training:
+            check_base(self.training['base'])
+
+    def _check_skeletons(self) -> None:
+        if not self.skeletons.exists():
+            raise FileNotFoundError(f'no skeletons at {self.skeletons}')
+        if not self.skeletons.is_dir() and self.skeletons.suffix not in ('.safetensors', '.pkl'):
+            raise ValueError(
+                f'{self.skeletons}: expected a store (.safetensors), an annotation pickle (.pkl) '
+                'or a folder of skeletons'
+            )
+        if self.labels is not None and not self.labels.is_file():
+            raise FileNotFoundError(f'no table of labels at {self.labels}')
+
+    def _open_store(self) -> SkeletonStore:
+        if self.skeletons.suffix == '.safetensors':
+            return SkeletonStore(self.skeletons)
+        path = self.out / 'skeletons.safetensors'
+        from_main_process(lambda: self._convert(path))
+        return SkeletonStore(path)
+
+    def _convert(self, path: Path) -> None:
+        """Convert the skeletons unless that is done; refuse what was made of other ones."""
+        labels = None if self.labels is None else os.path.abspath(self.labels)
+        recipe = {
+            'skeletons': os.path.abspath(self.skeletons),
+            'labels': labels,
+            'layout': self.layout,
+        }
+        note = self.out / 'skeletons.json'
+        if path.exists() and note.exists():
+            if (found := json.loads(note.read_text())) != recipe:
+                raise ValueError(f'{path} was made of {found}, not of {recipe}: remove it')
+            self._say(f'{path}: was there')
+            return
+        if self.skeletons.suffix == '.pkl':
+            report = convert_pickle(self.skeletons, path)
+        else:
+            report = convert_custom(
+                self.skeletons,
+                path,
+                layout=self.layout,
+                labels=self.labels,
+                processes=self.jobs,
+                on_error=self.on_error,
+                progress=self.progress,
+            )
+        write_json(note, recipe)
+        self._say(str(report))
+
+    def _make_composites(self, store: SkeletonStore) -> bool:
+        videos = VideoFolder(self.videos)
+        lacking = sorted(set(store.names) - set(videos.names))
+        if lacking and self.on_error == 'stop':
+            raise ValueError(
+                f'{self.videos} has no video of {len(lacking)} of the {len(store)} samples, such '
+                f'as {lacking[0]!r}'
+            )
+        source = VideoSource(
+            videos,
+            self._find_boxes(store),
+            self.backend,
+            tolerance=0.1 if self.boxes == 'skeleton' else None,
+        )
+        report = CompositeFolder(self.out / 'composites', **self.composite).fill(
+            source, store, jobs=self.jobs, on_error=self.on_error, progress=self.progress
+        )
+        self._say(str(report))
+        return report.complete
+
+    def _find_boxes(self, store: SkeletonStore) -> Boxes | None:
+        if self.boxes == 'whole':
+            return None
+        if self.boxes == 'skeleton':
+            return PixelBoxes(store)
+        if self.boxes.endswith('.safetensors'):
+            return BoxFile(self.boxes)
+        path = self.out / 'boxes.safetensors'
+        report = detect_persons(
+            Config.fromfile(self.boxes),
+            self.videos,
+            path,
+            names=list(store.names),
+            on_error=self.on_error,
+            progress=self.progress,
+        )
+        self._say(str(report))
+        return BoxFile(path)
+
+    def _extract_text(self, store: SkeletonStore) -> tuple[Path | None, bool]:
+        if self.text is None:
+            return None, True
+        cfg = Config.fromfile(self.text)
+        cfg.merge_from_dict(dict(self.text_options))
+        out = self.out / 'text'
+        report = extract_text_features(
+            cfg,
+            self.out / 'composites',
+            out,
+            names=list(store.names),
+            on_error=self.on_error,
+            progress=self.progress,
+        )
+        self._say(str(report))
+        files = [out / f'{output}.safetensors' for output in _TEXT_OUTPUTS]
+        return next(file for file in files if file.exists()), report.complete
+
+    def _extract_images(
+        self, store: SkeletonStore, training: TrainingConfig, config: Path
+    ) -> tuple[Path | None, bool]:
+        if not self.image_features:
+            return None, True
+        features = self.out / 'image_features.safetensors'
+        report = extract_image_features(
+            load_config(config, self.training_options),
+            features,
+            names=list(store.names),
+            on_error=self.on_error,
+            progress=self.progress,
+        )
+        self._say(str(report))
+        child = self.out / 'config_image_features.py'
+        from_main_process(lambda: training.write_with_features(child, config, features))
+        return features, report.complete
+
+    def _check(self, store: SkeletonStore, features: list[Path]) -> list[DataIssue]:
+        names = list(store.names)
+        findings = [
+            *check_store(store, progress=False),
+            *check_composites(self.out / 'composites', names, progress=False),
+            *(found for path in features for found in check_features(FeatureFile(path), names)),
+        ]
+        for finding in findings:
+            self._say(finding.describe())
+        self._say(f'checked: {len(findings)} findings' if findings else 'checked: all is well')
+        return findings
+
+    def _conclude(self, training: TrainingConfig, images: Path | None) -> None:
+        train, val = training.splits
+        self._say(
+            f'skeletons   {training.store.path}\n'
+            f'composites  {training.composites}\n'
+            f'text        {training.text or "none: trained without refinement"}\n'
+            f'images      {images or "read from the composites"}\n'
+            f'training    {train or "all samples"}; validation {val or "all samples"}'
+            + (' (no held-out split: accuracy of training samples)' if train == val else '')
+        )
+        name = 'config.py' if images is None else 'config_image_features.py'
+        self._say(f'train with: python tools/train.py {self.out / name}')
+
+    def _say(self, text: str) -> None:
+        if rank() == 0:
+            print(text, flush=True)

@@ -1,0 +1,1 @@
+"""Videos, depth recordings and the cameras that took them."""

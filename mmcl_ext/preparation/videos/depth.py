@@ -1,0 +1,123 @@
+"""Depth maps of UTD-MHAD as images."""
+
+import os
+
+import numpy as np
+
+from mmcl_ext.datasets.converters.matlab import read_matlab_field
+from mmcl_ext.datasets.converters.utd_mhad import find_utd_mhad
+from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.preparation.videos.camera import PinholeCamera
+from mmcl_ext.preparation.videos.clip import Clip
+from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
+from mmcl_ext.preparation.videos.sample_frames import sample_frames
+
+# Kinect v1's nominal focal length at 320 x 240. Fitted to the data set: 99.5 % of the torso
+# joints land on the figure. Skeleton and depth map have the performer's right on the right.
+UTD_DEPTH_CAMERA = PinholeCamera(focal=285.63, center=(160.0, 120.0), size=(320, 240))
+
+# Skeleton frame t shows the pose of depth frame t + 2 (measured at fast hands).
+_LAG = 2
+
+
+def render_depth(depth: np.ndarray, near: float = 1.7, far: float = 4.1) -> np.ndarray:
+    """Render a depth map as a grey image in which near is bright.
+
+    Args:
+        depth: (..., H, W) millimetres, 0 for background.
+        near: Distance in metres that becomes 255, like everything nearer.
+        far: Distance in metres that becomes 0, like everything farther and the background.
+
+    Returns:
+        (..., H, W, 3) uint8 with three equal channels.
+
+    Raises:
+        ValueError: If ``near`` is not below ``far``.
+    """
+    if not near < far:
+        raise ValueError(f'near must lie before far, got {near} m and {far} m')
+    metres = depth.astype(np.float32) / 1000
+    grey = np.clip((far - metres) / (far - near), 0, 1) * 255
+    grey = np.where(depth > 0, np.rint(grey), 0).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+class UTDDepthSource:
+    """Clips from the depth maps of UTD-MHAD, boxed by the skeleton.
+
+    Args:
+        source: Folder with ``Depth/`` or ``Depth.zip``.
+        stride: 1 for the official files; s for files that keep the frames 0, s, 2s, ...
+        padding: See :func:`~mmcl_ext.preparation.videos.projected_boxes.boxes_from_joints`.
+        near: See :func:`render_depth`.
+        far: See :func:`render_depth`.
+
+    Raises:
+        FileNotFoundError: If there is no depth data.
+        ValueError: If the stride is below 1.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike,
+        stride: int = 1,
+        padding: float = 0.1,
+        near: float = 1.7,
+        far: float = 4.1,
+    ) -> None:
+        if stride < 1:
+            raise ValueError(f'depth stride must be at least 1, got {stride}')
+        self._members = find_utd_mhad(source, 'Depth')
+        self.stride, self.padding, self.near, self.far = stride, padding, near, far
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the samples that have a depth file."""
+        return tuple(self._members)
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """What shapes the clips; clips of equal recipes are equal."""
+        return {
+            'source': 'UTD-MHAD depth',
+            'stride': self.stride,
+            'padding': self.padding,
+            'near': self.near,
+            'far': self.far,
+        }
+
+    def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
+        """Load uniformly sampled frames of a sample.
+
+        Args:
+            name: Sample name.
+            keypoint: (M, T, V, 3) its skeleton in metres in the camera's frame.
+            num_tiles: Number m of frames.
+            rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
+
+        Raises:
+            FileNotFoundError: If the sample has no depth file.
+            ValueError: If the file is malformed or does not fit the skeleton.
+        """
+        if name not in self._members:
+            raise FileNotFoundError(f'sample {name} has no depth file')
+        depth = self._read(self._members[name], keypoint.shape[1])
+        stored = sample_frames(depth.shape[2], num_tiles, rule)
+        joints = keypoint[:, np.maximum(stored * self.stride - _LAG, 0)]
+        boxes, found = boxes_from_joints(joints, UTD_DEPTH_CAMERA, self.padding)
+        images = render_depth(depth[..., stored].transpose(2, 0, 1), self.near, self.far)
+        return Clip(tuple(images), boxes, found)
+
+    def _read(self, member: ArchiveFile, num_frames: int) -> np.ndarray:
+        depth = read_matlab_field(member, 'd_depth')
+        if depth.ndim != 3 or depth.shape[:2] != (240, 320):
+            raise ValueError(
+                f'{member}: field d_depth: expected shape (240, 320, T), got {depth.shape}'
+            )
+        expected = -(-num_frames // self.stride)
+        if depth.shape[2] != expected:
+            raise ValueError(
+                f'{member}: field d_depth: {depth.shape[2]} frames, but the skeleton has '
+                f'{num_frames}, which makes {expected} at depth stride {self.stride}'
+            )
+        return depth

@@ -1,0 +1,82 @@
+"""Person boxes from the skeleton itself: no detector, no weights."""
+
+import numpy as np
+
+from mmcl_ext.preparation.videos.camera import PinholeCamera
+
+
+def boxes_from_joints(
+    joints: np.ndarray, camera: PinholeCamera, padding: float = 0.1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Box the person around the projected joints.
+
+    Joints lie inside the body, so every joint is taken as a square of ``2 * padding`` metres
+    that faces the camera.
+
+    Args:
+        joints: (T, V, 3) or (M, T, V, 3) in metres in the camera's frame. With several
+            persons a frame gets the union of their boxes. Joints that are exactly zero or
+            not finite count as absent.
+        camera: Camera that took the images.
+        padding: Distance from a joint to the outline of the body in metres.
+
+    Returns:
+        Boxes (T, 4) x1, y1, x2, y2 in pixels, clipped to the image, and a (T,) bool array
+        that is False where no joint is in view: there the box is the whole image.
+
+    Raises:
+        ValueError: If the joints have another shape.
+    """
+    if joints.ndim not in (3, 4) or joints.shape[-1] != 3:
+        raise ValueError(f'expected joints (T, V, 3) or (M, T, V, 3), got {joints.shape}')
+    if joints.ndim == 4:  # (M, T, V, 3) -> (T, M * V, 3)
+        joints = joints.swapaxes(0, 1).reshape(joints.shape[1], -1, 3)
+    return boxes_around(
+        project_joints(joints, camera), joints[..., 2], camera.focal, camera.size, padding
+    )
+
+
+def project_joints(joints: np.ndarray, camera: PinholeCamera) -> np.ndarray:
+    """Project the joints that are there.
+
+    Args:
+        joints: (..., 3) in metres in the camera's frame. Joints that are exactly zero, not
+            finite or behind the camera count as absent.
+        camera: Camera that took the images.
+
+    Returns:
+        (..., 2) u, v in pixels, NaN for absent joints.
+    """
+    present = np.isfinite(joints).all(-1) & joints.any(-1) & (joints[..., 2] > 0)
+    return camera.project(np.where(present[..., None], joints, np.nan))
+
+
+def boxes_around(
+    pixels: np.ndarray,
+    distance: np.ndarray,
+    focal: float,
+    size: tuple[int, int],
+    padding: float = 0.1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Box the joints of each frame, each taken as a square of ``2 * padding`` metres.
+
+    Args:
+        pixels: (T, V, 2) places u, v in the image, NaN for absent joints.
+        distance: (T, V) distances of the joints along the camera's axis in metres; absent where
+            it is not positive.
+        focal: Focal length in pixels.
+        size: Width and height of the image in pixels.
+        padding: Distance from a joint to the outline of the body in metres.
+
+    Returns:
+        See :func:`boxes_from_joints`.
+    """
+    present = np.isfinite(pixels).all(-1) & (distance > 0)
+    far = np.where(present, distance, np.nan)
+    centers, reach = pixels.astype(np.float64), (focal * padding / far)[..., None]  # (T, V, 1)
+    low = np.min(centers - reach, axis=1, initial=np.inf, where=present[..., None])
+    high = np.max(centers + reach, axis=1, initial=-np.inf, where=present[..., None])
+    boxes = np.concatenate([np.maximum(low, 0), np.minimum(high, size)], axis=1)
+    found = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+    boxes[~found] = (0, 0, *size)
+    return boxes, found

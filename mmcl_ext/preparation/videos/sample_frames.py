@@ -1,0 +1,32 @@
+"""Choice of the frames of a clip that a composite image shows."""
+
+import numpy as np
+
+
+def sample_frames(num_frames: int, num_tiles: int = 5, rule: str = 'center') -> np.ndarray:
+    """Choose frames spread uniformly over a clip (MMCL, arXiv 2407.15706, Eq. 2).
+
+    Args:
+        num_frames: Number n of frames to choose from, at least 1.
+        num_tiles: Number m of frames to choose, at least 1.
+        rule: ``'center'`` takes the centres of m equal segments. ``'first'`` is IPP-Net's
+            rule: multiples of ``n // m`` from frame 0, which never reaches the end of the clip.
+
+    Returns:
+        (m,) int64 frame numbers in [0, n), ascending; with n < m some come twice.
+
+    Raises:
+        ValueError: If a number is below 1 or the rule is unknown.
+    """
+    if num_frames < 1 or num_tiles < 1:
+        raise ValueError(
+            f'need at least one frame and one tile, got {num_frames} frames, {num_tiles} tiles'
+        )
+    tile = np.arange(num_tiles)
+    if rule == 'center':
+        return (2 * tile + 1) * num_frames // (2 * num_tiles)
+    if rule == 'first':
+        if num_frames >= num_tiles:
+            return tile * (num_frames // num_tiles)
+        return tile * num_frames // num_tiles
+    raise ValueError(f"unknown rule {rule!r}, expected 'center' or 'first'")

@@ -1,0 +1,85 @@
+"""Frames out of video files."""
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from types import ModuleType
+
+import numpy as np
+
+from mmcl_ext.preparation.videos.decoders import decord_decoder, opencv_decoder, pyav_decoder
+
+_DECODERS: dict[str, ModuleType] = {
+    'pyav': pyav_decoder,
+    'decord': decord_decoder,
+    'opencv': opencv_decoder,
+}
+VIDEO_BACKENDS = ('auto', *_DECODERS)
+"""Decoders by name; ``'auto'`` is PyAV where it is installed, else OpenCV."""
+
+
+def has_pyav() -> bool:
+    """Tell whether PyAV can be imported; without it OpenCV decodes."""
+    return importlib.util.find_spec('av') is not None
+
+
+def count_frames(path: str | os.PathLike, backend: str = 'auto') -> int:
+    """Count the frames of a video by reading it; headers of AVI files are often wrong.
+
+    Raises:
+        ValueError: If it cannot be opened or holds no frame, or the backend is unknown or not
+            installed.
+    """
+    count: int = _decoder(backend).count(path)
+    if not count:
+        raise ValueError(f'{path}: video without a single frame')
+    return count
+
+
+def read_frames(
+    path: str | os.PathLike, indices: Sequence[int], backend: str = 'auto'
+) -> list[np.ndarray]:
+    """Read some frames of a video; only these are converted to images.
+
+    With PyAV decoding begins at the keyframe before a wanted frame, where the container keeps
+    true time stamps (MP4, MOV, Matroska, WebM); elsewhere at the first frame.
+
+    Args:
+        path: Video file.
+        indices: Frame numbers from 0, in any order, repeats allowed.
+        backend: One of :data:`VIDEO_BACKENDS`.
+
+    Returns:
+        One (H, W, 3) uint8 BGR image per index.
+
+    Raises:
+        ValueError: If the video cannot be opened, a number is negative or the video ends before
+            a wanted frame, or the backend is unknown or not installed.
+    """
+    wanted = {int(index) for index in indices}
+    if wanted and min(wanted) < 0:
+        raise ValueError(f'{path}: frame {min(wanted)} does not exist')
+    found: dict[int, np.ndarray] = _decoder(backend).read(path, wanted)
+    if missing := sorted(wanted - found.keys()):
+        raise ValueError(f'{path}: frames {missing} cannot be read, the video ends before them')
+    return [found[int(index)] for index in indices]
+
+
+def check_backend(backend: str) -> None:
+    """Refuse a decoder that is unknown or not installed.
+
+    Raises:
+        ValueError: Names it and the known ones.
+    """
+    if backend not in VIDEO_BACKENDS:
+        raise ValueError(f'unknown video backend {backend!r}, known are {VIDEO_BACKENDS}')
+    module = {'pyav': 'av', 'decord': 'decord'}.get(backend)
+    if module is not None and importlib.util.find_spec(module) is None:
+        raise ValueError(f'video backend {backend!r} needs the package {module!r}: not installed')
+
+
+def _decoder(backend: str) -> ModuleType:
+    check_backend(backend)
+    if backend == 'auto':
+        backend = 'pyav' if has_pyav() else 'opencv'
+    return _DECODERS[backend]

@@ -1,0 +1,57 @@
+"""Rendered frames of synthetic scenes, in the place of videos."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmcl_ext.preparation.videos.clip import Clip
+from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
+from mmcl_ext.preparation.videos.sample_frames import sample_frames
+from mmcl_ext.synthetic.renderer import CAMERA, render
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
+
+
+class SyntheticVideoSource:
+    """Clips of synthetic scenes for composite images; only the frames asked for are drawn.
+
+    Args:
+        data: The data set.
+        names: Samples that have a video; None for the training samples, since a test reads no
+            image.
+        padding: See :func:`~mmcl_ext.preparation.videos.projected_boxes.boxes_from_joints`.
+    """
+
+    def __init__(
+        self, data: SyntheticData, names: Sequence[str] | None = None, padding: float = 0.12
+    ) -> None:
+        self.data = data
+        self.names = tuple(data.splits['train'] if names is None else names)
+        self.padding = padding
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """What shapes the clips; clips of equal recipes are equal."""
+        return {**self.data.recipe, 'padding': self.padding}
+
+    def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
+        """Draw uniformly sampled frames of a sample.
+
+        Args:
+            name: Sample name.
+            keypoint: (M, T, V, 3) its skeleton as the sensor saw it, which gives the boxes.
+            num_tiles: Number m of frames.
+            rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
+
+        Raises:
+            ValueError: If the sample is unknown or its skeleton has another length.
+        """
+        scene = self.data.scene(name)
+        if keypoint.shape[1] != scene.num_frames:
+            raise ValueError(
+                f'skeleton of {name} has {keypoint.shape[1]} frames, its scene {scene.num_frames}'
+            )
+        chosen = sample_frames(scene.num_frames, num_tiles, rule)
+        background = scene.room.paint(CAMERA)
+        frames = tuple(render(scene, int(frame), background) for frame in chosen)
+        boxes, found = boxes_from_joints(keypoint[:, chosen], CAMERA, self.padding)
+        return Clip(frames, boxes, found)

@@ -1,0 +1,86 @@
+"""Write a synthetic data set in the formats of real ones."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
+from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
+from mmcl_ext.synthetic.scene_answers import ANSWERS, QUESTION, scene_answers
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
+from mmcl_ext.synthetic.synthetic_video_source import SyntheticVideoSource
+
+SKELETONS = 'skeletons.safetensors'
+COMPOSITES = 'composites'
+TEXT_FEATURES = 'text_features.safetensors'
+
+
+def write_synthetic_data(
+    root: str | os.PathLike, data: SyntheticData, *, jobs: int = 1, progress: bool = True
+) -> None:
+    """Write skeletons, composite images and text features; go on where an earlier run stopped.
+
+    Images and texts are made for the training samples only. What is already there is kept.
+
+    Args:
+        root: Folder; made when missing.
+        data: The data set.
+        jobs: Number of processes that draw.
+        progress: Show a progress bar.
+
+    Raises:
+        ValueError: If the folder holds another data set.
+    """
+    root = Path(root)
+    _write_skeletons(root / SKELETONS, data)
+    _write_text(root / TEXT_FEATURES, data)
+    folder = CompositeFolder(root / COMPOSITES, size=(240, 240))
+    source = SyntheticVideoSource(data)
+    folder.fill(source, SkeletonStore(root / SKELETONS), jobs=jobs, progress=progress)
+
+
+def _write_skeletons(path: Path, data: SyntheticData) -> None:
+    if path.exists():
+        _check_same(path, SkeletonStore(path).metadata, data)
+        return
+    write_store(
+        path,
+        _samples(data),
+        layout=data.layout,
+        classes=data.classes,
+        splits=data.splits,
+        metadata=data.recipe,
+    )
+
+
+def _samples(data: SyntheticData) -> Iterator[dict[str, Any]]:
+    for name in data.names:
+        yield {'name': name, 'label': data.label(name), 'keypoint': data.keypoint(name)}
+
+
+def _write_text(path: Path, data: SyntheticData) -> None:
+    if path.exists():
+        _check_same(path, json.loads(FeatureFile(path).metadata.get('recipe', '{}')), data)
+        return
+    names = data.splits['train']
+    features = np.stack([scene_answers(data.scene(name)) for name in names])
+    metadata = {
+        'model': "none: the scenes' own annotation; no language model was asked",
+        'question': QUESTION,
+        'answers': json.dumps(ANSWERS),
+        'recipe': json.dumps(data.recipe),
+    }
+    write_feature_file(path, features, names, metadata)
+
+
+def _check_same(path: Path, found: object, data: SyntheticData) -> None:
+    if found != data.recipe:
+        raise ValueError(
+            f'{path} was made by {found}, not by {data.recipe}: choose another folder or remove '
+            'this one'
+        )

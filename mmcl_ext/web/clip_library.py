@@ -1,0 +1,101 @@
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.visualization.browse import read_picture
+from mmcl_ext.web.folder_clips import FolderClips
+from mmcl_ext.web.store_clips import StoreClips
+
+ClipSource = StoreClips | FolderClips
+
+
+@dataclass(frozen=True, eq=False)
+class PickedClip:
+    """A clip and what else is known of it.
+
+    Attributes:
+        clip: The clip.
+        class_name: Name of the true class, or None.
+        composite: Its composite image (H, W, 3), uint8, RGB, or None.
+    """
+
+    clip: SkeletonClip
+    class_name: str | None = None
+    composite: np.ndarray | None = None
+
+
+class ClipLibrary:
+    """Clips to pick from: stores and folders, with composite images where there are some.
+
+    Args:
+        sources: ``.safetensors`` stores, and folders of files.
+        composites: Folder of the images ``<sample name>.jpg``.
+        model_layout: Layout of files that do not say one.
+
+    Raises:
+        FileNotFoundError: A source or the folder of composites is missing.
+        ValueError: A source is of another kind, or holds no clip.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str | os.PathLike],
+        composites: str | os.PathLike | None = None,
+        *,
+        model_layout: str = 'nturgb+d',
+    ) -> None:
+        if composites is not None and not Path(composites).is_dir():
+            raise FileNotFoundError(f'there is no folder of composites {os.fspath(composites)!r}')
+        self._composites = None if composites is None else Path(composites)
+        self._sources: dict[str, ClipSource] = {}
+        for path in sources:
+            source = _open(Path(path), model_layout)
+            self._sources[_unused(source.title, self._sources)] = source
+
+    @property
+    def titles(self) -> list[str]:
+        """What the sources are called."""
+        return list(self._sources)
+
+    def __getitem__(self, title: str) -> ClipSource:
+        if title not in self._sources:
+            raise ValueError(f'there is no source {title!r}')
+        return self._sources[title]
+
+    def pick(self, title: str, name: str) -> PickedClip:
+        """Read a clip and its composite.
+
+        Raises:
+            ValueError: There is no such clip, or a file is damaged.
+        """
+        clip, class_name = self[title].read(name)
+        return PickedClip(clip, class_name, self._composite(clip.name))
+
+    def _composite(self, name: str) -> np.ndarray | None:
+        if self._composites is None or Path(name).name != name:
+            return None
+        return read_picture(self._composites / f'{name}.jpg')
+
+
+def _open(path: Path, model_layout: str) -> ClipSource:
+    if path.is_dir():
+        return FolderClips(path, model_layout)
+    if not path.is_file():
+        raise FileNotFoundError(f'there is no store or folder {str(path)!r}')
+    if path.suffix != '.safetensors':
+        raise ValueError(f'examples come from .safetensors stores and folders, not from {path}')
+    source = StoreClips(path)
+    if not len(source.store):
+        raise ValueError(f'{path} holds no clip')
+    return source
+
+
+def _unused(title: str, taken: dict[str, ClipSource]) -> str:
+    unique, number = title, 2
+    while unique in taken:
+        unique, number = f'{title} ({number})', number + 1
+    return unique

@@ -1,0 +1,240 @@
+"""The page: what is where on it, and what happens when something is pressed."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mmcl_ext.graphs.layouts import layout_names
+from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.web import html
+from mmcl_ext.web.clip_library import PickedClip
+from mmcl_ext.web.uploads import ENDINGS
+from mmcl_ext.web.web_demo import WebDemo, WebView
+
+TITLE = 'Skeleton action recognition'
+FROM_FILE = 'as the file says, or the model'
+
+_BUSY = html.message('Predicting...', 'note')
+_START = html.message('Pick or upload a clip, then press Predict.', 'note')
+_SLIDING = html.message('Predicting the windows of the clip...', 'note')
+
+
+class Page:
+    """Handlers and layout of the page about a model.
+
+    Args:
+        demo: What the page shows.
+    """
+
+    def __init__(self, demo: WebDemo) -> None:
+        self.demo = demo
+
+    def build(self) -> Any:
+        """Return the ``gradio.Blocks`` of the page.
+
+        Raises:
+            ImportError: Gradio is not installed.
+        """
+        import gradio as gr
+
+        with gr.Blocks(
+            title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, 600)
+        ) as blocks:
+            gr.Markdown(f'# {TITLE}')
+            with gr.Row():
+                with gr.Column(scale=1, min_width=300), gr.Tabs():
+                    triggers = []
+                    if self.demo.examples.titles:
+                        with gr.Tab('Examples'):
+                            triggers.append(self._build_examples(gr))
+                    with gr.Tab('Upload'):
+                        triggers.append(self._build_upload(gr))
+                    with gr.Tab('Model'):
+                        gr.HTML(html.model_card(self.demo.inferencer.info))
+                with gr.Column(scale=3, min_width=420):
+                    outputs = _build_outputs(gr)
+            for button, handler, inputs in triggers:
+                button.click(
+                    handler,
+                    inputs,
+                    outputs,
+                    concurrency_limit=1,
+                    concurrency_id='model',
+                    show_progress='hidden',
+                    api_visibility='private',
+                )
+        return blocks
+
+    # Examples
+
+    def _build_examples(self, gr: Any) -> tuple[Any, Any, list[Any]]:
+        titles = self.demo.examples.titles
+        splits, classes, names = self.choices(titles[0])
+        source = gr.Dropdown(titles, label='Data', visible=len(titles) > 1, elem_id='source')
+        split = _dropdown(gr, splits, 'Split', 'split')
+        kind = _dropdown(gr, classes, 'Class', 'class')
+        name = _dropdown(gr, names, 'Clip', 'clip', hide_empty=False)
+        button = gr.Button('Predict', variant='primary', elem_id='predict')
+        steps = (
+            (source, [source], [split, kind, name]),
+            (split, [source, split], [kind, name]),
+            (kind, [source, split, kind], [name]),
+        )
+        for changed, inputs, outputs in steps:
+            # ``input`` is what a person does: the updates made here do not start others.
+            changed.input(
+                self._update_choices(gr, len(outputs)),
+                inputs,
+                outputs,
+                show_progress='hidden',
+                api_visibility='private',
+            )
+        return button, self.show_example, [source, name]
+
+    def choices(
+        self, title: str, split: str | None = None, class_name: str | None = None
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Return the splits, classes and clips to pick from, given what is picked already.
+
+        Raises:
+            ValueError: There is no such source, split or class.
+        """
+        source = self.demo.examples[title]
+        splits = source.splits()
+        chosen = split if split is not None else (splits or [''])[0]
+        classes = source.classes(chosen)
+        kind = class_name if class_name is not None else (classes or [''])[0]
+        return splits, classes, source.names(chosen, kind)
+
+    def _update_choices(self, gr: Any, count: int) -> Any:
+        """Return a handler that fills the last ``count`` of the three lists anew."""
+
+        def update(title: str, split: str | None = None, class_name: str | None = None) -> Any:
+            lists = self.choices(title, split, class_name)[-count:]
+            hidden = (True, True, False)[-count:]
+            updates = [
+                gr.update(
+                    choices=values,
+                    value=values[0] if values else None,
+                    visible=bool(values) or not hide,
+                )
+                for values, hide in zip(lists, hidden, strict=True)
+            ]
+            return updates if count > 1 else updates[0]
+
+        return update
+
+    def show_example(self, title: str, name: str | None) -> Iterator[tuple[str, ...]]:
+        """Predict one of the examples."""
+        if not name:
+            yield _failed('Pick a clip first.')
+            return
+        yield from self._shown(lambda: self.demo.examples.pick(title, name))
+
+    # Uploads
+
+    def _build_upload(self, gr: Any) -> tuple[Any, Any, list[Any]]:
+        layouts = [FROM_FILE, *layout_names()]
+        layout = gr.Dropdown(layouts, label='Joints', value=FROM_FILE, elem_id='layout')
+        file = gr.File(label='File of skeletons', elem_id='upload', height=150)
+        status = gr.HTML(_limits(self.demo.max_upload), elem_id='upload-status')
+        clips = gr.State([], time_to_live=3600)
+        place = gr.Dropdown([], label='Clip', type='index', visible=False, elem_id='upload-clip')
+        button = gr.Button('Predict', variant='primary', elem_id='predict-upload')
+        file.upload(
+            self._take(gr),
+            [file, layout],
+            [clips, place, status, file],
+            show_progress='hidden',
+            api_visibility='private',
+        )
+        layout.input(self._forget(gr), None, [clips, place, status], api_visibility='private')
+        return button, self.show_upload, [clips, place]
+
+    def _take(self, gr: Any) -> Any:
+        def take(path: str | None, layout: str) -> tuple[Any, ...]:
+            clips, status = self.take_upload(path, layout)
+            names = [f'{i}: {clip.name}' for i, clip in enumerate(clips, 1)]
+            place = gr.update(
+                choices=names, value=names[0] if names else None, visible=len(names) > 1
+            )
+            return clips, place, status, None
+
+        return take
+
+    def _forget(self, gr: Any) -> Any:
+        def forget() -> tuple[Any, ...]:
+            status = _limits(self.demo.max_upload)
+            return [], gr.update(choices=[], value=None, visible=False), status
+
+        return forget
+
+    def take_upload(self, path: str | None, layout: str) -> tuple[list[SkeletonClip], str]:
+        """Read an uploaded file; return its clips, none after a failure, and what to say."""
+        if not path:
+            return [], _limits(self.demo.max_upload)
+        try:
+            clips = self.demo.take(path, None if layout == FROM_FILE else layout)
+        except ValueError as error:
+            return [], html.message(str(error))
+        plural = 's' * (len(clips) != 1)
+        text = f'{clips[0].name}: {len(clips)} clip{plural} read. The file is deleted.'
+        return clips, html.message(text, 'note')
+
+    def show_upload(
+        self, clips: Sequence[SkeletonClip], place: int | None
+    ) -> Iterator[tuple[str, ...]]:
+        """Predict an uploaded clip."""
+        if not clips:
+            yield _failed('Upload a file first.')
+            return
+        number = place if place is not None and 0 <= place < len(clips) else 0
+        yield from self._shown(lambda: PickedClip(clips[number]))
+
+    # Results
+
+    def _shown(self, pick: Any) -> Iterator[tuple[str, ...]]:
+        yield _values(WebView(head=_BUSY))
+        try:
+            for view in self.demo.show(pick()):
+                yield _values(view, otherwise=_SLIDING)
+        except (ValueError, OSError) as error:
+            yield _failed(str(error))
+        except Exception:
+            logging.getLogger(__name__).exception('a clip could not be predicted')
+            yield _failed('This clip could not be predicted; the log of the server says why.')
+
+
+def _dropdown(gr: Any, values: list[str], label: str, name: str, hide_empty: bool = True) -> Any:
+    return gr.Dropdown(
+        values,
+        value=values[0] if values else None,
+        label=label,
+        visible=bool(values) or not hide_empty,
+        elem_id=name,
+    )
+
+
+def _build_outputs(gr: Any) -> list[Any]:
+    head = gr.HTML(_START, elem_id='head')
+    with gr.Row():
+        with gr.Column(scale=1, min_width=320):
+            motion = gr.HTML(elem_id='motion')
+        with gr.Column(scale=1, min_width=320):
+            scores = gr.HTML(elem_id='scores')
+    timeline = gr.HTML(elem_id='timeline')
+    composite = gr.HTML(elem_id='composite')
+    return [head, scores, motion, timeline, composite]
+
+
+def _values(view: WebView, otherwise: str = '') -> tuple[str, ...]:
+    return view.head, view.scores, view.motion, view.timeline or otherwise, view.composite
+
+
+def _failed(text: str) -> tuple[str, ...]:
+    return _values(WebView(head=html.message(text)))
+
+
+def _limits(max_upload: int) -> str:
+    text = f'{", ".join(ENDINGS)}; at most {max_upload / 2**20:.0f} MiB. '
+    return html.message(text + 'The file is deleted as soon as it is read.', 'note')

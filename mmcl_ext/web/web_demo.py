@@ -1,0 +1,168 @@
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mmcl_ext.inference.clip_preparation import activity
+from mmcl_ext.inference.inference_result import InferenceResult
+from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
+from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.visualization.motion import write_motion
+from mmcl_ext.visualization.timeline_plot import draw_timeline
+from mmcl_ext.web import html
+from mmcl_ext.web.clip_library import ClipLibrary, PickedClip
+from mmcl_ext.web.score_timeline import ScoreTimeline, score_timeline
+from mmcl_ext.web.uploads import take_upload
+
+_DRAWN_FRAMES = 150
+_DRAWN_PERSONS = 8
+
+
+@dataclass(frozen=True)
+class WebView:
+    """What the page shows of a clip, as HTML; empty where there is nothing to show.
+
+    Attributes:
+        head: The predicted class, or what went wrong.
+        scores: Table of the best classes.
+        motion: The moving skeleton.
+        timeline: The scores over time.
+        composite: The composite image.
+    """
+
+    head: str = ''
+    scores: str = ''
+    motion: str = ''
+    timeline: str = ''
+    composite: str = ''
+
+
+class WebDemo:
+    """Everything that a page about a model does, without the page.
+
+    Args:
+        inferencer: Predicts the clips, one at a time.
+        examples: Clips to pick from.
+        top_k: Classes in the table.
+        fps: Frames per second of the moving skeletons.
+        max_upload: Bytes that an uploaded file may have.
+        window: Frames of the window that slides over a clip.
+
+    Raises:
+        ValueError: A number is not positive.
+    """
+
+    def __init__(
+        self,
+        inferencer: MMCLInferencer,
+        examples: ClipLibrary,
+        *,
+        top_k: int = 5,
+        fps: float = 30.0,
+        max_upload: int = 16 * 2**20,
+        window: int = 48,
+    ) -> None:
+        numbers = dict(top_k=top_k, fps=fps, max_upload=max_upload, window=window)
+        if min(numbers.values()) <= 0:
+            raise ValueError(f'these must be positive: {numbers}')
+        self.inferencer = inferencer
+        self.examples = examples
+        self.top_k = top_k
+        self.fps = fps
+        self.max_upload = max_upload
+        self.window = window
+        self._lock = threading.Lock()
+
+    def take(self, path: str, layout: str | None = None) -> list[SkeletonClip]:
+        """Read an uploaded file and delete it, see :func:`take_upload`.
+
+        Raises:
+            ValueError: It cannot be read.
+        """
+        return take_upload(path, layout, self.inferencer.info.layout, self.max_upload)
+
+    def show(self, picked: PickedClip) -> Iterator[WebView]:
+        """Predict a clip, then its windows.
+
+        Yields:
+            What to show at once, and again with the scores over time.
+
+        Raises:
+            ValueError: The clip cannot be used.
+        """
+        clip = picked.clip
+        with self._lock:  # transforms draw from generators of the whole process
+            result = self.inferencer.predict_clip(clip)
+        view = WebView(
+            head=self._headline(picked, result),
+            scores=html.score_table(result.top(self.top_k), picked.class_name),
+            motion=self._motion(clip),
+            composite=_composite(picked),
+        )
+        yield view
+        with self._lock:
+            timeline = score_timeline(self.inferencer, clip, window=self.window)
+        yield replace(view, timeline=self._timeline(timeline, picked.class_name))
+
+    def _headline(self, picked: PickedClip, result: InferenceResult) -> str:
+        best, probability = result.top(1)[0]
+        true = picked.class_name
+        return html.headline(picked.clip.name, best, probability, true, _length(picked.clip))
+
+    def _motion(self, clip: SkeletonClip) -> str:
+        """Draw the most active persons in at most 150 frames spread over the clip."""
+        keypoint = np.nan_to_num(clip.keypoint)
+        step = -(-keypoint.shape[1] // _DRAWN_FRAMES)
+        keypoint = keypoint[np.sort(np.argsort(-activity(keypoint))[:_DRAWN_PERSONS]), ::step]
+        layout = clip.layout or self.inferencer.info.layout
+        data = _gif(keypoint, layout, max(self.fps / step, 1.0))
+        views = 'front and side' if keypoint.shape[3] == 3 else 'in the image'
+        caption = f'{views}; red: left side of the body, blue: right side'
+        if step > 1:
+            caption += f'; one frame of {step}'
+        return html.picture(data, 'image/gif', f'moving skeleton of {clip.name}', caption)
+
+    def _timeline(self, timeline: ScoreTimeline, true: str | None) -> str:
+        from matplotlib.figure import Figure
+
+        if not len(timeline.frames):
+            return html.message('There is nobody in any window of this clip.', 'note')
+        classes = self.inferencer.classes
+        figure = Figure(figsize=(9.2, 3.0), layout='constrained')
+        axes = figure.subplots()
+        label = classes.index(true) if true in classes else None
+        draw_timeline(
+            axes,
+            timeline.frames,
+            timeline.probability,
+            classes,
+            label,
+            num_frames=timeline.num_frames,
+        )
+        axes.legend(loc='center left', bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
+        caption = f'Each point is the prediction of the last {timeline.window} frames'
+        caption += '.' if label is None else '; the broader line is the true class.'
+        return html.drawing(figure, 'probabilities of the leading classes by frame', caption)
+
+
+def _gif(keypoint: np.ndarray, layout: str, fps: float) -> bytes:
+    with tempfile.TemporaryDirectory(prefix='mmcl_ext_web_') as folder:
+        path = Path(folder) / 'motion.gif'
+        write_motion(path, keypoint, layout, fps=fps)
+        return path.read_bytes()
+
+
+def _composite(picked: PickedClip) -> str:
+    if picked.composite is None:
+        return ''
+    caption = 'Composite image of this clip. The model does not see it: it helped in training.'
+    return html.photo(picked.composite, f'composite image of {picked.clip.name}', caption)
+
+
+def _length(clip: SkeletonClip) -> str:
+    frames = clip.keypoint.shape[1]
+    persons = int(clip.keypoint.any(axis=(1, 2, 3)).sum())
+    return f'{frames} frame{"s" * (frames != 1)}, {persons} person{"s" * (persons != 1)}'
