@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from mmcl_ext.preparation.videos.sample_frames import sample_frames
 from mmcl_ext.preparation.composites.composite import (
     crop_person,
     make_composite,
     write_image,
 )
+from mmcl_ext.preparation.videos.sample_frames import sample_frames
 
 
 @pytest.mark.parametrize(
