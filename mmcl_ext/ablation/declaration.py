@@ -10,6 +10,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmcl_ext.config.walk import map_texts
+
 _FIELDS = ('title', 'config', 'options', 'prepare', 'reference')
 _STEP_FIELDS = ('makes', 'command')
 
@@ -88,8 +90,8 @@ def load_ablation(filename: str | Path) -> Ablation:
     if not isinstance(variants, dict) or not variants:
         raise ValueError(f'{path} declares no variants; is it a declaration of an ablation?')
     texts = declared.get('fill') or {}
-    filled = _fill(declared._cfg_dict.to_dict()['variants'], texts)
-    config = _fill(declared.get('config'), texts)
+    filled = map_texts(declared._cfg_dict.to_dict()['variants'], lambda text: _fill(text, texts))
+    config = map_texts(declared.get('config'), lambda text: _fill(text, texts))
     built = tuple(_variant(path, name, fields, config) for name, fields in filled.items())
     _check_references(path, declared.get('reference'), built)
     reference = declared.get('reference', built[0].name)
@@ -144,16 +146,11 @@ def _check_references(path: Path, reference: str | None, variants: Sequence[Vari
         raise ValueError(f'{path}: the reference {sorted(named - known)} is no variant')
 
 
-def _fill(node: Any, texts: Mapping[str, str]) -> Any:
-    """Put texts in the place of their names in braces, keys included."""
-    if isinstance(node, dict):
-        return {_fill(key, texts): _fill(value, texts) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return type(node)(_fill(value, texts) for value in node)
-    if isinstance(node, str):
-        for name, text in texts.items():
-            node = node.replace(f'{{{name}}}', text)
-    return node
+def _fill(text: str, texts: Mapping[str, str]) -> str:
+    """Put texts in the place of their names in braces."""
+    for name, value in texts.items():
+        text = text.replace(f'{{{name}}}', value)
+    return text
 
 
 def _step(where: str, fields: Mapping[str, Any]) -> Step:

@@ -1,6 +1,5 @@
 """Numbers that a page states, and the commands that give them again."""
 
-import fcntl
 import json
 import os
 import re
@@ -8,11 +7,12 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
+
+from mmcl_ext.fileio.lock import locked
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,13 @@ class RecordedResult:
             folder: Folder to run in.
 
         Raises:
-            RuntimeError: A command has failed, or another process works in the folder.
+            RuntimeError: A command has failed.
+            BlockingIOError: Another process works in the folder.
         """
         _link(root, folder)
         logs = [folder / f'{i:02}.log' for i in range(1, len(self.commands) + 1)]
         finished = folder / 'finished.txt'
-        with _locked(folder) as lock:
+        with locked(folder) as lock:
             done = _finished(finished, self.commands, logs)
             for i in range(done, len(self.commands)):
                 _run(self.commands[i], logs[i], lock)
@@ -204,21 +205,6 @@ def _finished(path: Path, commands: Sequence[str], logs: Sequence[Path]) -> int:
     pairs = zip(lines, commands, logs, strict=False)
     same = [line == command and log.is_file() for line, command, log in pairs]
     return (*same, False).index(False)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[int]:
-    """Keep others away; commands inherit the yielded file, so what a killed call has left counts.
-
-    Raises:
-        RuntimeError: Another process works in the folder.
-    """
-    with (folder / 'lock').open('w') as file:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RuntimeError(f'another process works in {folder}') from error
-        yield file.fileno()
 
 
 def _run(command: str, log_file: Path, lock: int) -> None:

@@ -1,13 +1,11 @@
 """One training of an ablation, and its test from the skeleton alone."""
 
-import fcntl
 import json
 import re
 import shutil
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ from mmcl_ext.ablation.config_hash import config_hash, decisive_settings, differ
 from mmcl_ext.ablation.declaration import Variant
 from mmcl_ext.config.options import last_checkpoint, load_config, set_randomness
 from mmcl_ext.fileio.atomic_file import atomic_path, write_json
+from mmcl_ext.fileio.lock import locked
 
 _EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
 
@@ -212,17 +211,9 @@ class Run:
         state = dict(trained=True, work_dir=str(work_dir), differs_in=found)
         write_json(self.folder / 'state.json', state)
 
-    @contextmanager
-    def locked(self) -> Iterator[int]:
-        """Keep others away; children that inherit the yielded file keep them away, too.
-
-        Raises:
-            BlockingIOError: Another process works in the folder.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / 'lock').open('w') as file:
-            _lock(file.fileno())
-            yield file.fileno()
+    def locked(self) -> AbstractContextManager[int]:
+        """Keep other processes out of the run's folder, see :func:`locked`."""
+        return locked(self.folder, _PATIENCE)
 
     @property
     def _state(self) -> dict[str, Any]:
@@ -267,18 +258,6 @@ class Run:
             differs_in=state.get('differs_in', []),
         )
         write_json(self.folder / 'result.json', outcome)
-
-
-def _lock(descriptor: int) -> None:
-    """Lock an open file; what a killed parent has left behind may need a moment to end."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 def training_config(

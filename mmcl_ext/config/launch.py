@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from multiprocessing.util import get_temp_dir
 from types import FrameType
 from typing import Any, NoReturn
@@ -25,6 +25,8 @@ from typing import Any, NoReturn
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
+
+from mmcl_ext.config.walk import walk_types
 
 _SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
 _FILE_ERRORS = (
@@ -78,7 +80,8 @@ def check_cpu_support(cfg: Config, distributed: bool) -> None:
             'AmpOptimWrapper needs a GPU and there is none: give --amp, which takes bfloat16 on '
             "a CPU, or set optim_wrapper.type='OptimWrapper'"
         )
-    sync_bn = cfg.get('sync_bn') or next(_find_types(cfg.get('model', {}), _SYNC_BN), None)
+    layers = walk_types(cfg.get('model'), *_SYNC_BN)
+    sync_bn = cfg.get('sync_bn') or next((layer['type'] for layer in layers), None)
     if distributed and sync_bn:
         raise ValueError(
             f'synchronised batch norm ({sync_bn!r}) needs a GPU and there is none: set '
@@ -155,17 +158,6 @@ def _cpu_wrapper(cfg: Config) -> dict[str, Any]:
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
     return wrapper | dict(cfg.get('model_wrapper_cfg') or {}) | dict(device_ids=None)
-
-
-def _find_types(node: Any, types: Sequence[str]) -> Iterator[str]:
-    """Yield the ``type`` values among ``types`` anywhere in a nested config."""
-    if isinstance(node, Mapping):
-        if node.get('type') in types:
-            yield node['type']
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            yield from _find_types(child, types)
 
 
 def run_and_exit(main: Callable[[], object]) -> NoReturn:

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from mmcl_ext.config.walk import walk_types
 from mmcl_ext.registry import MODELS
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -107,22 +108,11 @@ def apply_stream(cfg: Config) -> None:
     if cfg.get('stream') is None:
         return
     loaders = [cfg.get(name) or {} for name in _LOADERS]
-    transforms = [t for loader in loaders for t in _iterate_dicts(loader)]
-    streams = [t for t in transforms if str(t.get('type')).endswith('SkeletonStream')]
+    streams = list(walk_types(loaders, 'SkeletonStream'))
     if not streams:
         raise ValueError(f'stream is {cfg.stream!r} but no pipeline has a SkeletonStream transform')
     for transform in streams:
         transform['stream'] = cfg.stream
-
-
-def _iterate_dicts(node: Any) -> Iterator[dict]:
-    """Yield every dict in a nested configuration."""
-    if isinstance(node, dict):
-        yield node
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            yield from _iterate_dicts(child)
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, filename: str | Path) -> None:

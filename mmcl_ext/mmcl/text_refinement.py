@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmcl_ext.config.walk import walk
+
 MODES = ('replace', 'add')
 """What the score of a sample is: the refined logits, or their sum with the plain ones."""
 
@@ -58,12 +60,7 @@ def _keep_refinement(model: dict[str, Any], mode: str, file: str) -> None:
 
 def _pipelines(node: Any) -> Iterator[list]:
     """Yield the pipelines of a data set's configuration that end in packing."""
-    if isinstance(node, dict):
-        pipeline = node.get('pipeline')
+    for found in walk(node):
+        pipeline = found.get('pipeline')
         if pipeline and str(pipeline[-1].get('type')).endswith('PackActionInputs'):
             yield pipeline
-        for child in node.values():
-            yield from _pipelines(child)
-    elif isinstance(node, (list, tuple)):
-        for child in node:
-            yield from _pipelines(child)

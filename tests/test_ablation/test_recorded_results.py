@@ -159,7 +159,7 @@ def test_two_calls_do_not_mix(root, tmp_path):
     folder.mkdir()
     with (folder / 'lock').open('w') as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(RuntimeError, match='another process works in'):
+        with pytest.raises(BlockingIOError, match='another process works in'):
             printed.rerun(root, folder)
     assert printed.rerun(root, folder) == [0.92]
 

@@ -4,12 +4,9 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +21,7 @@ from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.store import SkeletonStore, check_store_name, write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.parallel.worker_pool import run_parallel
 from mmcl_ext.version import __version__
 
 
@@ -164,7 +162,10 @@ class Conversion:
         bar = ProgressBar(len(self.items), file=sys.stderr) if self.progress else None
         found = []
         try:
-            for index, part in enumerate(_run(self, self._num_parts, self._num_processes)):
+            parts = run_parallel(
+                self.convert_part, range(self._num_parts), self._num_processes, chunk=1
+            )
+            for index, part in enumerate(parts):
                 found.append(part)
                 if bar is not None:
                     bar.update(len(self._part_items(index)))
@@ -295,38 +296,3 @@ def _digest(content: Any) -> str:
 
 def _stamp(source: Any) -> str:
     return source.stamp() if isinstance(source, ArchiveFile) else repr(source)
-
-
-_conversion: Conversion | None = None  # of this worker process
-
-
-def _start_worker(conversion: Conversion, parent: int) -> None:
-    global _conversion
-    _conversion = conversion
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """Do not outlive a main process that was killed: nobody would send the stop signal."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
-def _work(index: int) -> dict[str, Any]:
-    assert _conversion is not None
-    return _conversion.convert_part(index)
-
-
-def _run(conversion: Conversion, num_parts: int, processes: int) -> Iterator[dict[str, Any]]:
-    if processes <= 1:
-        yield from map(conversion.convert_part, range(num_parts))
-        return
-    executor = ProcessPoolExecutor(
-        processes, initializer=_start_worker, initargs=(conversion, os.getpid())
-    )
-    try:
-        yield from executor.map(_work, range(num_parts))
-    finally:  # also after Ctrl-C or an error: do not begin what is still queued
-        executor.shutdown(cancel_futures=True)

@@ -20,6 +20,7 @@ import torch
 from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmcl_ext.config.walk import walk_types
 from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import sample_names
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
@@ -63,7 +64,7 @@ class ImageFeatureExtractor:
         branch = cfg['model'].get('co_learning') or {}
         if not branch.get('image_encoder'):
             raise ValueError('the configuration has no model.co_learning.image_encoder')
-        loaders = list(_iterate_types(cfg['train_dataloader'], 'LoadCompositeImage'))
+        loaders = list(walk_types(cfg['train_dataloader'], 'LoadCompositeImage'))
         if not loaders:
             raise ValueError('the training pipeline has no LoadCompositeImage')
         self.encoder_cfg = {**copy.deepcopy(dict(branch['image_encoder'])), 'frozen': True}
@@ -218,14 +219,3 @@ def _weights_hash(module: torch.nn.Module) -> str:
         total.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}\n'.encode())
         total.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
-
-
-def _iterate_types(node: Any, name: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the configurations of a type anywhere in a nested one, with or without scope."""
-    if isinstance(node, Mapping):
-        if str(node.get('type')).rpartition('.')[2] == name:
-            yield node
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            yield from _iterate_types(child, name)

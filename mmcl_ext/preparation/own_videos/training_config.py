@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmcl_ext.config.walk import map_texts
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.graphs.layouts import get_layout
@@ -190,19 +191,16 @@ def check_base(base: str) -> None:
 
 
 def _to_text(head: str, base: str, settings: Mapping[str, Any], folder: Path) -> str:
-    text = Config(_relative_to(os.path.abspath(folder), dict(settings))).pretty_text
+    settings = map_texts(dict(settings), lambda text: _relative_to(os.path.abspath(folder), text))
+    text = Config(settings).pretty_text
     return f'{head}_base_ = [{base!r}]\n\n{text}'
 
 
-def _relative_to(folder: str, node: Any) -> Any:
-    """Name the files below a folder by MMEngine's variable for the folder of a configuration."""
-    if isinstance(node, dict):
-        return {key: _relative_to(folder, value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_relative_to(folder, value) for value in node]
-    if isinstance(node, str) and node.startswith(f'{folder}{os.sep}'):
-        return f'{{{{ fileDirname }}}}{node.removeprefix(folder)}'
-    return node
+def _relative_to(folder: str, path: str) -> str:
+    """Name a file below a folder by MMEngine's variable for the folder of a configuration."""
+    if path.startswith(f'{folder}{os.sep}'):
+        return f'{{{{ fileDirname }}}}{path.removeprefix(folder)}'
+    return path
 
 
 def _find_split(splits: Mapping[str, Any], words: Sequence[str]) -> str | None:
