@@ -25,7 +25,7 @@ class MMCLRecognizer(SkeletonRecognizer):
 
     Args:
         backbone: Skeleton backbone.
-        cls_head: Classification head with ``embed`` and ``loss_by_embedding``.
+        cls_head: Classification head with ``pool`` and ``loss_by_embedding``.
         co_learning: Configuration of :class:`CoLearning`, whose widths are filled in
             from the head, or the branch itself.
         data_preprocessor: None for ``dict(type='MMCLDataPreprocessor')``.
@@ -194,7 +194,7 @@ def stack_labels(data_samples: Sequence[BaseDataElement]) -> Tensor:
 
 def _build_branch(branch: CoLearning | dict[str, Any], head: Any) -> CoLearning:
     """Build the branch for a head."""
-    lacking = [name for name in ('embed', 'loss_by_embedding') if not hasattr(head, name)]
+    lacking = [name for name in ('pool', 'loss_by_embedding') if not hasattr(head, name)]
     if lacking:
         raise ValueError(
             f'{type(head).__name__} lacks {lacking}, which co-learning calls; use GCNHead'
