@@ -86,7 +86,7 @@ class MMCLInferencer:
         """Names of the K classes in the order of the scores."""
         return self.info.classes
 
-    def __call__(self, inputs: Any, **kwargs: Any) -> list[InferenceResult]:
+    def __call__(self, inputs: Source | Sequence[Source], **kwargs: Any) -> list[InferenceResult]:
         """Predict, see :meth:`iterate`, whose arguments these are.
 
         Args:
@@ -94,7 +94,8 @@ class MMCLInferencer:
             kwargs: See :meth:`iterate`.
         """
         single = not isinstance(inputs, (list, tuple)) or _is_pose_list(inputs)
-        return list(self.iterate([inputs] if single else inputs, **kwargs))
+        sources: Any = [inputs] if single else inputs
+        return list(self.iterate(sources, **kwargs))
 
     def iterate(
         self,

@@ -1,4 +1,4 @@
-"""Results of MMPose and MMAction2's pose estimation as clips."""
+"""Results of MMPose and MMAction2's pose estimation as arrays."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,6 @@ import numpy as np
 
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.inference.person_tracker import PersonTracker
-from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 LAYOUT_OF_JOINTS = {25: 'nturgb+d', 17: 'coco', 18: 'openpose', 20: 'kinect_v1'}
 """The usual layout of a pose estimator or data set with so many joints."""
@@ -30,10 +29,10 @@ def is_pose_frames(content: Any) -> bool:
     )
 
 
-def clip_from_frames(
-    content: Any, name: str, layout: str | None = None, max_persons: int = MAX_PERSONS
-) -> SkeletonClip:
-    """Make a clip of the persons that a pose estimator found frame by frame.
+def read_pose_frames(
+    content: Any, name: str, max_persons: int = MAX_PERSONS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow the persons that a pose estimator found frame by frame.
 
     Understood are MMPose's ``save_predictions`` (``instance_info``), the list of frames that
     its inferencer writes of a video, the list of instances that it writes of an image, and the
@@ -42,9 +41,11 @@ def clip_from_frames(
 
     Args:
         content: The results.
-        name: What to call the clip.
-        layout: Layout of the joints; None guesses it from their number.
+        name: Name of the clip, for messages.
         max_persons: Persons followed at a time.
+
+    Returns:
+        The joints (M, T, V, C) and their scores (M, T, V), float32.
 
     Raises:
         ValueError: The content is none of these, or nobody is in it.
@@ -69,23 +70,20 @@ def clip_from_frames(
         places = tracker.update(keypoints[surest])
         keypoint[places, t], score[places, t] = keypoints[surest], scores[surest]
     there = np.flatnonzero(keypoint.any(axis=(1, 2, 3)))
-    return SkeletonClip(
-        name,
-        keypoint[there],
-        layout or guess_layout(V, name),
-        keypoint_score=score[there],
-    )
+    return keypoint[there], score[there]
 
 
-def clip_from_annotation(
-    annotation: Mapping[str, Any], name: str | None = None, layout: str | None = None
-) -> SkeletonClip:
-    """Make a clip of a dict with ``keypoint`` (M, T, V, C), as MMAction2 and PYSKL keep it.
+def read_annotation(
+    annotation: Mapping[str, Any], name: str | None = None
+) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Check a dict with ``keypoint`` (M, T, V, C), as MMAction2 and PYSKL keep it.
 
     Args:
         annotation: The dict, with ``keypoint_score``, ``label`` and ``frame_dir`` as wanted.
-        name: What to call the clip; None takes ``frame_dir``.
-        layout: Layout of the joints; None guesses it from their number.
+        name: Name of the clip; None takes ``frame_dir``.
+
+    Returns:
+        The name, ``keypoint`` with ``keypoint_score``, and the other fields of the clip.
 
     Raises:
         ValueError: There is no such array, or the scores do not fit it.
@@ -107,14 +105,8 @@ def clip_from_annotation(
             )
     extra = {key: value for key, value in annotation.items() if key not in _ANNOTATION_KEYS}
     label = annotation.get('label')
-    return SkeletonClip.from_array(
-        keypoint,
-        name,
-        layout or guess_layout(keypoint.shape[2], name),
-        keypoint_score=score,
-        label=None if label is None else int(label),
-        extra=extra,
-    )
+    arrays = dict(keypoint=keypoint, keypoint_score=score)
+    return name, arrays, dict(label=None if label is None else int(label), extra=extra)
 
 
 def guess_layout(num_joints: int, name: str) -> str:

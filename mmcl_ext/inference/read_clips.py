@@ -1,35 +1,30 @@
 """Clips out of arrays, stores and the files of data sets and pose estimators."""
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import DroppedSampleError
-from mmcl_ext.datasets.converters.custom import CustomReader
-from mmcl_ext.datasets.converters.ntu import NTUReader
-from mmcl_ext.datasets.converters.utd_mhad import read_utd_mhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.safe_pickle import load_pickle
-from mmcl_ext.graphs.layouts import get_layout
-from mmcl_ext.inference.pose_results import (
-    clip_from_annotation,
-    clip_from_frames,
-    guess_layout,
-    is_pose_frames,
-)
-from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.inference.pose_results import is_pose_frames
+from mmcl_ext.inference.skeleton_clip import SkeletonClip, read_json
 
 SEPARATOR = '::'
 """Between the path of a store, or of a pickle, and the name of a sample or of a split."""
 
-Source = Any
+Source = (
+    SkeletonClip
+    | np.ndarray
+    | SkeletonStore
+    | str
+    | os.PathLike
+    | Mapping[str, Any]
+    | list[Mapping[str, Any]]
+)
 """A clip, an array, a store, an annotation or a path; see :func:`read_clips`."""
 
 ClipReader = Callable[[], SkeletonClip]
@@ -103,40 +98,12 @@ def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[Cli
         raise ValueError(f'{path}: unknown kind of file; known are {known}')
     if wanted:
         raise ValueError(f'{path} holds one clip, it cannot be asked for {wanted!r}')
-    yield partial(_from_file, path, suffix, layout, model_layout)
-
-
-def _from_file(path: str, suffix: str, layout: str | None, model_layout: str) -> SkeletonClip:
-    try:
-        return _READERS[suffix](ArchiveFile(Path(path)), layout, model_layout)
-    except DroppedSampleError as error:
-        raise ValueError(f'{path}: {error}') from error
+    yield partial(_READERS[suffix], path, layout, model_layout)
 
 
 def _from_store(store: SkeletonStore, wanted: str, layout: str | None) -> Iterator[ClipReader]:
     for place, i in enumerate(_positions(store, wanted)):
-        yield partial(clip_from_store, store, i, place, layout)
-
-
-def clip_from_store(
-    store: SkeletonStore, i: int, place: int = 0, layout: str | None = None
-) -> SkeletonClip:
-    """Read one sample of a store.
-
-    Args:
-        store: The store.
-        i: Position of the sample in it.
-        place: Position of the clip among those that are read.
-        layout: Layout of the joints in place of the store's.
-    """
-    return SkeletonClip(
-        store.names[i],
-        store.keypoint(i),
-        layout or store.layout,
-        keypoint_score=store.keypoint_score(i),
-        label=store.labels.item(i),
-        index=place,
-    )
+        yield partial(SkeletonClip.from_store, store, i, layout, place)
 
 
 def _positions(store: SkeletonStore, wanted: str) -> Sequence[int]:
@@ -192,71 +159,36 @@ def _name(annotation: Any) -> str | None:
 
 def _from_content(content: Any, name: str, layout: str | None) -> Iterator[ClipReader]:
     if isinstance(content, Mapping) and 'keypoint' in content:
-        yield partial(_annotation, content, 0, layout)
+        yield partial(SkeletonClip.from_annotation, content, None, layout)
     elif is_pose_frames(content):
-        yield partial(clip_from_frames, content, name, layout)
+        yield partial(SkeletonClip.from_pose_frames, content, name, layout)
     elif isinstance(content, list) and content:
         if not all(isinstance(item, Mapping) for item in content):
             raise ValueError(f'{name}: expected a list of dicts, got {type(content[0]).__name__}')
         for index, item in enumerate(content):
-            yield partial(_annotation, item, index, layout)
+            yield partial(SkeletonClip.from_annotation, item, None, layout, index)
     else:
         raise ValueError(f'{name}: neither annotations nor results of a pose estimation')
 
 
-def _annotation(annotation: Mapping[str, Any], index: int, layout: str | None) -> SkeletonClip:
-    return replace(clip_from_annotation(annotation, layout=layout), index=index)
-
-
-def _read_skeleton(member: ArchiveFile, layout: str | None, model_layout: str) -> SkeletonClip:
-    """Read NTU RGB+D in the preprocessing of the model's layout, as ``convert_ntu`` would."""
-    ours = layout or (model_layout if model_layout.startswith('nturgb+d') else 'nturgb+d')
-    preprocessing = 'ctrgcn' if ours == 'nturgb+d-ctrgcn' else 'pyskl'
-    read = NTUReader(preprocessing, translate=preprocessing == 'ctrgcn')
-    return SkeletonClip(_stem(member, '.skeleton'), read(member), ours)
-
-
-def _read_mat(member: ArchiveFile, layout: str | None, model_layout: str) -> SkeletonClip:
-    name = _stem(member, '.mat').removesuffix('_skeleton')
-    return SkeletonClip(name, read_utd_mhad_skeleton(member), layout or 'kinect_v1')
-
-
-def _read_json(member: ArchiveFile, layout: str | None, model_layout: str) -> SkeletonClip:
-    try:
-        content = json.loads(member.read())
-    except ValueError as error:
-        raise ValueError(f'{member}: not JSON: {error}') from error
-    name = _stem(member, '.json')
+def _from_json(path: str, layout: str | None) -> SkeletonClip:
+    content = read_json(path)
     if is_pose_frames(content):
-        return clip_from_frames(content, name, layout)
-    joints = content.get('skeletons') if isinstance(content, dict) else None
-    if joints is None:
-        raise ValueError(f'{member}: neither results of MMPose nor a sequence of NW-UCLA')
-    try:
-        array = np.array(joints, np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f'{member}: field skeletons: {error}') from error
-    if array.ndim != 3 or not array.size:
-        raise ValueError(f'{member}: field skeletons: expected (T, V, C), got {array.shape}')
-    return SkeletonClip(name, array[None], layout or guess_layout(array.shape[1], name))
+        return SkeletonClip.from_pose_frames(content, Path(path).stem, layout)
+    return SkeletonClip.from_nw_ucla_json(path, layout)
 
 
-def _read_custom(member: ArchiveFile, layout: str | None, model_layout: str) -> SkeletonClip:
-    name = member.path.stem
-    arrays = CustomReader(get_layout(layout or model_layout).name)(member)
-    return SkeletonClip.from_array(
-        arrays['keypoint'], name, layout, keypoint_score=arrays.get('keypoint_score')
-    )
+def _from_ntu(path: str, layout: str | None, model_layout: str) -> SkeletonClip:
+    """Read NTU RGB+D in the preprocessing of the model's layout."""
+    ours = model_layout if model_layout.startswith('nturgb+d') else 'nturgb+d'
+    return SkeletonClip.from_ntu_skeleton(path, layout or ours)
 
 
-def _stem(member: ArchiveFile, suffix: str) -> str:
-    return member.name[: -len(suffix)]
-
-
-_READERS: dict[str, Callable[[ArchiveFile, str | None, str], SkeletonClip]] = {
-    '.csv': _read_custom,
-    '.json': _read_json,
-    '.mat': _read_mat,
-    '.npy': _read_custom,
-    '.skeleton': _read_skeleton,
+_READERS: dict[str, Callable[[str, str | None, str], SkeletonClip]] = {
+    '.csv': lambda path, layout, model: SkeletonClip.from_csv(path, layout or model),
+    '.json': lambda path, layout, model: _from_json(path, layout),
+    '.mat': lambda path, layout, model: SkeletonClip.from_utd_mhad_mat(path, layout or 'kinect_v1'),
+    '.npy': lambda path, layout, model: SkeletonClip.from_npy(path, layout or model),
+    '.skeleton': _from_ntu,
 }
+"""How to read a file with one clip: path, layout or None, layout of the model."""

@@ -1,13 +1,29 @@
-from collections.abc import Mapping
+import json
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.converters.conversion import DroppedSampleError
+from mmcl_ext.datasets.converters.custom import CustomReader
+from mmcl_ext.datasets.converters.ntu import NTUReader
+from mmcl_ext.datasets.converters.utd_mhad import read_utd_mhad_skeleton
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.inference.pose_results import (
+    guess_layout,
+    is_pose_frames,
+    read_annotation,
+    read_pose_frames,
+)
+
 
 @dataclass(frozen=True, eq=False)
 class SkeletonClip:
-    """One sequence of skeletons, as it comes from a file or a sensor.
+    """One sequence of skeletons; a constructor for each kind of input reads it.
 
     Attributes:
         name: What to call it.
@@ -44,3 +60,168 @@ class SkeletonClip:
                 f'{array.shape}'
             )
         return cls(name, array.astype(np.float32), layout, **kwargs)
+
+    @classmethod
+    def from_store(
+        cls, store: SkeletonStore, sample: int | str, layout: str | None = None, index: int = 0
+    ) -> 'SkeletonClip':
+        """Read a sample of a store, given by its position or its name.
+
+        Raises:
+            ValueError: There is no sample of this name.
+        """
+        i = store.names.index(sample) if isinstance(sample, str) else sample
+        return cls(
+            store.names[i],
+            store.keypoint(i),
+            layout or store.layout,
+            keypoint_score=store.keypoint_score(i),
+            label=store.labels.item(i),
+            index=index,
+        )
+
+    @classmethod
+    def from_annotation(
+        cls,
+        annotation: Mapping[str, Any],
+        name: str | None = None,
+        layout: str | None = None,
+        index: int = 0,
+    ) -> 'SkeletonClip':
+        """Take an annotation of MMAction2 or PYSKL: a dict with ``keypoint`` (M, T, V, C).
+
+        ``frame_dir`` names the clip where ``name`` is None.
+
+        Raises:
+            ValueError: There is no such array, or the scores do not fit it.
+        """
+        name, arrays, extra = read_annotation(annotation, name)
+        layout = layout or guess_layout(arrays['keypoint'].shape[2], name)
+        return cls.from_array(arrays.pop('keypoint'), name, layout, **arrays, **extra, index=index)
+
+    @classmethod
+    def from_pose_frames(
+        cls, frames: Any, name: str = 'pose results', layout: str | None = None
+    ) -> 'SkeletonClip':
+        """Take what MMPose or MMAction2's pose estimation found, frame by frame.
+
+        Raises:
+            ValueError: The content is nothing of the kind, or nobody is in it.
+        """
+        keypoint, score = read_pose_frames(frames, name)
+        layout = layout or guess_layout(keypoint.shape[2], name)
+        return cls(name, keypoint, layout, keypoint_score=score)
+
+    @classmethod
+    def from_pose_json(cls, path: str | os.PathLike, layout: str | None = None) -> 'SkeletonClip':
+        """Read a ``.json`` of MMPose, of a video or an image.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged or holds something else, or nobody is in it.
+        """
+        content = read_json(path)
+        if not is_pose_frames(content):
+            raise ValueError(f'{os.fspath(path)}: no results of MMPose')
+        return cls.from_pose_frames(content, Path(path).stem, layout)
+
+    @classmethod
+    def from_nw_ucla_json(
+        cls, path: str | os.PathLike, layout: str | None = None
+    ) -> 'SkeletonClip':
+        """Read a ``.json`` of NW-UCLA, whose field ``skeletons`` is (T, V, C).
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged or holds something else.
+        """
+        content = read_json(path)
+        joints = content.get('skeletons') if isinstance(content, dict) else None
+        if joints is None:
+            raise ValueError(
+                f'{os.fspath(path)}: neither results of MMPose nor a sequence of NW-UCLA'
+            )
+        try:
+            array = np.array(joints, np.float32)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f'{os.fspath(path)}: field skeletons: {error}') from error
+        if array.ndim != 3 or not array.size:
+            raise ValueError(
+                f'{os.fspath(path)}: field skeletons: expected (T, V, C), got {array.shape}'
+            )
+        name = Path(path).stem
+        return cls(name, array[None], layout or guess_layout(array.shape[1], name))
+
+    @classmethod
+    def from_ntu_skeleton(cls, path: str | os.PathLike, layout: str = 'nturgb+d') -> 'SkeletonClip':
+        """Read a ``.skeleton`` of NTU RGB+D as ``convert_ntu`` reads data of this layout.
+
+        Args:
+            path: The file.
+            layout: ``'nturgb+d-ctrgcn'`` for CTR-GCN's preprocessing, else PYSKL's is taken.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged, or nobody is in it.
+        """
+        preprocessing = 'ctrgcn' if layout == 'nturgb+d-ctrgcn' else 'pyskl'
+        read = NTUReader(preprocessing, translate=preprocessing == 'ctrgcn')
+        return cls(Path(path).stem, _read(read, path), layout)
+
+    @classmethod
+    def from_utd_mhad_mat(
+        cls, path: str | os.PathLike, layout: str = 'kinect_v1'
+    ) -> 'SkeletonClip':
+        """Read a ``_skeleton.mat`` of UTD-MHAD.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged.
+        """
+        name = Path(path).stem.removesuffix('_skeleton')
+        return cls(name, _read(read_utd_mhad_skeleton, path), layout)
+
+    @classmethod
+    def from_npy(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
+        """Read a ``.npy`` with an array (T, V, C) or (M, T, V, C).
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged, or has another number of joints than the layout.
+        """
+        return cls._from_custom(path, layout)
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
+        """Read a ``.csv`` with a line per joint, see :class:`CustomReader`.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is malformed; the message names the line.
+        """
+        return cls._from_custom(path, layout)
+
+    @classmethod
+    def _from_custom(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
+        arrays = _read(CustomReader(layout), path)
+        score = arrays.get('keypoint_score')
+        return cls.from_array(arrays['keypoint'], Path(path).stem, layout, keypoint_score=score)
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except ValueError as error:
+        raise ValueError(f'{os.fspath(path)}: not JSON: {error}') from error
+
+
+def _read(reader: Callable[[ArchiveFile], Any], path: str | os.PathLike) -> Any:
+    try:
+        return reader(ArchiveFile(Path(path)))
+    except DroppedSampleError as error:
+        raise ValueError(f'{os.fspath(path)}: {error}') from error

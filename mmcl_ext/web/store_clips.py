@@ -5,7 +5,6 @@ import numpy as np
 
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.split_positions import split_positions
-from mmcl_ext.inference.read_clips import clip_from_store
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 ALL_SPLITS = 'all'
@@ -71,7 +70,7 @@ class StoreClips:
             index = self.store.names.index(name)
         except ValueError:
             raise ValueError(f'{self.title} has no sample {name!r}') from None
-        clip = clip_from_store(self.store, index)
+        clip = SkeletonClip.from_store(self.store, index)
         return clip, None if clip.label is None else self._class_names[clip.label]
 
     def _positions(self, split: str) -> np.ndarray:

@@ -163,6 +163,7 @@ def _options(profile: Path) -> dict[str, Any]:
             binary=CHROMIUM,
             args=[
                 *(f'--{switch}' for switch in switches.split()),
+                '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
                 f'--user-data-dir={profile}',
                 '--window-size=1400,1250',
             ],
