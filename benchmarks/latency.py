@@ -21,8 +21,8 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from mmcl_ext.checkpoints import key_tables
-from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.families import CTRGCNFamily
+from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment.backends import load_backend
@@ -160,7 +160,7 @@ def variants(args: argparse.Namespace) -> dict[str, Run]:
     runs: dict[str, Run] = {}
     if args.reference:
         official = official_model(args.reference).eval()
-        official.load_state_dict(key_tables.restore_ctrgcn_state_dict(ours.state_dict()))
+        official.load_state_dict(CTRGCNFamily().to_theirs(ours.state_dict()))
         runs[OFFICIAL] = in_official(official)
     runs["MMAction2's ST-GCN, eager"] = in_torch(stgcn)
     runs['ours, eager'] = in_torch(ours)

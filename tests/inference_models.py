@@ -6,7 +6,7 @@ import torch
 from tiny_data import FAST_OPTIONS
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.checkpoints.deployed_model import build_model
+from mmcl_ext.checkpoints.load import build_from_info
 from mmcl_ext.checkpoints.model_info import ModelInfo
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -20,7 +20,7 @@ def write_checkpoint(path: Path, config: Path, classes: tuple[str, ...], layout:
     """Write random weights of a small model, as the end of a training leaves them."""
     cfg = load_config(config, SMALL)
     torch.manual_seed(0)
-    model = build_model(ModelInfo.from_cfg(cfg))
+    model = build_from_info(ModelInfo.from_cfg(cfg))
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.running_mean.normal_(0, 0.1)

@@ -1,7 +1,6 @@
 """Checkpoints to hand out: weights, and all that is to be known to use them."""
 
 import hashlib
-import io
 import os
 import re
 from collections.abc import Mapping
@@ -11,16 +10,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mmcl_ext.checkpoints.deployed_model import (
-    INFO_KEY,
-    build_model,
-    describe,
-    load_weights,
-    read_checkpoint,
-)
+from mmcl_ext.checkpoints.load import INFO_KEY, build_from_info, describe, load_weights
 from mmcl_ext.checkpoints.model_info import ModelInfo, check_config
 from mmcl_ext.config.options import load_config
 from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.fileio.checkpoint import checkpoint_bytes, read_checkpoint
 
 _HASHED = re.compile(r'-[0-9a-f]{8}$')
 
@@ -66,18 +60,17 @@ def publish(
     cfg = load_config(Path(config))
     check_config(cfg)
     info = describe(cfg, content, recipe)
-    model = build_model(info)
+    model = build_from_info(info)
     load_weights(model, content['state_dict'], str(checkpoint))
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     check_finite(state, str(checkpoint))
     meta = {INFO_KEY: info.to_dict(), 'dataset_meta': _dataset_meta(info)}
-    buffer = io.BytesIO()
-    torch.save({'meta': meta, 'state_dict': state}, buffer)
-    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    data = checkpoint_bytes({'meta': meta, 'state_dict': state})
+    digest = hashlib.sha256(data).hexdigest()
     path = _target(Path(out), Path(config))
     stem = _HASHED.sub('', path.name.removesuffix('.pth'))
     path = path.with_name(f'{stem}-{digest[:8]}.pth')
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, data)
     return Published(path, digest, info)
 
 

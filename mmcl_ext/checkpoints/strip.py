@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmcl_ext.checkpoints.deployed_model import read_checkpoint
-from mmcl_ext.fileio.atomic_file import atomic_file
+from mmcl_ext.fileio.checkpoint import read_checkpoint, write_checkpoint
 
 TRAIN_ONLY = ('co_learning.',)
 """Prefixes of the state-dict keys that only a training needs."""
@@ -42,8 +41,7 @@ def strip_checkpoint(
     if not kept:
         raise ValueError(f'{source} has no keys besides those that start with {tuple(prefixes)}')
     meta = plain(checkpoint['meta'])
-    with atomic_file(target) as file:
-        torch.save({'meta': meta, 'state_dict': kept}, file)
+    write_checkpoint({'meta': meta, 'state_dict': kept}, target)
     return len(state) - len(kept)
 
 

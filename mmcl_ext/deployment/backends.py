@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.deployment.model_file import file_format
 from mmcl_ext.deployment.optimize import optimize_for_inference
 from mmcl_ext.deployment.portable import INPUTS, OUTPUT

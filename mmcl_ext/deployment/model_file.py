@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from mmcl_ext.checkpoints.deployed_model import INFO_KEY, read_checkpoint
+from mmcl_ext.checkpoints.load import INFO_KEY
 from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 
 METADATA_KEY = 'mmcl_ext.model_info'
 """Entry of an exported file with :meth:`ModelInfo.to_json`."""

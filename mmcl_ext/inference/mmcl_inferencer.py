@@ -8,7 +8,7 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
-from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.inference.clip_preparation import ClipPreparation
 from mmcl_ext.inference.inference_result import InferenceResult

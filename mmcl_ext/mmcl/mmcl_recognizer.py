@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.checkpoints.strip import TRAIN_ONLY
 from mmcl_ext.mmcl.co_learning import CoLearning
 from mmcl_ext.mmcl.text_refinement import check_mode, refine_at_test
@@ -210,19 +211,15 @@ def _build_branch(branch: CoLearning | dict[str, Any], head: Any) -> CoLearning:
 
 
 def _check_refinement(frm: nn.Module | None, state_dict: Mapping[str, Any], prefix: str) -> None:
-    """Compare the shapes of the refinement module with those of a checkpoint."""
-    for key, value in ({} if frm is None else frm.state_dict()).items():
-        found = state_dict.get(prefix + key)
-        if found is None:
-            raise ValueError(
-                f'text_refinement: the checkpoint has no {prefix}{key}; give the whole '
-                'checkpoint of a training with FRM, not a stripped one'
-            )
-        if found.shape != value.shape:
-            raise ValueError(
-                f'text_refinement: {prefix}{key} has shape {tuple(found.shape)} in the checkpoint, '
-                f'but {tuple(value.shape)} by the configuration and the text file'
-            )
+    """Compare the refinement module with that of a checkpoint."""
+    needed = {} if frm is None else {prefix + key: v for key, v in frm.state_dict().items()}
+    try:
+        check_fit(needed, state_dict, 'text_refinement', allow_more=True)
+    except ValueError as error:
+        raise ValueError(
+            f'{error}; give the whole checkpoint of a training with FRM, not a stripped one, and '
+            'texts of the width that it was trained with'
+        ) from error
 
 
 def _scoped(name: str, old_type: Any) -> str:

@@ -10,7 +10,7 @@ from inference_models import SMALL, UTD
 
 import mmcl_ext.deployment
 from mmcl_ext.apis import MMCLInferencer, load_config
-from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.inference.predictors import ExportedPredictor, average
 from mmcl_ext.registry import MODELS
 

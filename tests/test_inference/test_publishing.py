@@ -13,7 +13,7 @@ from inference_models import CONFIGS, NTU, SMALL
 from mmengine.config import Config
 
 from mmcl_ext.apis import MMCLInferencer, load_config
-from mmcl_ext.checkpoints.deployed_model import load_deployed
+from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.datasets.converters import UTD_MHAD_CLASSES
@@ -163,9 +163,9 @@ def test_checkpoints_that_do_not_fit(utd, tmp_path):
     content = torch.load(utd['checkpoint'], weights_only=True)
     state = content['state_dict']
     cases = {
-        'lacks': {k: v for k, v in state.items() if k != 'cls_head.fc.bias'},
-        'has besides the model': state | {'extra': torch.zeros(1)},
-        'does not fit the model': state | {'cls_head.fc.bias': torch.zeros(5)},
+        "'cls_head.fc.bias' is missing": {k: v for k, v in state.items() if 'fc.bias' not in k},
+        "'extra' has no place in the model": state | {'extra': torch.zeros(1)},
+        '1 entry does not fit the model': state | {'cls_head.fc.bias': torch.zeros(5)},
     }
     for message, changed in cases.items():
         torch.save(dict(content, state_dict=changed), tmp_path / 'bad.pth')

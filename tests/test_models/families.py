@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from mmcl_ext.checkpoints import key_tables
+from mmcl_ext.checkpoints import families
 from mmcl_ext.models import SkeletonRecognizer
 from test_models.helpers import NTU
 
@@ -73,4 +73,6 @@ Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 def converters(name: str) -> tuple[Converter, Converter]:
     """Return the conversions from and to the official layout."""
-    return tuple(getattr(key_tables, f'{way}_{name}_state_dict') for way in ('convert', 'restore'))
+    kinds = (families.CTRGCNFamily, families.CTRSGCNFamily, families.HDGCNFamily)
+    known = {kind.backbone.lower(): kind() for kind in (*kinds, families.InfoGCNFamily)}
+    return known[name].to_ours, known[name].to_theirs

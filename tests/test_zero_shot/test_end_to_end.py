@@ -195,7 +195,7 @@ def test_incomplete_refinement_stops(root, trained):
         run_test(root, 'e', trained, text_refinement='add', text_file=other)
     names = [f'sample{i:03d}' for i in range(54)]
     write_tiny_text(root / 'wide.safetensors', names, width=6)
-    with pytest.raises(ValueError, match='weight has shape'):
+    with pytest.raises(ValueError, match="weight' has shape"):
         run_test(
             root, 'f', trained, text_refinement='add', text_file=str(root / 'wide.safetensors')
         )

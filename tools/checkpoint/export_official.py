@@ -1,10 +1,10 @@
 """Convert a checkpoint of CTR-GCN into the authors' layout."""
 
 import argparse
-import pickle
 
-from mmcl_ext.checkpoints.official_checkpoint import export_ctrgcn, save_checkpoint
+from mmcl_ext.checkpoints.convert import export_ctrgcn
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.fileio.checkpoint import write_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -16,9 +16,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with one_line_errors(EOFError, RuntimeError, pickle.UnpicklingError):
+    with one_line_errors():
         state = export_ctrgcn(args.source)
-        save_checkpoint(state, args.target)
+        write_checkpoint(state, args.target)
     print(f'{len(state)} entries of CTR-GCN written to {args.target}')
 
 

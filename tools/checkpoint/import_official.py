@@ -1,19 +1,18 @@
 """Convert a published checkpoint into one of this package."""
 
 import argparse
-import pickle
 from pathlib import Path
 
 from mmengine.config import Config
 
-from mmcl_ext.checkpoints.official_checkpoint import (
+from mmcl_ext.checkpoints.convert import (
     ConvertedCheckpoint,
     import_state,
-    read_state,
     save_imported,
 )
 from mmcl_ext.config.options import load_config, use_deployed_model
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,9 +38,10 @@ def convert(args: argparse.Namespace) -> ConvertedCheckpoint:
         cfg = load_config(args.config)
         use_deployed_model(cfg)
         model_cfg = cfg.model.to_dict() if hasattr(cfg.model, 'to_dict') else dict(cfg.model)
-    imported = import_state(read_state(args.source), model_cfg, k=args.k, center=args.center)
+    state = read_checkpoint(args.source)['state_dict']
+    imported = import_state(state, model_cfg, k=args.k, center=args.center)
     if args.keep_co_learning:
-        from mmcl_ext.checkpoints.mmcl_action import keep_co_learning
+        from mmcl_ext.checkpoints.families.mmcl_action import keep_co_learning
 
         imported = keep_co_learning(imported)
     return imported
@@ -61,7 +61,7 @@ def describe(imported: ConvertedCheckpoint) -> str:
 
 def main() -> None:
     args = parse_args()
-    with one_line_errors(EOFError, RuntimeError, pickle.UnpicklingError):
+    with one_line_errors():
         imported = convert(args)
         save_imported(imported, args.target, args.source)
     print(describe(imported))

@@ -19,7 +19,7 @@ class CTRGCN(SkeletonBackbone):
     not to the variant of MMAction2's projects and PYSKL, which aggregates along the
     transposed topology and has a ReLU after the temporal branches
     (``relu_after_concat=True``); weights of either are converted by
-    :mod:`mmcl_ext.checkpoints.key_tables`.
+    :mod:`mmcl_ext.checkpoints.families`.
 
     Shape: (N, M, T, V, C) to (N, M, C', T', V).
 

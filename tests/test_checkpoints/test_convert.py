@@ -10,7 +10,10 @@ from mmengine.registry import DefaultScope
 from safetensors.torch import load_file
 from torch import nn
 
-from mmcl_ext.checkpoints import official_checkpoint as official
+from mmcl_ext.checkpoints import convert as official
+from mmcl_ext.checkpoints.build_model import build_model
+from mmcl_ext.checkpoints.families import CTRGCNFamily
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.registry import MODELS
 
 # name of the file, type of the backbone, options, tolerance in float64
@@ -35,7 +38,7 @@ def run_imported(path, x: torch.Tensor) -> torch.Tensor:
     """Read what was written, build the model that it names and run it on (N, M, T, V, C)."""
     checkpoint = torch.load(path, weights_only=True)
     assert checkpoint.keys() == {'meta', 'state_dict'}
-    model = official.build_model(checkpoint['meta']['model']).to(x.dtype).eval()
+    model = build_model(checkpoint['meta']['model']).to(x.dtype).eval()
     model.load_state_dict(checkpoint['state_dict'], strict=True)
     with torch.no_grad():
         return model(dict(keypoint=x[:, None]))
@@ -79,9 +82,9 @@ def author_state(generator: int = 0, **changes) -> dict[str, torch.Tensor]:
         **changes,
     )
     head = dict(type='GCNHead', num_classes=7)
-    model = official.build_model(dict(type='SkeletonRecognizer', backbone=backbone, cls_head=head))
+    model = build_model(dict(type='SkeletonRecognizer', backbone=backbone, cls_head=head))
     randomize(model)
-    return official.key_tables.restore_ctrgcn_state_dict(model.state_dict())
+    return CTRGCNFamily().to_theirs(model.state_dict())
 
 
 def randomize(model: nn.Module) -> None:
@@ -98,7 +101,7 @@ def randomize(model: nn.Module) -> None:
 def test_settings_are_found_and_wrapping_is_removed(tmp_path, wrap, prefix):
     state = author_state()
     torch.save(wrap({prefix + key: value for key, value in state.items()}), tmp_path / 'a.pt')
-    imported = official.import_state(official.read_state(tmp_path / 'a.pt'))
+    imported = official.import_state(read_checkpoint(tmp_path / 'a.pt')['state_dict'])
     assert imported.source == 'CTR-GCN'
     assert imported.model_cfg['cls_head'] == dict(type='GCNHead', num_classes=7)
     assert imported.model_cfg['backbone'] == dict(
@@ -303,7 +306,7 @@ def mmcl_state() -> dict[str, torch.Tensor]:
     """Name the entries as the reference code does."""
     import mmcl_ext.mmcl  # noqa: F401  registers the image encoder
 
-    encoder = official.build_model(dict(type='InceptionV3', num_classes=11)).state_dict()
+    encoder = build_model(dict(type='InceptionV3', num_classes=11)).state_dict()
     parts = {
         'mlp.0': nn.Linear(3, 64),
         'mlp.2': nn.Linear(64, 2),
@@ -327,7 +330,7 @@ def test_train_only_entries_are_left_out(tmp_path, tool, mmcl_state):
     assert 'trained with co-learning' in out
     x = torch.rand(1, 1, 12, 20, 3)
     plain = official.import_state(author_state())
-    model = official.build_model(plain.model_cfg).eval()
+    model = build_model(plain.model_cfg).eval()
     model.load_state_dict(plain.state_dict)
     with torch.no_grad():
         assert torch.equal(run_imported(tmp_path / 'b.pth', x), model(dict(keypoint=x[:, None])))
@@ -337,7 +340,7 @@ def test_train_only_entries_are_kept_on_demand(tmp_path, tool, mmcl_state):
     torch.save(mmcl_state, tmp_path / 'a.pt')
     tool('import_official', tmp_path / 'a.pt', tmp_path / 'b.pth', '--keep-co-learning')
     checkpoint = torch.load(tmp_path / 'b.pth', weights_only=True)
-    model = official.build_model(checkpoint['meta']['model']).eval()
+    model = build_model(checkpoint['meta']['model']).eval()
     model.load_state_dict(checkpoint['state_dict'], strict=True)
     logits, text, feature = torch.rand(2, 7), torch.rand(2, 3), torch.rand(2, 11)
 
@@ -370,7 +373,7 @@ def test_nothing_to_keep_is_said(tmp_path, tool):
 
 def test_refinement_alone_is_kept(mmcl_state):
     """The zero-shot code of the authors has no image encoder."""
-    from mmcl_ext.checkpoints.mmcl_action import keep_co_learning
+    from mmcl_ext.checkpoints.families.mmcl_action import keep_co_learning
 
     images = ('inception_v3.', 'FAM_Aligh.')
     state = {key: value for key, value in mmcl_state.items() if not key.startswith(images)}
@@ -446,9 +449,9 @@ def test_a_given_configuration_may_have_an_unknown_skeleton():
     layout = dict(name='chain', joint_names=names, edges=edges, center=0)
     cfg = small_cfg(layout)
     torch.manual_seed(0)
-    model = official.build_model(cfg)
+    model = build_model(cfg)
     randomize(model)
-    theirs = official.key_tables.restore_ctrgcn_state_dict(model.state_dict())
+    theirs = CTRGCNFamily().to_theirs(model.state_dict())
     with pytest.raises(ValueError, match='no layout is known with 6 joints'):
         official.import_state(theirs)
     imported = official.import_state(theirs, cfg)
@@ -502,7 +505,7 @@ def test_code_in_a_checkpoint_does_not_run(tool, tmp_path, capsys):
 def test_files_without_a_state_are_refused(tmp_path, content):
     torch.save(content, tmp_path / 'a.pt')
     with pytest.raises(ValueError, match='holds'):
-        official.read_state(tmp_path / 'a.pt')
+        read_checkpoint(tmp_path / 'a.pt')
 
 
 def test_a_damaged_safetensors_file_is_named(tool, tmp_path):

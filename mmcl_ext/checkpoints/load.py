@@ -1,7 +1,6 @@
 """Deployed models from a configuration and a checkpoint, or from a published file alone."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,14 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from mmcl_ext.checkpoints.build_model import build_model
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
+from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.config.options import load_config
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.registry import MODELS
 
 INFO_KEY = 'model_info'
@@ -50,34 +51,9 @@ def load_deployed(
     if refinement and cfg is None:
         raise ValueError(f'{model} is published without refinement: give its configuration')
     settings = info.model if cfg is None or not refinement else _with_refinement(cfg)
-    module = build_model(info, settings)
+    module = build_from_info(info, settings)
     load_weights(module, content['state_dict'], str(checkpoint or model))
     return module.to(device).eval(), info
-
-
-def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
-    """Read a checkpoint without running what it holds.
-
-    Returns:
-        ``state_dict`` and ``meta``; a bare state dictionary has an empty ``meta``.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It cannot be read, or holds no weights.
-    """
-    if '://' not in str(path) and not Path(path).is_file():
-        raise FileNotFoundError(f'there is no checkpoint {os.fspath(path)!r}')
-    try:
-        content = CheckpointLoader.load_checkpoint(str(path), 'cpu', logger='silent')
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
-        reason = str(error).partition('. This is an internal miniz error')[0]
-        raise ValueError(f'{path} is not a readable checkpoint: {reason}') from error
-    content = content if isinstance(content, Mapping) else {}
-    state = content.get('state_dict', content)
-    weights = isinstance(state, Mapping) and all(isinstance(v, Tensor) for v in state.values())
-    if not weights or not state:
-        raise ValueError(f'{path} holds no state dictionary of a model')
-    return {'state_dict': dict(state), 'meta': dict(content.get('meta') or {})}
 
 
 def describe(
@@ -104,7 +80,7 @@ def describe(
     )
 
 
-def build_model(info: ModelInfo, settings: Mapping[str, Any] | None = None) -> nn.Module:
+def build_from_info(info: ModelInfo, settings: Mapping[str, Any] | None = None) -> nn.Module:
     """Build a model from its description.
 
     Args:
@@ -115,17 +91,11 @@ def build_model(info: ModelInfo, settings: Mapping[str, Any] | None = None) -> n
         ValueError: A type is unknown here, or the layout has another meaning.
     """
     info.ensure_layout()
-    with DefaultScope.overwrite_default_scope(info.scope):
-        try:
-            return MODELS.build(dict(settings or info.model))
-        except KeyError as error:
-            raise ValueError(
-                f'cannot build the model: {error.args[0]}; import the module that registers it'
-            ) from error
+    return build_model(settings or info.model, info.scope)
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load weights that have to fit exactly.
+    """Load weights that have to fit exactly, apart from those that the model ignores.
 
     Args:
         model: The model.
@@ -135,14 +105,10 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     Raises:
         ValueError: An entry is missing, foreign or of another shape.
     """
-    try:
-        missing, foreign = model.load_state_dict(dict(state), strict=False)
-    except RuntimeError as error:
-        raise ValueError(f'{source} does not fit the model: {_last_line(error)}') from error
-    for problem, names in (('lacks', missing), ('has besides the model', foreign)):
-        if names:
-            more = f' and {len(names) - 1} more' if len(names) > 1 else ''
-            raise ValueError(f'{source} {problem} {names[0]!r}{more}')
+    ignored = tuple(getattr(model, 'ignore_keys', ()))
+    kept = {key: value for key, value in state.items() if not key.startswith(ignored)}
+    check_fit(model.state_dict(), kept, source)
+    model.load_state_dict(kept)
 
 
 def _published_info(path: str | os.PathLike, content: Mapping[str, Any]) -> ModelInfo:
@@ -170,7 +136,3 @@ def _with_refinement(cfg: Config) -> dict[str, Any]:
     if not hasattr(kind, 'refinement_cfg'):
         raise ValueError(f'{cfg.model.type} has nothing that refines scores by text')
     return plain_values(kind.refinement_cfg(cfg.model.to_dict()))
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()

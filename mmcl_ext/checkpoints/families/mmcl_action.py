@@ -6,11 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmcl_ext.checkpoints.official_checkpoint import (
-    ConvertedCheckpoint,
-    build_model,
-    compare_entries,
-)
+from mmcl_ext.checkpoints.build_model import build_model
+from mmcl_ext.checkpoints.convert import ConvertedCheckpoint
+from mmcl_ext.checkpoints.state_comparison import check_fit
 
 
 def keep_co_learning(imported: ConvertedCheckpoint) -> ConvertedCheckpoint:
@@ -41,7 +39,7 @@ def keep_co_learning(imported: ConvertedCheckpoint) -> ConvertedCheckpoint:
     }
     state = {**imported.state_dict, **{f'co_learning.{k}': v for k, v in branch.items()}}
     model = build_model(model_cfg)
-    compare_entries(model.state_dict(), state)
+    check_fit(model.state_dict(), state)
     model.load_state_dict(state, strict=True)
     return imported._replace(model_cfg=model_cfg, state_dict=state, train_only={})
 

@@ -1,5 +1,6 @@
 """Two-way tables between published state dictionaries and ours."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -147,6 +148,11 @@ def to_theirs(state: State, table: Iterable[Rule]) -> dict[str, Tensor]:
             )
     _refuse_rest(left)
     return converted
+
+
+def count_indices(state: State, pattern: str) -> int:
+    """Count the different indices that a pattern finds in the keys."""
+    return len({match[1] for match in map(re.compile(pattern).match, state) if match})
 
 
 def _take(state: dict[str, Tensor], keys: tuple[str, ...]) -> list[Tensor]:

@@ -1,23 +1,16 @@
 """Rules of the parts that the published networks share."""
 
-import re
 from collections.abc import Iterator
 
-from mmcl_ext.checkpoints.key_tables.key_table import (
+from mmcl_ext.checkpoints.families.key_table import (
     INTERLEAVED_INPUTS,
     MERGED,
     STACKED,
     Rule,
-    State,
     TensorPacking,
     conv,
     norm,
 )
-
-
-def count_indices(state: State, pattern: str) -> int:
-    """Count the different indices that a pattern finds in the keys."""
-    return len({match[1] for match in map(re.compile(pattern).match, state) if match})
 
 
 def network_rules() -> Iterator[Rule]:

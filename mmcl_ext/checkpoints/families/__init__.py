@@ -1,0 +1,50 @@
+"""Families of published checkpoints, one file each: signature, settings and key table."""
+
+from mmcl_ext.checkpoints.families.ctrgcn import CTRGCNFamily
+from mmcl_ext.checkpoints.families.ctrsgcn import CTRSGCNFamily
+from mmcl_ext.checkpoints.families.family import Family
+from mmcl_ext.checkpoints.families.hdgcn import HDGCNFamily
+from mmcl_ext.checkpoints.families.infogcn import InfoGCNFamily
+from mmcl_ext.checkpoints.families.key_table import State
+from mmcl_ext.checkpoints.families.mmaction_aagcn import MMActionAAGCNFamily
+from mmcl_ext.checkpoints.families.mmaction_ctrgcn import MMActionCTRGCNFamily
+from mmcl_ext.checkpoints.families.mmaction_stgcn import MMActionSTGCNFamily
+
+__all__ = [
+    'FAMILIES',
+    'CTRGCNFamily',
+    'CTRSGCNFamily',
+    'Family',
+    'HDGCNFamily',
+    'InfoGCNFamily',
+    'MMActionAAGCNFamily',
+    'MMActionCTRGCNFamily',
+    'MMActionSTGCNFamily',
+    'detect_family',
+]
+
+FAMILIES: tuple[Family, ...] = (
+    CTRGCNFamily(),
+    InfoGCNFamily(),
+    HDGCNFamily(),
+    CTRSGCNFamily(),
+    MMActionCTRGCNFamily(),
+    MMActionAAGCNFamily(),
+    MMActionSTGCNFamily(),
+)
+"""All known families."""
+
+
+def detect_family(state: State) -> Family:
+    """Find the family of a state dictionary by its entries.
+
+    Raises:
+        ValueError: If it belongs to none, naming its first entries.
+    """
+    for family in FAMILIES:
+        if family.signature in state:
+            return family
+    if any(key.startswith('backbone.blocks.') for key in state):
+        raise ValueError('the checkpoint is in the layout of this package already')
+    known = ', '.join(family.name for family in FAMILIES)
+    raise ValueError(f'none of ({known}) has the entries of this file: {sorted(state)[:5]}')

@@ -1,0 +1,32 @@
+"""Published networks whose entries a table of keys names."""
+
+from collections.abc import Iterable, Sequence
+
+from torch import Tensor
+
+from mmcl_ext.checkpoints.families.family import Family
+from mmcl_ext.checkpoints.families.key_table import Rule, State, count_indices, to_ours, to_theirs
+from mmcl_ext.checkpoints.families.settings import take_entry
+
+
+class AuthorsFamily(Family):
+    """A network of its authors: modules l1, l2, ... and a table of its keys.
+
+    Attributes:
+        adjacency: Entry with the adjacency of the first block, (..., V, V).
+    """
+
+    adjacency = 'l1.gcn1.PA'
+
+    def table(self, blocks: int, sizes: Sequence[int]) -> Iterable[Rule]:
+        """List the rules, given the leading axes of a block's adjacency: subsets, or levels."""
+        raise NotImplementedError
+
+    def to_ours(self, state: State) -> dict[str, Tensor]:  # noqa: D102
+        sizes = take_entry(state, self.adjacency).shape[:-2]
+        return to_ours(state, self.table(count_indices(state, r'l(\d+)\.'), sizes))
+
+    def to_theirs(self, state: State) -> dict[str, Tensor]:  # noqa: D102
+        sizes = take_entry(state, 'backbone.blocks.0.gcn.A').shape[:-2]
+        blocks = count_indices(state, r'backbone\.blocks\.(\d+)\.')
+        return to_theirs(state, self.table(blocks, sizes))

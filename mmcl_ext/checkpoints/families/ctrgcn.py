@@ -1,0 +1,57 @@
+"""Keys of the CTR-GCN authors' checkpoints."""
+
+from collections.abc import Iterator, Sequence
+from types import MappingProxyType
+
+from mmcl_ext.checkpoints.families.authors_family import AuthorsFamily
+from mmcl_ext.checkpoints.families.common_rules import (
+    multi_scale_rules,
+    network_rules,
+    residual_rules,
+    shortcut_rules,
+)
+from mmcl_ext.checkpoints.families.family import Options, Settings
+from mmcl_ext.checkpoints.families.key_table import INTERLEAVED, MERGED_1D, SAME, Rule, State, conv
+from mmcl_ext.checkpoints.families.settings import (
+    input_shape,
+    recognizer,
+    spatial_graph,
+    stages,
+    take_entry,
+)
+
+
+class CTRGCNFamily(AuthorsFamily):
+    """CTR-GCN of its authors; also the network in checkpoints of MMCL-Action."""
+
+    name = 'CTR-GCN'
+    signature = 'l1.gcn1.convs.0.conv4.weight'
+    backbone = 'CTRGCN'
+    traits = MappingProxyType({'relu_after_concat': False})
+
+    def configure(self, state: State, options: Options) -> Settings:  # noqa: D102
+        adjacency = take_entry(state, 'l1.gcn1.PA')
+        width, channels = take_entry(state, 'l1.gcn1.convs.0.conv3.weight').shape[:2]
+        backbone = dict(type='CTRGCN', graph_cfg=spatial_graph(adjacency.shape[-1]))
+        backbone |= input_shape(state, adjacency.shape[-1], channels)
+        backbone |= stages(state, 'l{}.gcn1.bn.weight', width)
+        return Settings(recognizer(backbone, take_entry(state, 'fc.weight')))
+
+    def table(self, blocks: int, sizes: Sequence[int]) -> Iterator[Rule]:  # noqa: D102
+        yield from network_rules()
+        for index in range(blocks):
+            ours, theirs = f'backbone.blocks.{index}', f'l{index + 1}'
+            yield from _ctr_rules(f'{ours}.gcn', f'{theirs}.gcn1', *sizes)
+            yield from multi_scale_rules(f'{ours}.tcn', f'{theirs}.tcn1')
+            yield from residual_rules(f'{ours}.residual', f'{theirs}.residual')
+
+
+def _ctr_rules(ours: str, theirs: str, subsets: int) -> Iterator[Rule]:
+    units = [f'{theirs}.convs.{k}' for k in range(subsets)]
+    relation = [f'{unit}.conv{side}' for side in (1, 2) for unit in units]
+    yield Rule(f'{ours}.A', (f'{theirs}.PA',), SAME)
+    yield Rule(f'{ours}.alpha', (f'{theirs}.alpha',), SAME)
+    yield from conv(f'{ours}.relation', relation, MERGED_1D)
+    yield from conv(f'{ours}.value', [f'{unit}.conv3' for unit in units], INTERLEAVED)
+    yield from conv(f'{ours}.refine', [f'{unit}.conv4' for unit in units])
+    yield from shortcut_rules(ours, theirs)

@@ -1,0 +1,80 @@
+"""Read and write checkpoints: one reader of weights for the whole package."""
+
+import io
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor
+
+from mmcl_ext.fileio.atomic_file import write_bytes
+
+
+def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a checkpoint without running what it holds.
+
+    The levels and prefixes that training code wraps around a state (``state_dict``,
+    ``model``, ``module.``) are removed.
+
+    Args:
+        path: ``.pt``, ``.pth`` or ``.safetensors`` file, or an address that MMEngine reads.
+
+    Returns:
+        ``state_dict`` and ``meta``; a bare state dictionary has an empty ``meta``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be read, or holds no weights.
+    """
+    content = _load(path)
+    state = content
+    for name in ('state_dict', 'model_state_dict', 'model'):
+        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
+            state = state[name]
+    if not isinstance(state, Mapping) or not state:
+        raise ValueError(f'{path} holds no state dictionary of a model')
+    wrong = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    if wrong:
+        raise ValueError(
+            f'{path} holds no state dictionary of a model: other things than tensors, {wrong[:5]}'
+        )
+    weights = {str(key).removeprefix('module.'): value for key, value in state.items()}
+    return {'state_dict': weights, 'meta': dict(content.get('meta') or {})}
+
+
+def _load(path: str | os.PathLike) -> Any:
+    if '://' not in str(path) and not Path(path).is_file():
+        raise FileNotFoundError(f'there is no checkpoint {os.fspath(path)!r}')
+    if str(path).endswith('.safetensors'):
+        return _load_safetensors(path)
+    try:
+        return CheckpointLoader.load_checkpoint(str(path), 'cpu', logger='silent')
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        reason = str(error).partition('. This is an internal miniz error')[0]
+        raise ValueError(f'{path} is not a readable checkpoint: {reason}') from error
+
+
+def _load_safetensors(path: str | os.PathLike) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f'{path} is no safetensors file, or damaged: {error}') from error
+
+
+def checkpoint_bytes(content: Any) -> bytes:
+    """Return what ``torch.save`` writes."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def write_checkpoint(content: Any, target: str | os.PathLike) -> None:
+    """Write with ``torch.save``, all at once or not at all."""
+    write_bytes(target, checkpoint_bytes(content))
