@@ -23,7 +23,7 @@ __all__ = [
     'detect_family',
 ]
 
-FAMILIES: tuple[Family, ...] = (
+FAMILIES = (
     CTRGCNFamily(),
     InfoGCNFamily(),
     HDGCNFamily(),
