@@ -97,7 +97,11 @@ setup(
     ],
     python_requires='>=3.11',
     packages=find_packages(include=['mmcl_ext', 'mmcl_ext.*']),
-    package_data={'mmcl_ext.web': ['*.css'], 'mmcl_ext.datasets.metainfo': ['*.txt']},
+    package_data={
+        'mmcl_ext': ['py.typed'],
+        'mmcl_ext.web': ['*.css'],
+        'mmcl_ext.datasets.metainfo': ['*.txt'],
+    },
     install_requires=read_requirements('runtime', 'lite'),
     extras_require={
         name: read_requirements(name)

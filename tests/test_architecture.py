@@ -168,7 +168,7 @@ def test_public_names_exist(repo: Path) -> None:
                 continue
             bound = {
                 alias.asname or alias.name
-                for item in tree.body
+                for item in ast.walk(tree)
                 if isinstance(item, (ast.Import, ast.ImportFrom))
                 for alias in item.names
             }

@@ -11,7 +11,7 @@ from mmcl_ext.config.launch import run_and_exit
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='configuration file of the training')
+    parser.add_argument('config', help='configuration of the training')
     parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
     parser.add_argument('--work-dir', help='folder of the log and the metrics')
     parser.add_argument('--dump', help='pickle to write the predictions to')
@@ -34,9 +34,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    cfg = apis.load_config(args.config, args.cfg_options)
+    cfg = apis.get_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    apis.set_work_dir(cfg, args.work_dir, args.config)
     if args.show or args.show_dir:
         apis.show_predictions(
             cfg,
@@ -45,14 +44,13 @@ def build_config(args: argparse.Namespace) -> Config:
             interval=args.interval,
             wait_time=args.wait_time,
         )
-    if args.dump:
-        apis.add_dump(cfg, args.dump)
     return cfg
 
 
 def main() -> None:
     args = parse_args()
-    apis.test_model(build_config(args), args.checkpoint)
+    cfg = build_config(args)
+    apis.test_model(cfg, args.checkpoint, dump=args.dump, work_dir=args.work_dir)
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ from mmcl_ext.config.launch import run_and_exit
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='configuration file')
+    parser.add_argument('config', help='configuration file, or name of a shipped one')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
     parser.add_argument(
         '--resume',
@@ -44,22 +44,20 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    cfg = apis.load_config(args.config, args.cfg_options)
+    cfg = apis.get_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    apis.set_work_dir(cfg, args.work_dir, args.config)
     apis.set_randomness(cfg, args.seed, args.diff_rank_seed, args.deterministic)
-    apis.set_resume(cfg, args.resume)
     if args.no_validate:
         apis.drop_validation(cfg)
-    if args.amp:
-        apis.set_amp(cfg)
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
     return cfg
 
 
 def main() -> None:
-    apis.train_model(build_config(parse_args()))
+    args = parse_args()
+    cfg = build_config(args)
+    apis.train_model(cfg, work_dir=args.work_dir, amp=args.amp, resume=args.resume)
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """What the command lines do, as functions."""
 
+from mmcl_ext.apis.model import get_model
 from mmcl_ext.apis.test import test_model
 from mmcl_ext.apis.train import build_runner, train_model
 from mmcl_ext.config.options import (
@@ -15,13 +16,17 @@ from mmcl_ext.config.options import (
     show_predictions,
     use_deployed_model,
 )
+from mmcl_ext.config.shipped_configs import get_config, list_models
 
 __all__ = [
     'add_dump',
     'apply_stream',
     'build_runner',
     'drop_validation',
+    'get_config',
+    'get_model',
     'last_checkpoint',
+    'list_models',
     'load_config',
     'set_amp',
     'set_randomness',
@@ -32,12 +37,3 @@ __all__ = [
     'train_model',
     'use_deployed_model',
 ]
-
-
-def __getattr__(name: str) -> object:
-    """Import the inferencers when they are asked for: training does not need them."""
-    if name in ('MMCLInferencer', 'StreamingInferencer'):
-        from mmcl_ext import inference
-
-        return getattr(inference, name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

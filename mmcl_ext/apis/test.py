@@ -1,5 +1,7 @@
 """Test a model as a configuration says."""
 
+import copy
+import os
 import re
 from pathlib import Path
 
@@ -8,17 +10,25 @@ from mmengine.config import Config
 from mmcl_ext.apis.train import build_runner
 from mmcl_ext.config.config_errors import run_explained
 from mmcl_ext.config.launch import prepare_launch
-from mmcl_ext.config.options import use_deployed_model
+from mmcl_ext.config.options import add_dump, set_work_dir, use_deployed_model
 from mmcl_ext.config.text_refinement import use_text_refinement
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 
 
-def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
+def test_model(
+    cfg: Config,
+    checkpoint: str | os.PathLike,
+    *,
+    dump: str | os.PathLike | None = None,  # noqa: PT028
+    work_dir: str | os.PathLike | None = None,  # noqa: PT028
+) -> dict[str, float]:
     """Test a checkpoint from the skeleton alone, or with texts if ``text_refinement`` is set.
 
     Args:
-        cfg: Full configuration of a training, with ``work_dir`` and ``launcher``.
+        cfg: Full configuration of a training, which stays as it is.
         checkpoint: Checkpoint of the training, whole or stripped.
+        dump: Pickle to write the predictions to, see :func:`~mmcl_ext.config.options.add_dump`.
+        work_dir: Folder of the log and the metrics, chosen as in :func:`train_model`.
 
     Returns:
         The metrics of ``test_evaluator``.
@@ -28,9 +38,14 @@ def test_model(cfg: Config, checkpoint: str) -> dict[str, float]:
         ValueError: It cannot be read or is that of another model, or the configuration names a
             type that is not registered or an argument that a class does not take.
     """
+    checkpoint = os.fspath(checkpoint)
     is_local = re.match(r'\w+:', checkpoint) is None  # MMEngine reads addresses, too
     if is_local and not Path(checkpoint).is_file():
         raise FileNotFoundError(f'no checkpoint at {checkpoint}')
+    cfg = copy.deepcopy(cfg)
+    set_work_dir(cfg, work_dir, cfg.filename or 'model')
+    if dump is not None:
+        add_dump(cfg, os.fspath(dump))
     prepare_launch(cfg)
     if not use_text_refinement(cfg):
         use_deployed_model(cfg)

@@ -1,5 +1,7 @@
 """Train a model as a configuration says."""
 
+import copy
+import os
 import sys
 
 from mmengine.config import Config
@@ -9,7 +11,13 @@ from torch import nn
 
 from mmcl_ext.config.config_errors import run_explained
 from mmcl_ext.config.launch import prepare_launch
-from mmcl_ext.config.options import last_checkpoint
+from mmcl_ext.config.options import (
+    last_checkpoint,
+    set_amp,
+    set_randomness,
+    set_resume,
+    set_work_dir,
+)
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import RUNNERS
 
@@ -27,19 +35,38 @@ def build_runner(cfg: Config) -> Runner:
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
-def train_model(cfg: Config) -> nn.Module:
+def train_model(
+    cfg: Config,
+    *,
+    work_dir: str | os.PathLike | None = None,
+    seed: int | None = None,
+    amp: bool = False,
+    resume: str | None = None,
+) -> nn.Module:
     """Train, and say where to go on if interrupted.
 
     Args:
-        cfg: Full configuration with ``work_dir`` and ``launcher``.
+        cfg: Full configuration, which stays as it is.
+        work_dir: Folder of logs and checkpoints; None takes the configuration's, else one in
+            ``work_dirs`` that is named after it.
+        seed: Random seed, in place of the configuration's.
+        amp: Mixed precision; on a CPU in bfloat16.
+        resume: Checkpoint to go on from, or ``'auto'`` for the last one in ``work_dir``.
 
     Returns:
         The trained model, without a data-parallel wrapper.
 
     Raises:
+        FileNotFoundError: There is no such checkpoint.
         ValueError: The configuration names a type that is not registered or an argument that a
             class does not take, or the checkpoint to start from cannot be read.
     """
+    cfg = copy.deepcopy(cfg)
+    set_work_dir(cfg, work_dir, cfg.filename or 'model')
+    set_randomness(cfg, seed)
+    set_resume(cfg, resume)
+    if amp:
+        set_amp(cfg)
     prepare_launch(cfg)
     try:
         model = run_explained(lambda: build_runner(cfg).train())

@@ -115,14 +115,14 @@ def apply_stream(cfg: Config) -> None:
         transform['stream'] = cfg.stream
 
 
-def set_work_dir(cfg: Config, work_dir: str | None, filename: str | Path) -> None:
+def set_work_dir(cfg: Config, work_dir: str | os.PathLike | None, filename: str | Path) -> None:
     """Choose the work folder: the argument, else the file's, else from the file's name.
 
     ``configs/mmcl/ctrgcn_demo.py`` gives ``work_dirs/mmcl/ctrgcn_demo``, apart from its
     skeleton-only twin of the same name. A file outside ``configs`` gives its stem alone.
     """
     if work_dir is not None:
-        cfg.work_dir = work_dir
+        cfg.work_dir = os.fspath(work_dir)
     elif cfg.get('work_dir') is None:
         parts = Path(filename).resolve().with_suffix('').parts
         last = max((i for i, part in enumerate(parts) if part == 'configs'), default=-2)

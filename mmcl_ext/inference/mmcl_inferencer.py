@@ -10,6 +10,7 @@ from torch import nn
 
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES, find_config
 from mmcl_ext.inference.clip_preparation import ClipPreparation
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.predictors import (
@@ -23,7 +24,6 @@ from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 BACKENDS = ('torch', 'onnxruntime', 'openvino')
 _EXPORTED = ('.onnx', '.ts', '.pt2')
-_CONFIGS = ('.py', '.json', '.yaml', '.yml')
 
 
 class MMCLInferencer:
@@ -34,7 +34,8 @@ class MMCLInferencer:
     :class:`ClipPreparation`.
 
     Args:
-        model: Published checkpoint, exported file, or configuration of a training.
+        model: Published checkpoint, exported file, or configuration of a training: its path, or
+            the name of a shipped one.
         checkpoint: Checkpoint, where ``model`` is a configuration.
         backend: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``; None tells from the ending of
             ``model``: ``.onnx`` runs in ONNX Runtime, all else in PyTorch.
@@ -64,7 +65,8 @@ class MMCLInferencer:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f'batch_size must be positive, got {batch_size}')
-        suffix = Path(model).suffix.lower()
+        model = find_config(model)
+        suffix = model.suffix.lower()
         backend = backend or ('onnxruntime' if suffix == '.onnx' else 'torch')
         if backend not in BACKENDS:
             raise ValueError(f'backend is one of {BACKENDS}, got {backend!r}')
@@ -238,12 +240,12 @@ def _optimized(module: nn.Module) -> nn.Module:
 
 def _check_pair(model: str | os.PathLike, checkpoint: str | os.PathLike | None) -> None:
     """Refuse a configuration without checkpoint, and a checkpoint beside another one."""
-    is_config = Path(model).suffix.lower() in _CONFIGS
+    is_config = Path(model).suffix.lower() in CONFIG_SUFFIXES
     if is_config and checkpoint is None and Path(model).is_file():
         raise ValueError(f'{os.fspath(model)!r} is a configuration: give its checkpoint, too')
     if checkpoint is not None and not is_config:
         raise ValueError(
-            f'a checkpoint goes with a configuration ({", ".join(_CONFIGS)}), not with '
+            f'a checkpoint goes with a configuration ({", ".join(CONFIG_SUFFIXES)}), not with '
             f'{os.fspath(model)!r}'
         )
 

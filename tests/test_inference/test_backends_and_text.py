@@ -9,7 +9,8 @@ import torch
 from inference_models import SMALL, UTD
 
 import mmcl_ext.deployment
-from mmcl_ext.apis import MMCLInferencer, load_config
+from mmcl_ext import MMCLInferencer
+from mmcl_ext.apis import load_config
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.inference.predictors import ExportedPredictor, average
 from mmcl_ext.registry import MODELS

@@ -12,7 +12,8 @@ import torch
 from inference_models import CONFIGS, NTU, SMALL
 from mmengine.config import Config
 
-from mmcl_ext.apis import MMCLInferencer, load_config
+from mmcl_ext import MMCLInferencer
+from mmcl_ext.apis import load_config
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.checkpoints.publish import publish

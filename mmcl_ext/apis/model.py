@@ -1,0 +1,40 @@
+"""Build a model by its name, or load a trained one."""
+
+import os
+from typing import Any
+
+from torch import nn
+
+from mmcl_ext.checkpoints.build_model import build_model
+from mmcl_ext.checkpoints.load import load_deployed
+from mmcl_ext.config.options import use_deployed_model
+from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES, find_config, get_config
+
+
+def get_model(
+    name_or_path: str | os.PathLike,
+    checkpoint: str | os.PathLike | None = None,
+    *,
+    device: str = 'cpu',
+) -> nn.Module:
+    """Return a model as it is after its training, in evaluation mode.
+
+    Args:
+        name_or_path: Name of a shipped configuration, see
+            :func:`~mmcl_ext.config.shipped_configs.list_models`, path of a configuration, or
+            published checkpoint.
+        checkpoint: Checkpoint of the configuration; without one its weights are random.
+        device: Where the model shall run.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: There is no such name, or the checkpoint is damaged or does not fit.
+    """
+    path = find_config(name_or_path)
+    if checkpoint is not None or path.suffix not in CONFIG_SUFFIXES:
+        return load_deployed(path, checkpoint, device=device)[0]
+    cfg = get_config(path)
+    use_deployed_model(cfg)
+    model: Any = build_model(cfg.model, cfg.get('default_scope'))
+    model.init_weights()
+    return model.to(device).eval()

@@ -1,0 +1,72 @@
+"""The configurations that come with the package, by name."""
+
+import difflib
+import fnmatch
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmcl_ext.config.options import load_config
+
+CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+_NO_MODELS = ('_base_', 'ablations', 'preparation')
+
+
+def shipped_folder(name: str) -> Path:
+    """Return ``configs`` or ``tools``, of the installed package or of the source tree.
+
+    Raises:
+        FileNotFoundError: Neither has it.
+    """
+    package = Path(__file__).parents[1]
+    for root in (package / '.mim', package.parent):
+        if (root / name).is_dir():
+            return root / name
+    raise FileNotFoundError(f'this installation of mmcl_ext has no {name}: install it again')
+
+
+def list_models(pattern: str = '*') -> list[str]:
+    """Return the names of the shipped configurations of models, such as ``'mmcl/ctrgcn_ntu120'``.
+
+    Args:
+        pattern: Which names are wanted, such as ``'*hdgraph*'``.
+    """
+    root = shipped_folder('configs')
+    paths = (path.relative_to(root).with_suffix('') for path in root.rglob('*.py'))
+    names = sorted(path.as_posix() for path in paths if path.parts[0] not in _NO_MODELS)
+    return fnmatch.filter(names, pattern)
+
+
+def get_config(name: str | os.PathLike, options: Mapping[str, Any] | None = None) -> Config:
+    """Load a configuration.
+
+    Args:
+        name: Name of a shipped configuration, such as ``'mmcl/ctrgcn_hdgraph_ntu120'``, or a
+            path.
+        options: Dotted keys and the values that they get, as ``--cfg-options`` sets them.
+
+    Raises:
+        FileNotFoundError: There is no such file, or a base of it is missing.
+        ValueError: There is no such name, the file is no configuration, or an option is
+            misspelt.
+    """
+    return load_config(find_config(name), options)
+
+
+def find_config(name: str | os.PathLike) -> Path:
+    """Find a shipped configuration by its name; a path to a file is returned as it is.
+
+    Raises:
+        ValueError: There is no configuration of this name.
+    """
+    path = Path(name)
+    if path.is_file() or path.suffix:
+        return path
+    found = shipped_folder('configs') / f'{path}.py'
+    if not found.is_file():
+        near = difflib.get_close_matches(str(path), list_models(), cutoff=0.4)
+        raise ValueError(f'there is no file or shipped configuration {str(path)!r}; near: {near}')
+    return found
