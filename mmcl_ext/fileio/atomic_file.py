@@ -1,6 +1,7 @@
 """Files that are whole or absent: written under a temporary name, then renamed."""
 
 import errno
+import glob
 import json
 import os
 import secrets
@@ -92,6 +93,16 @@ def write_json(
         OSError: The file cannot be written; an older file of that name is left as it was.
     """
     write_bytes(path, f'{json.dumps(content, indent=indent, sort_keys=sort_keys)}\n'.encode())
+
+
+def sweep(path: str | os.PathLike) -> None:
+    """Remove what killed processes have left of writing ``path``; none may be writing it now."""
+    target = Path(path)
+    for left in target.parent.glob(f'.{glob.escape(target.name)}.????????.tmp'):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _neighbour(path: Path) -> Path:

@@ -1,10 +1,12 @@
 """One process at a time in a folder."""
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 
 @contextmanager
@@ -21,19 +23,27 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[int]:
     Raises:
         BlockingIOError: Another process works in the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / 'lock').open('w') as file:
-        deadline = time.monotonic() + patience
-        while not _try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                raise BlockingIOError(f'another process works in {folder}')
-            time.sleep(0.2)
+    deadline = time.monotonic() + patience
+    while (file := _try_lock(folder)) is None:
+        if time.monotonic() > deadline:
+            raise BlockingIOError(f'another process works in {folder}')
+        time.sleep(0.2)
+    with file:
         yield file.fileno()
 
 
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _try_lock(folder: Path) -> IO[str] | None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'lock'
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open('w'))
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held the lock may have removed the file before letting go of it.
+            is_current = os.fstat(file.fileno()).st_ino == path.stat().st_ino
+        except (BlockingIOError, FileNotFoundError):
+            return None
+        if is_current:
+            stack.pop_all()
+            return file
+    return None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TextIO
 
 
 class Progress:
@@ -15,17 +16,25 @@ class Progress:
         total: Number of things to do, of all processes together.
         count: Tells how many of them are done.
         shown: Whether to say anything.
+        stream: Where to say it; None for the standard output.
     """
 
-    def __init__(self, total: int, count: Callable[[], int], shown: bool = True) -> None:
+    def __init__(
+        self,
+        total: int,
+        count: Callable[[], int],
+        shown: bool = True,
+        stream: TextIO | None = None,
+    ) -> None:
+        self._stream = sys.stdout if stream is None else stream
         self._total, self._count, self._shown = total, count, shown and total > 0
         self._begin = self._last = time.monotonic()
-        self._interval = 1.0 if sys.stdout.isatty() else 10.0
+        self._interval = 1.0 if self._stream.isatty() else 10.0
 
     def update(self) -> None:
         """Say it if some time has passed since the last line."""
         if self._shown and time.monotonic() - self._last >= self._interval:
-            self._show('\r' if sys.stdout.isatty() else '\n')
+            self._show('\r' if self._stream.isatty() else '\n')
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -54,7 +63,7 @@ class Progress:
         rate = done / seconds if seconds else 0.0
         left = clock((self._total - done) / rate) if rate else 'unknown time'
         line = f'{done}/{self._total} samples, {rate:.1f}/s, {left} left'
-        print(f'{line:<60}', end=end, flush=True)
+        print(f'{line:<60}', end=end, file=self._stream, flush=True)
         self._last = time.monotonic()
         # Counting the files of a slow disk must not become the work.
         self._interval = max(self._interval, 20 * (self._last - begin))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import cv2
@@ -25,6 +26,9 @@ def run_parallel(
         items: What it is called with.
         jobs: Number of processes; with 1 the main process works itself.
         chunk: Items that a process is given at a time.
+
+    Raises:
+        ChildProcessError: A process was killed, for its use of memory perhaps.
     """
     if jobs <= 1 or len(items) <= 1:
         yield from map(work, items)
@@ -38,6 +42,10 @@ def run_parallel(
     )
     try:
         yield from executor.map(_call, items, chunksize=chunk)
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            'a process was killed or ran out of memory; what is done is kept'
+        ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 

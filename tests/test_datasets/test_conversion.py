@@ -101,7 +101,7 @@ def test_a_killed_conversion_goes_on(tmp_path, processes):
     child = multiprocessing.get_context('fork').Process(target=stuck.run)
     child.start()
     # The parts of 0-3, 4-7 and 8-11 get done; that of 12-15 hangs.
-    wait_for(lambda: len(list(stuck.folder.glob('0000[012]*.json'))) == 3)
+    wait_for(lambda: len(list(stuck.folder.glob('00000[012].safetensors'))) == 3)
     wait_for(lambda: list(log.glob('13-*')))
     os.kill(child.pid, signal.SIGKILL)
     child.join()

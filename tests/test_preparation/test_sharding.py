@@ -134,12 +134,12 @@ def test_finished_run_computes_nothing(tmp_path):
 
 def test_interruption_of_the_clean_up(tmp_path, monkeypatch):
     """The features are there, but shards of the same run lie beside them."""
-    from mmcl_ext.preparation.extraction import sharding
+    from mmcl_ext.parallel import resumable_parts
 
     def power_cut(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sharding.shutil, 'rmtree', power_cut)
+    monkeypatch.setattr(resumable_parts.shutil, 'rmtree', power_cut)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     monkeypatch.undo()

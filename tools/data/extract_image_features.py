@@ -1,39 +1,27 @@
 """Cache the features of a frozen image encoder: ``extract_image_features.py CONFIG OUT``.
 
 CONFIG is that of a co-learning training: its image encoder, its composites and, unless a store
-is named, its training samples. An interrupted run goes on where it was.
+is named, its training samples. An interrupted run is continued by the same command.
 """
 
 import argparse
+from typing import Any
 
 from mmcl_ext.apis import load_config
 from mmcl_ext.config.launch import run_and_exit
-from mmcl_ext.preparation.extraction.command_line import (
-    add_config_options,
-    add_run_options,
-    add_sample_options,
-    extraction_options,
-    report_step,
-)
+from mmcl_ext.preparation.extraction.command_line import run_extraction
 from mmcl_ext.preparation.extraction.sharding import ExtractionReport
 from mmcl_ext.preparation.features.image_features import extract_image_features
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='configuration of a co-learning training')
-    parser.add_argument('out', help='feature file to write (.safetensors)')
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--checkpoint', help="take the encoder of this training's checkpoint")
-    add_sample_options(parser)
     parser.add_argument('--seed', type=int, default=0, help='for an encoder with random weights')
     parser.add_argument('--batch-size', type=int, default=32, help='images computed together')
     parser.add_argument('--chunk-size', type=int, default=512, help='samples of a shard')
-    add_run_options(parser)
-    add_config_options(parser)
-    return parser.parse_args()
 
 
-def extract(args: argparse.Namespace) -> ExtractionReport:
+def extract(args: argparse.Namespace, run: dict[str, Any]) -> ExtractionReport:
     return extract_image_features(
         load_config(args.config, args.cfg_options),
         args.out,
@@ -41,13 +29,20 @@ def extract(args: argparse.Namespace) -> ExtractionReport:
         seed=args.seed,
         batch_size=args.batch_size,
         chunk_size=args.chunk_size,
-        **extraction_options(args),
+        **run,
     )
 
 
 def main() -> None:
-    args = parse_args()
-    report_step(args.launcher, lambda: extract(args))
+    run_extraction(
+        __doc__,
+        dict(
+            config='configuration of a co-learning training',
+            out='feature file to write (.safetensors)',
+        ),
+        extract,
+        add_options=add_options,
+    )
 
 
 if __name__ == '__main__':

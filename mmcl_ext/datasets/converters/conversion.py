@@ -1,27 +1,20 @@
 """Conversion in parts: over several processes, and resumable."""
 
-import hashlib
-import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from mmengine.utils import ProgressBar
 
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
-from mmcl_ext.datasets.store import SkeletonStore, check_store_name, write_store
+from mmcl_ext.datasets.store import check_store_name, write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
-from mmcl_ext.fileio.atomic_file import write_bytes
-from mmcl_ext.parallel.worker_pool import run_parallel
+from mmcl_ext.parallel.resumable_parts import Part, ResumableParts, content_hash
 from mmcl_ext.version import __version__
 
 
@@ -116,20 +109,20 @@ class Conversion:
         if self.out.is_dir():
             raise IsADirectoryError(f'{self.out} is a folder; name the file to write')
         start = time.perf_counter()
-        parts = self._convert_parts()
         reasons = {item.name: reason for item, reason in (dropped or {}).items()}
-        for part in parts:
-            reasons |= part['dropped']
-        kept = {item.name for item in self.items} - set(reasons)
-        if not kept:
-            why = '; '.join(sorted(set(reasons.values()))[:3]) or 'there was none'
-            raise ValueError(f'{self.out}: no sample is left to write: {why}')
-        splits = {key: [n for n in names if n in kept] for key, names in self.splits.items()}
-        self._join(parts, splits, reasons)
+        with self._parts.claimed():
+            num_frames = self._convert_parts(reasons)
+            kept = {item.name for item in self.items} - set(reasons)
+            if not kept:
+                why = '; '.join(sorted(set(reasons.values()))[:3]) or 'there was none'
+                raise ValueError(f'{self.out}: no sample is left to write: {why}')
+            splits = {key: [n for n in names if n in kept] for key, names in self.splits.items()}
+            self._merge(splits, reasons)
+            self._parts.remove()
         return ConversionReport(
             out=str(self.out),
             num_samples=len(kept),
-            num_frames=sum(part['num_frames'] for part in parts),
+            num_frames=num_frames,
             splits={key: len(names) for key, names in splits.items()},
             split_drops={key: len(self.splits[key]) - len(splits[key]) for key in splits},
             missing=tuple(missing),
@@ -145,121 +138,85 @@ class Conversion:
         """Where finished parts wait for the others."""
         return self.out.with_name(f'{self.out.name}.parts')
 
-    def _convert_parts(self) -> list[dict[str, Any]]:
-        """Read what is not there yet; return what each part says about itself."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            return self._run_parts()
-        except BrokenProcessPool as error:
-            raise ChildProcessError(
-                f'{self.out}: a process was killed or ran out of memory; what is done is kept'
-            ) from error
-        finally:
-            with suppress(OSError):
-                self.folder.rmdir()  # empty: not a single part was done
+    @cached_property
+    def _parts(self) -> ResumableParts:
+        names = [item.name for item in self.items]
+        return ResumableParts(self.out, self.folder, names, self.part_size)
 
-    def _run_parts(self) -> list[dict[str, Any]]:
-        bar = ProgressBar(len(self.items), file=sys.stderr) if self.progress else None
-        found = []
-        try:
-            parts = run_parallel(
-                self.convert_part, range(self._num_parts), self._num_processes, chunk=1
-            )
-            for index, part in enumerate(parts):
-                found.append(part)
-                if bar is not None:
-                    bar.update(len(self._part_items(index)))
-        finally:
-            if bar is not None:
-                bar.file.write('\n')  # the message of an error gets a line of its own
-        return found
+    def _convert_parts(self, reasons: dict[str, str]) -> int:
+        """Read what is not there yet; note what was dropped and return the number of frames."""
+        todo = self._parts.todo(lambda index, part: part.key == self._key(index))
+        self._parts.run(
+            todo,
+            self.convert_part,
+            self._key,
+            jobs=min(self.processes or len(os.sched_getaffinity(0)), len(todo)),
+            progress=self.progress,
+            stream=sys.stderr,
+        )
+        num_frames = 0
+        for part in self._parts.read_all():
+            reasons |= part.skipped
+            num_frames += sum(part.notes.values())
+        return num_frames
 
-    @property
-    def _num_parts(self) -> int:
-        return -(-len(self.items) // self.part_size)
-
-    @property
-    def _num_processes(self) -> int:
-        return min(self.processes or len(os.sched_getaffinity(0)), self._num_parts)
-
-    def _part_items(self, index: int) -> Sequence[SampleInfo]:
-        return self.items[index * self.part_size : (index + 1) * self.part_size]
-
-    def convert_part(self, index: int) -> dict[str, Any]:
-        """Read one part, unless that is done already."""
-        # A part's name holds all that it depends on, so an outdated one is never taken.
-        path = self._part_path(index)
-        if path.exists():
-            return json.loads(path.read_text())
-        samples, dropped = [], {}
-        for item in self._part_items(index):
+    def convert_part(self, index: int) -> Part:
+        """Read the samples of a part; note their numbers of frames."""
+        part = Part()
+        for item in self._items(index):
             try:
-                samples.append(self._sample(item))
+                arrays = self._read(item)
             except DroppedSampleError as error:
-                dropped[item.name] = str(error)
+                part.skipped[item.name] = str(error)
             except (ValueError, OSError) as error:
                 if self.on_error == 'stop':
                     raise
-                dropped[item.name] = str(error)
-        store = path.with_suffix('.safetensors')
-        if samples:
-            write_store(
-                store,
-                samples,
-                layout=self.layout,
-                classes=self.classes,
-                splits={},
-                dtype=self.dtype,
-            )
-        num_frames = sum(sample['keypoint'].shape[1] for sample in samples)
-        written = store.name if samples else None
-        part = dict(dropped=dropped, num_frames=num_frames, store=written)
-        write_bytes(path, json.dumps(part).encode())  # last: now the part is whole
+                part.skipped[item.name] = str(error)
+            else:
+                part.arrays[item.name] = arrays
+                part.notes[item.name] = arrays['keypoint'].shape[1]
         return part
 
-    def _sample(self, item: SampleInfo) -> dict[str, Any]:
+    def _items(self, index: int) -> Sequence[SampleInfo]:
+        return self.items[index * self.part_size : (index + 1) * self.part_size]
+
+    def _read(self, item: SampleInfo) -> dict[str, np.ndarray]:
         read = self.read(item.source)
         arrays = dict(keypoint=read) if isinstance(read, np.ndarray) else dict(read)
-        return dict(name=item.name, label=item.label, **arrays)
+        keypoint = arrays['keypoint']
+        if keypoint.ndim != 4 or keypoint.dtype.kind not in 'fiu' or not keypoint.size:
+            raise ValueError(
+                f"{item.source}: sample {item.name!r}: field 'keypoint': expected numbers "
+                f'(M, T, V, C), got {keypoint.dtype} of {keypoint.shape}'
+            )
+        return arrays
 
-    def _part_path(self, index: int) -> Path:
-        items = [(item.name, item.label, _stamp(item.source)) for item in self._part_items(index)]
-        digest = _digest([self._recipe, items])
-        return self.folder / f'{index:05d}-{digest[:20]}.json'
+    def _key(self, index: int) -> str:
+        items = [(item.name, item.label, _stamp(item.source)) for item in self._items(index)]
+        return content_hash([self._recipe, items])
 
     @cached_property
     def _recipe(self) -> str:
-        recipe = [__version__, self.layout, list(self.classes), self.dtype, self.on_error]
-        return _digest([recipe, self.metadata])
+        return content_hash([__version__, self.layout, self.on_error, self.metadata])
 
-    def _join(
-        self,
-        parts: Sequence[Mapping[str, Any]],
-        splits: Mapping[str, Sequence[str]],
-        dropped: Mapping[str, str],
-    ) -> None:
-        whole = self.folder / 'whole.safetensors'
+    def _merge(self, splits: Mapping[str, Sequence[str]], dropped: Mapping[str, str]) -> None:
         write_store(
-            whole,
-            self._read_back(parts),
+            self.out,
+            self._samples(),
             layout=self.layout,
             classes=self.classes,
             splits=splits,
             dtype=self.dtype,
             metadata=dict(self.metadata, dropped=dict(dropped)),
         )
-        whole.replace(self.out)
-        shutil.rmtree(self.folder)
 
-    def _read_back(self, parts: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        for part in parts:
-            if part['store'] is None:
-                continue
-            store = SkeletonStore(self.folder / part['store'])
-            for i, name in enumerate(store.names):
-                sample = dict(name=name, label=store.labels[i], keypoint=store.keypoint(i))
-                score = store.keypoint_score(i)
-                yield sample if score is None else dict(sample, keypoint_score=score)
+    def _samples(self) -> Iterator[dict[str, Any]]:
+        labels = {item.name: item.label for item in self.items}
+        for part in self._parts.read_all():
+            scores = part.arrays('keypoint_score')
+            for name, keypoint in part.arrays('keypoint').items():
+                sample = dict(name=name, label=labels[name], keypoint=keypoint)
+                yield dict(sample, keypoint_score=scores[name]) if name in scores else sample
 
 
 def count_classes(
@@ -288,10 +245,6 @@ def count_classes(
         f'{label} {name}': row
         for label, (name, row) in enumerate(zip(classes, counts, strict=True))
     }
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _stamp(source: Any) -> str:

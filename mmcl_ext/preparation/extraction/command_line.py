@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
 from mmengine.config import Config, DictAction
@@ -31,30 +31,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
-def add_sample_options(parser: argparse.ArgumentParser) -> None:
-    """Add the choice of the samples by an annotation store, see :func:`sample_names`."""
-    parser.add_argument('--store', help='take the sample names, and their order, of this store')
-    parser.add_argument('--split', help='only this split of the store')
-
-
-def add_config_options(parser: argparse.ArgumentParser, example: str = '') -> None:
-    """Add the settings to override in the configuration, see :func:`read_config`.
-
-    Args:
-        parser: Where to add them.
-        example: Such settings, for the help.
-    """
-    such_as = f', such as {example}' if example else ''
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help=f'settings to override, key=value{such_as}',
-    )
-
-
 def read_config(args: argparse.Namespace) -> Config:
-    """Read the configuration ``args.config`` with the settings of :func:`add_config_options`.
+    """Read the configuration ``args.config`` with ``--cfg-options``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -64,18 +42,44 @@ def read_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def extraction_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Turn the options of samples and run into what the functions that extract take.
+def run_extraction(
+    about: str | None,
+    positionals: Mapping[str, str],
+    extract: Callable[[argparse.Namespace, dict[str, Any]], Report],
+    *,
+    example: str = '',
+    add_options: Callable[[argparse.ArgumentParser], object] = id,
+) -> NoReturn:
+    """Be the command that computes something for samples, resumable and over processes.
 
-    Raises:
-        ValueError: See :func:`sample_names`.
-        FileNotFoundError: There is no such store.
+    Args:
+        about: Text for ``--help``.
+        positionals: Help of each argument that is not an option.
+        extract: Gets the arguments, and what the functions that extract take: ``names``,
+            ``on_error`` and ``progress``.
+        example: Settings to override, for the help.
+        add_options: Adds options of this command alone.
     """
-    return dict(
-        names=sample_names(args.store, args.split),
-        on_error=args.on_error,
-        progress=not args.quiet,
+    parser = argparse.ArgumentParser(description=about)
+    for name, text in positionals.items():
+        parser.add_argument(name, help=text)
+    parser.add_argument('--store', help='take the sample names, and their order, of this store')
+    parser.add_argument('--split', help='only this split of the store')
+    add_options(parser)
+    add_run_options(parser)
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings to override, key=value' + (f', such as {example}' if example else ''),
     )
+    args = parser.parse_args()
+
+    def step() -> Report:
+        names = sample_names(args.store, args.split)
+        return extract(args, dict(names=names, on_error=args.on_error, progress=not args.quiet))
+
+    report_step(args.launcher, step)
 
 
 def sample_names(store_path: str | None, split: str | None = None) -> list[str] | None:

@@ -9,24 +9,22 @@ atomically; when all are there, they are merged into feature files.
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch.distributed
-from safetensors import safe_open
-from safetensors.numpy import save
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
-from mmcl_ext.fileio.atomic_file import write_bytes, write_json
+from mmcl_ext.fileio.atomic_file import sweep, write_bytes, write_json
 from mmcl_ext.parallel.collectives import rank, world_size
 from mmcl_ext.parallel.process_group import from_main_process
-from mmcl_ext.parallel.progress import Progress, clock
+from mmcl_ext.parallel.progress import clock
+from mmcl_ext.parallel.resumable_parts import Part, ResumableParts, StoredPart
 
 _RECIPE = 'recipe.json'
 
@@ -134,36 +132,31 @@ class FeatureShards:
             raise ValueError(
                 f'batch size {batch_size} and chunk size {chunk_size} must be at least 1'
             )
-        self.folder = Path(folder)
         self.targets = {output: Path(path) for output, path in targets.items()}
         self.batch_size, self.chunk_size = batch_size, chunk_size
         self.texts = None if texts is None else Path(texts)
         self.names = tuple(names)
-        self.chunks = tuple(
-            self.names[start : start + chunk_size] for start in range(0, len(names), chunk_size)
-        )
+        first = next(iter(self.targets.values()))
+        self.parts = ResumableParts(first, Path(folder), self.names, chunk_size)
         self.recipe: dict[str, Any] = {}
 
     @property
-    def recipe_id(self) -> str:
+    def recipe_hash(self) -> str:
         """Hash of the recipe, which every shard carries."""
         return hashlib.sha256(_json(self.recipe).encode()).hexdigest()
 
-    def shard(self, index: int) -> Path:
-        """Path of a shard."""
-        return self.folder / f'{index:06d}.safetensors'
-
     def batches(self, index: int) -> Iterator[tuple[str, ...]]:
         """Cut the names of a chunk into batches."""
-        names = self.chunks[index]
+        names = self.parts.parts[index]
         for start in range(0, len(names), self.batch_size):
             yield names[start : start + self.batch_size]
 
-    def claim(self, recipe: Mapping[str, object]) -> list[int]:
-        """Begin or go on with a recipe.
+    def claim(self, recipe: Mapping[str, object], lock: ExitStack) -> list[int]:
+        """Begin or continue with a recipe.
 
         Args:
             recipe: What shapes the features, as JSON types. Sample names and sizes are added.
+            lock: Keeps other runs out until it is closed.
 
         Returns:
             The chunks to compute. Those with skipped samples are tried again.
@@ -171,61 +164,29 @@ class FeatureShards:
         Raises:
             ValueError: Shards or feature files of another recipe are there; names the
                 differences.
+            BlockingIOError: Another run makes the same.
         """
         self.recipe = json.loads(_json({**recipe, **self._layout()}))
         merged = [path for path in self.targets.values() if path.exists()]
         for path in merged:
-            self._check_recipe(path, json.loads(self.read_metadata(path).get('recipe', '{}')))
+            self._check_recipe(path, self.read_metadata(path).get('recipe', {}))
         if len(merged) == len(self.targets) and not self.skipped_when_merged():
-            shutil.rmtree(self.folder, ignore_errors=True)  # left by an interruption
+            self.parts.remove()  # left by an interruption
             return []
-        file = self.folder / _RECIPE
-        if file.exists() and any(self.folder.glob('*.safetensors')):
-            self._check_recipe(self.folder, json.loads(file.read_text()))
+        lock.enter_context(self.parts.claimed())
+        for path in (*self.targets.values(), self.texts or self.parts.target):
+            sweep(path)
+        file = self.parts.folder / _RECIPE
+        sweep(file)
+        if file.exists() and any(self.parts.folder.glob('*.safetensors')):
+            self._check_recipe(self.parts.folder, json.loads(file.read_text()))
         write_json(file, self.recipe, sort_keys=True)
-        return self._open_chunks()
+        return self.parts.todo(self._is_done)
 
     def skipped_when_merged(self) -> dict[str, str]:
         """Tell what the feature files lack, as their metadata say."""
-        path = next(iter(self.targets.values()))
-        skipped: dict[str, str] = json.loads(self.read_metadata(path).get('skipped', '{}'))
+        skipped: dict[str, str] = self.read_metadata(self.parts.target).get('skipped', {})
         return skipped
-
-    def read_metadata(self, path: Path) -> Mapping[str, str]:
-        """Read what :meth:`write_merged` was told about a file that it wrote."""
-        return FeatureFile(path).metadata
-
-    def write(
-        self,
-        index: int,
-        samples: Mapping[str, SampleFeatures],
-        digests: Mapping[str, str],
-        skipped: Mapping[str, str],
-    ) -> None:
-        """Write a shard under a temporary name and move it into place.
-
-        Args:
-            index: Number of the chunk.
-            samples: Features by name, in the order of the chunk.
-            digests: Hash of the input of each of them.
-            skipped: Reason by name for the rest of the chunk.
-
-        Raises:
-            ValueError: A value is not finite; names the sample.
-            OSError: The disk does not take it.
-        """
-        tensors = {'count': np.array([len(samples)])}
-        for output in self.targets:
-            values = {name: np.asarray(sample.values[output]) for name, sample in samples.items()}
-            tensors |= _pack(output, values)
-        content = {
-            'names': list(samples),
-            'texts': [sample.text for sample in samples.values()],
-            'digests': [digests[name] for name in samples],
-            'skipped': dict(skipped),
-        }
-        metadata = {'recipe': self.recipe_id, 'chunk': str(index), 'content': _json(content)}
-        write_bytes(self.shard(index), save(tensors, metadata))
 
     def merge(self, padding: Mapping[str, float | None]) -> None:
         """Write the feature files and remove the shards, unless samples were skipped.
@@ -234,68 +195,59 @@ class FeatureShards:
             padding: What fills the short samples of an output, see :class:`FeatureExtractor`.
 
         Raises:
-            ValueError: A shard belongs to another recipe, no sample is left, or lengths differ
-                that have to agree.
+            ValueError: No sample is left, or lengths differ that have to agree.
         """
-        shards = [self._read(index) for index in range(len(self.chunks))]
-        content = _join([shard.content for shard in shards])
-        if not content['names']:
-            raise ValueError(f'{self.folder}: no sample could be read, nothing to merge')
+        parts = list(self.parts.read_all())
+        notes = {name: note for part in parts for name, note in part.notes.items()}
+        skipped = {name: reason for part in parts for name, reason in part.skipped.items()}
+        if not notes:
+            raise ValueError(f'{self.parts.folder}: no sample could be read, nothing to merge')
         if self.texts is not None:
-            pairs = zip(content['names'], content['texts'], strict=True)
-            lines = [json.dumps({'name': name, 'text': text}) for name, text in pairs]
+            lines = [json.dumps({'name': name, 'text': text}) for name, (text, _) in notes.items()]
             write_bytes(self.texts, ('\n'.join(lines) + '\n').encode())
         metadata = {
-            'recipe': _json(self.recipe),
-            'source_hash': _digest(content['names'], content['digests']),
-            'skipped': _json(content['skipped']),
+            'recipe': self.recipe,
+            'source_hash': _digest(list(notes), [digest for _, digest in notes.values()]),
+            'skipped': skipped,
         }
 
-        def read(output: str) -> list[dict[str, np.ndarray]]:
-            return [shard.arrays(output) for shard in shards]
+        def read(output: str) -> dict[str, np.ndarray]:
+            return {name: array for part in parts for name, array in part.arrays(output).items()}
 
-        self.write_merged(content['names'], read, metadata, padding)
-        if not content['skipped']:
-            shutil.rmtree(self.folder)
+        self.write_merged(read, metadata, padding)
+        if not skipped:
+            self.parts.remove()
+
+    def read_metadata(self, path: Path) -> Mapping[str, Any]:
+        """Read what :meth:`write_merged` was told about a file that it wrote."""
+        metadata = FeatureFile(path).metadata
+        return {key: json.loads(metadata[key]) for key in ('recipe', 'skipped') if key in metadata}
 
     def write_merged(
         self,
-        names: Sequence[str],
-        read: Callable[[str], Sequence[Mapping[str, np.ndarray]]],
-        metadata: Mapping[str, str],
+        read: Callable[[str], Mapping[str, np.ndarray]],
+        metadata: Mapping[str, Any],
         padding: Mapping[str, float | None],
     ) -> None:
         """Write the targets; a subclass may have a format of its own.
 
         Args:
-            names: Names of the samples that were computed, in the order wanted.
-            read: Reads an output: the shards in their order, array (L, ...) by sample name.
-            metadata: Recipe, hash of the inputs and skipped samples, each as JSON.
+            read: Reads an output: array (L, ...) by sample name, in the order wanted.
+            metadata: Recipe, hash of the inputs and skipped samples.
             padding: See :meth:`merge`.
         """
+        texts = {
+            key: value if isinstance(value, str) else _json(value)
+            for key, value in metadata.items()
+        }
         for output, path in self.targets.items():
-            array = _unpack(read(output), padding[output], output)
-            write_feature_file(path, array, names, {'output': output, **metadata})
+            arrays = read(output)
+            array = _stack(arrays, padding[output], output)
+            write_feature_file(path, array, list(arrays), {'output': output, **texts})
 
     def merged_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each feature file."""
         return {output: FeatureFile(path).shape for output, path in self.targets.items()}
-
-    def count(self, chunks: Sequence[int]) -> int:
-        """Count the samples of those of ``chunks`` that are finished."""
-        found = set(os.listdir(self.folder))
-        return sum(len(self.chunks[i]) for i in chunks if self.shard(i).name in found)
-
-    def _open_chunks(self) -> list[int]:
-        """List what is to be computed; take shards with skipped samples away."""
-        todo = []
-        for index in range(len(self.chunks)):
-            if not self.shard(index).exists():
-                todo.append(index)
-            elif self._read(index).content['skipped']:
-                self.shard(index).unlink()
-                todo.append(index)
-        return todo
 
     def _layout(self) -> dict[str, object]:
         return {
@@ -306,15 +258,13 @@ class FeatureShards:
             'samples_hash': _digest(self.names, self.names),
         }
 
-    def _read(self, index: int) -> '_Shard':
-        shard = _Shard(self.shard(index))
-        names = {*shard.content['names'], *shard.content['skipped']}
-        if shard.recipe_id != self.recipe_id or names != set(self.chunks[index]):
+    def _is_done(self, index: int, part: StoredPart) -> bool:
+        if part.key not in (None, self.recipe_hash):
             raise ValueError(
-                f'{shard.path} belongs to another extraction: choose another folder or remove '
-                f'{self.folder}'
+                f'{part.path} belongs to another extraction: choose another folder or remove '
+                f'{self.parts.folder}'
             )
-        return shard
+        return part.key is not None and not part.skipped
 
     def _check_recipe(self, where: Path, found: Mapping[str, object]) -> None:
         keys = [key for key in {**found, **self.recipe} if found.get(key) != self.recipe.get(key)]
@@ -358,42 +308,40 @@ def extract_features(
     if on_error not in ('stop', 'skip'):
         raise ValueError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
     begin = time.monotonic()
-    todo, shards.recipe = from_main_process(lambda: (shards.claim(extractor.recipe), shards.recipe))
-    mine = todo[rank() :: world_size()]
-    total = sum(len(shards.chunks[index]) for index in todo)
-    bar = Progress(total, lambda: shards.count(todo), progress and rank() == 0)
-    with bar.waiting():
-        if mine:
+    with ExitStack() as lock:
+        todo, shards.recipe = from_main_process(
+            lambda: (shards.claim(extractor.recipe, lock), shards.recipe)
+        )
+        if todo[rank() :: world_size()]:
             extractor.load()
-        for index in mine:
-            shards.write(index, *_compute_chunk(extractor, shards.batches(index), on_error))
-        if world_size() > 1:
-            torch.distributed.barrier()
-    bar.finish()
-
-    def conclude() -> ExtractionReport:
-        if shards.folder.exists():  # gone when an earlier run has merged everything
-            shards.merge(extractor.padding)
-        return ExtractionReport(
-            target=os.fspath(target),
-            total=len(shards.names),
-            present=len(shards.names) - total,
-            skipped=shards.skipped_when_merged(),
-            shapes=shards.merged_shapes(),
-            seconds=time.monotonic() - begin,
+        shards.parts.run(
+            todo,
+            lambda index: _compute_chunk(extractor, shards, index, on_error),
+            lambda index: shards.recipe_hash,
+            progress=progress,
         )
 
-    return from_main_process(conclude)
+        def conclude() -> ExtractionReport:
+            if shards.parts.folder.exists():  # gone when an earlier run has merged everything
+                shards.merge(extractor.padding)
+            return ExtractionReport(
+                target=os.fspath(target),
+                total=len(shards.names),
+                present=len(shards.names) - sum(len(shards.parts.parts[index]) for index in todo),
+                skipped=shards.skipped_when_merged(),
+                shapes=shards.merged_shapes(),
+                seconds=time.monotonic() - begin,
+            )
+
+        return from_main_process(conclude)
 
 
 def _compute_chunk(
-    extractor: FeatureExtractor, batches: Iterator[tuple[str, ...]], on_error: str
-) -> tuple[dict[str, SampleFeatures], dict[str, str], dict[str, str]]:
-    """Compute the batches of a chunk: features, hashes of inputs, and reasons by name."""
-    samples: dict[str, SampleFeatures] = {}
-    digests: dict[str, str] = {}
-    skipped: dict[str, str] = {}
-    for batch in batches:
+    extractor: FeatureExtractor, shards: FeatureShards, index: int, on_error: str
+) -> Part:
+    """Compute the batches of a chunk; note text and hash of the input of each sample."""
+    part = Part()
+    for batch in shards.batches(index):
         items = {}
         for name in batch:
             try:
@@ -401,31 +349,14 @@ def _compute_chunk(
             except (ValueError, OSError) as error:
                 if on_error == 'stop':
                     raise
-                skipped[name] = str(error)
-        digests |= {name: _input_digest(item) for name, item in items.items()}
+                part.skipped[name] = str(error)
         computed = extractor.compute(list(items.values())) if items else []
-        samples |= dict(zip(items, computed, strict=True))
-    return samples, digests, skipped
-
-
-class _Shard:
-    """A shard that was written; its arrays are read when asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with safe_open(path, 'numpy') as file:
-            metadata = file.metadata()
-        self.recipe_id = metadata['recipe']
-        self.content = json.loads(metadata['content'])
-
-    def arrays(self, output: str) -> dict[str, np.ndarray]:
-        """Read an output: array (L, ...) by sample name."""
-        if not self.content['names']:
-            return {}
-        with safe_open(self.path, 'numpy') as file:
-            values = file.get_tensor(f'{output}.values')
-            ends = np.cumsum(file.get_tensor(f'{output}.lengths'))
-        return dict(zip(self.content['names'], np.split(values, ends[:-1]), strict=True))
+        for (name, item), sample in zip(items.items(), computed, strict=True):
+            values = {output: np.asarray(sample.values[output]) for output in shards.targets}
+            _check_finite(name, values)
+            part.arrays[name] = values
+            part.notes[name] = [sample.text, _input_digest(item)]
+    return part
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -436,49 +367,26 @@ def _check_names(names: Sequence[str]) -> None:
         raise ValueError(f'sample {counts.most_common(1)[0][0]!r} occurs more than once')
 
 
-def _pack(output: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Set the arrays (L, ...) of the samples back to back, beside their lengths."""
-    for name, value in values.items():
+def _check_finite(name: str, values: Mapping[str, np.ndarray]) -> None:
+    for output, value in values.items():
         if not np.isfinite(value).all():
             raise ValueError(f'{output!r} of sample {name!r} is not finite')
-    if not values:
-        return {}
-    arrays = list(values.values())
-    return {
-        f'{output}.values': np.concatenate(arrays),
-        f'{output}.lengths': np.array([len(array) for array in arrays]),
-    }
 
 
-def _unpack(
-    shards: Sequence[Mapping[str, np.ndarray]], fill: float | None, output: str
-) -> np.ndarray:
+def _stack(arrays: Mapping[str, np.ndarray], fill: float | None, output: str) -> np.ndarray:
     """Stack samples (L, ...) to (N, longest L, ...)."""
-    lengths = {name: len(array) for shard in shards for name, array in shard.items()}
+    lengths = {name: len(array) for name, array in arrays.items()}
     longest = max(lengths.values())
     short = next((name for name, length in lengths.items() if length != longest), None)
     if fill is None and short is not None:
         raise ValueError(
             f'{output!r} of sample {short!r} has {lengths[short]} values, others have {longest}'
         )
-    first = next(array for shard in shards for array in shard.values())
+    first = next(iter(arrays.values()))
     stacked = np.full((len(lengths), longest, *first.shape[1:]), fill or 0, first.dtype)
-    arrays = (array for shard in shards for array in shard.values())
-    for row, array in zip(stacked, arrays, strict=True):
+    for row, array in zip(stacked, arrays.values(), strict=True):
         row[: len(array)] = array
     return stacked
-
-
-def _join(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Concatenate the descriptions of the shards."""
-    lists = ('names', 'texts', 'digests')
-    joined: dict[str, Any] = {
-        key: [item for content in contents for item in content[key]] for key in lists
-    }
-    joined['skipped'] = {
-        name: reason for content in contents for name, reason in content['skipped'].items()
-    }
-    return joined
 
 
 def _json(value: object) -> str:

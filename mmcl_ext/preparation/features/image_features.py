@@ -25,6 +25,7 @@ from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import sample_names
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
 from mmcl_ext.mmcl.transforms import LoadCompositeImage
+from mmcl_ext.preparation.extraction.model_files import own_device
 from mmcl_ext.preparation.extraction.sharding import (
     ExtractionReport,
     FeatureShards,
@@ -73,8 +74,7 @@ class ImageFeatureExtractor:
             self.loader: LoadCompositeImage = TRANSFORMS.build(dict(loaders[0]))
             self.preprocessor: MMCLDataPreprocessor = MODELS.build(dict(preprocessor))
         self.checkpoint, self.seed = checkpoint, seed
-        local = f'cuda:{os.environ.get("LOCAL_RANK", "0")}'
-        self.device = torch.device(device or (local if torch.cuda.is_available() else 'cpu'))
+        self.device = torch.device(device or own_device())
         self.encoder: Any = None
 
     @property
@@ -137,8 +137,7 @@ def extract_image_features(
     seed: int = 0,
     batch_size: int = 32,
     chunk_size: int = 512,
-    on_error: str = 'stop',
-    progress: bool = True,
+    **options: Any,
 ) -> ExtractionReport:
     """Write the feature file of the composites of a co-learning configuration.
 
@@ -150,16 +149,8 @@ def extract_image_features(
         seed: See :class:`ImageFeatureExtractor`.
         batch_size: Samples that are computed together.
         chunk_size: Samples of a shard.
-        on_error: ``'stop'`` at the first unreadable image, or ``'skip'`` and count it.
-        progress: Show progress.
-
-    Returns:
-        Counts of the run.
-
-    Raises:
-        ValueError: A setting is wrong, ``out`` was made by another recipe, or with
-            ``on_error='stop'`` an image cannot be decoded.
-        OSError: A file cannot be read or written.
+        **options: ``on_error`` and ``progress``, see :func:`extract_features`, as for returns and
+            errors.
     """
     extractor = ImageFeatureExtractor(cfg, checkpoint, seed)
     out = Path(out)
@@ -170,7 +161,7 @@ def extract_image_features(
         batch_size=batch_size,
         chunk_size=chunk_size,
     )
-    return extract_features(extractor, shards, target=out, on_error=on_error, progress=progress)
+    return extract_features(extractor, shards, target=out, **options)
 
 
 def training_samples(cfg: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,36 +37,26 @@ class BoxShards(FeatureShards):
             chunk_size=chunk_size,
         )
 
-    def read_metadata(self, path: Path) -> Mapping[str, str]:
+    def read_metadata(self, path: Path) -> Mapping[str, Any]:
         """Read what :meth:`write_merged` was told about the box file."""
-        metadata = BoxFile(path).metadata
-        return {key: json.dumps(value) for key, value in metadata.items() if key != 'source_hash'}
+        return BoxFile(path).metadata
 
     def write_merged(
         self,
-        names: Sequence[str],
-        read: Callable[[str], Sequence[Mapping[str, np.ndarray]]],
-        metadata: Mapping[str, str],
+        read: Callable[[str], Mapping[str, np.ndarray]],
+        metadata: Mapping[str, Any],
         padding: Mapping[str, float | None],
     ) -> None:
         """Write the box file; nothing is padded."""
-        columns = {
-            output: {name: array for shard in read(output) for name, array in shard.items()}
-            for output in OUTPUTS
-        }
+        columns = [read(output) for output in OUTPUTS]
         samples = {}
-        for name in names:
-            boxes, found, numbers, video = (columns[output][name] for output in OUTPUTS)
+        for name in columns[0]:
+            boxes, found, numbers, video = (column[name] for column in columns)
             num_frames, width, height = video.tolist()
             samples[name] = SampleBoxes(
                 boxes, found.astype(bool), numbers, num_frames, (width, height)
             )
-        recipe = {
-            'recipe': json.loads(metadata['recipe']),
-            'source_hash': metadata['source_hash'],
-            'skipped': json.loads(metadata['skipped']),
-        }
-        write_box_file(self.path, samples, recipe)
+        write_box_file(self.path, samples, metadata)
 
     def merged_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of the table of boxes."""

@@ -16,8 +16,7 @@ def detect_persons(
     out: str | os.PathLike,
     *,
     names: Sequence[str] | None = None,
-    on_error: str = 'stop',
-    progress: bool = True,
+    **options: Any,
 ) -> BoxReport:
     """Write the box file of a folder of videos or of skeletons.
 
@@ -27,16 +26,10 @@ def detect_persons(
         source: Where the input lies: videos, ``.skeleton`` files, or an annotation store.
         out: Box file.
         names: Sample names, in the order of the result. None for all there is input for.
-        on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
-        progress: Show progress.
+        **options: ``on_error`` and ``progress``, see :func:`extract_features`, as for errors.
 
     Returns:
         Counts of the run; the boxes are counted in the main process only.
-
-    Raises:
-        ValueError: A setting is wrong, ``out`` was made by another recipe, or with
-            ``on_error='stop'`` a sample is malformed.
-        OSError: A file cannot be read or written.
     """
     boxes: Any = PERSON_BOXES.build({**cfg['source'], 'source': source})
     shards = BoxShards(
@@ -45,7 +38,7 @@ def detect_persons(
         batch_size=cfg.get('batch_size', 4),
         chunk_size=cfg.get('chunk_size', 64),
     )
-    extracted = extract_features(boxes, shards, target=out, on_error=on_error, progress=progress)
+    extracted = extract_features(boxes, shards, target=out, **options)
     report = BoxReport(**vars(extracted), fallback=boxes.fallback)
     if rank() == 0:
         report.count = BoxFile(out).count()

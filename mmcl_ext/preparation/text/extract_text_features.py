@@ -17,8 +17,7 @@ def extract_text_features(
     out: str | os.PathLike,
     *,
     names: Sequence[str] | None = None,
-    on_error: str = 'stop',
-    progress: bool = True,
+    **options: Any,
 ) -> ExtractionReport:
     """Write the text features of a folder of composites.
 
@@ -28,16 +27,8 @@ def extract_text_features(
         folder: Where the input of the source lies.
         out: Folder for ``<output>.safetensors`` of each output and ``answers.jsonl``.
         names: Sample names, in the order of the result. None for all in ``folder``.
-        on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
-        progress: Show progress.
-
-    Returns:
-        Counts of the run.
-
-    Raises:
-        ValueError: A setting is wrong, ``out`` holds features of another recipe, or with
-            ``on_error='stop'`` a sample is malformed.
-        OSError: A file cannot be read or written.
+        **options: ``on_error`` and ``progress``, see :func:`extract_features`, as for returns and
+            errors.
     """
     settings = {**cfg['source'], 'folder': folder}
     if cfg.get('question') is not None:
@@ -52,4 +43,4 @@ def extract_text_features(
         chunk_size=cfg.get('chunk_size', 64),
         texts=out / 'answers.jsonl' if 'question' in settings else None,
     )
-    return extract_features(source, shards, target=out, on_error=on_error, progress=progress)
+    return extract_features(source, shards, target=out, **options)
