@@ -1,88 +1,216 @@
-"""The safetensors container, read and written piece by piece.
-
-A file is: eight bytes with the length of the header (little endian), the header
-as JSON, then the tensors back to back without gaps. The header names dtype,
-shape and byte range of every tensor, and holds text under ``__metadata__``.
-"""
+"""Reading and writing safetensors files piece by piece."""
 
 import json
 import math
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
-_DTYPES: dict[str, np.dtype] = {
-    'F16': np.dtype('<f2'),
-    'F32': np.dtype('<f4'),
-    'I64': np.dtype('<i8'),
-    'U8': np.dtype('u1'),
-}
-_CODES = {dtype: code for code, dtype in _DTYPES.items()}
-_PREFIX = 8
-_MAX_HEADER = 100_000_000  # the limit of the safetensors library
+from mmcl_ext.fileio.atomic_file import atomic_file
+from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.tensor_header import (
+    MAX_HEADER,
+    PREFIX,
+    Entry,
+    encode_header,
+    frame_header,
+    parse_header,
+)
+
+_T = TypeVar('_T')
 
 
-class Entry(NamedTuple):
-    """Place of one tensor: element type, shape and first byte within the file."""
+class _Header(NamedTuple):
+    """What is read once per process."""
 
-    dtype: np.dtype
-    shape: tuple[int, ...]
-    offset: int
+    fd: int
+    entries: dict[str, Entry]
+    metadata: dict[str, str]
+
+
+class TensorContainer:
+    """A safetensors file, checked when it is opened and read by rows.
+
+    Nothing is unpickled, and nothing is allocated that the file is too short for. The object
+    pickles as its path and opens the file again when it is first used. Reads are positioned,
+    so threads and forked processes may share it.
+
+    A kind of file derives from this class, and reads and checks its tables in ``_opened``.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, cut short, or of another kind; names file and field.
+    """
+
+    kind: ClassVar[str] = 'safetensors file'
+    format: ClassVar[tuple[str, str] | None] = None
+    """Name and version of the format, as the metadata tell them."""
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self._path = os.path.abspath(path)
+        _ = self._opened
+
+    def __reduce__(self) -> tuple:
+        return _reopen_lazily, (type(self), self._path)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self._path!r})'
 
     @property
-    def num_bytes(self) -> int:
-        """Size in bytes."""
-        return math.prod(self.shape) * self.dtype.itemsize
+    def path(self) -> Path:
+        """The file."""
+        return Path(self._path)
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        state = vars(self)
+        if '_header' in state:
+            os.close(state['_header'].fd)
+        for name in set(state) - {'_path'}:
+            del state[name]
+
+    @cached_property
+    def _opened(self) -> Any:
+        return self._header
+
+    @cached_property
+    def _header(self) -> _Header:
+        """Open the file and check its header."""
+        if not os.path.isfile(self._path):
+            raise FileNotFoundError(f'no {self.kind} at {self._path}')
+        fd = os.open(self._path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
+        try:
+            header = _Header(fd, *_read_header(fd, self._path))
+            self._check_format(header.metadata)
+        except BaseException:
+            os.close(fd)
+            raise
+        return header
+
+    def _check_format(self, metadata: Mapping[str, str]) -> None:
+        if self.format is None:
+            return
+        name, version = self.format
+        if metadata.get('format') != name:
+            raise ValueError(f'{self._path} is a safetensors file but not a {self.kind}')
+        if metadata.get('format_version') != version:
+            raise ValueError(
+                f'{self._path} has version {metadata.get("format_version", "unknown")[:20]} of '
+                f'the format; this release reads version {version}'
+            )
+
+    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
+        """Read the rows ``start:stop`` of a tensor's first axis into a fresh array.
+
+        Raises:
+            OSError: The file ends before the rows do.
+        """
+        fd, entries, _ = self._header
+        dtype, shape, position = entries[name]
+        array = np.empty((stop - start, *shape[1:]), dtype)
+        size = array.nbytes
+        position += start * (size // max(stop - start, 1))
+        done = os.preadv(fd, [array.data], position)
+        while done < size:  # the system reads at most 2 GiB at once
+            rest = array.reshape(-1).view(np.uint8)[done:]
+            num_read = os.preadv(fd, [rest.data], position + done)
+            if num_read == 0:
+                raise OSError(f'{self._path} ends at byte {position + done}, within {name!r}')
+            done += num_read
+        return array
+
+    def read_all(self, name: str) -> np.ndarray:
+        """Read a whole tensor into a fresh array."""
+        return self.read_rows(name, 0, self._header.entries[name].shape[0])
+
+    def _entry(self, name: str, codes: tuple[str, ...], shape: tuple[int | None, ...]) -> Entry:
+        """Look a tensor up that must have one of the types and the shape; None is any length."""
+        entry = self._header.entries.get(name)
+        if entry is None:
+            raise ValueError(f'{self._path} is not a whole {self.kind}: {name!r} is missing')
+        lengths = len(entry.shape) == len(shape) and all(
+            wanted in (None, length) for wanted, length in zip(shape, entry.shape, strict=True)
+        )
+        if entry.code not in codes or not lengths:
+            wanted = ', '.join('any' if length is None else str(length) for length in shape)
+            raise self._contradiction(
+                f'{name!r} is {entry.code} of shape {bounded_repr(entry.shape)}, expected '
+                f'{" or ".join(codes)} of shape ({wanted})'
+            )
+        return entry
+
+    def _table(self, name: str, code: str, shape: tuple[int | None, ...]) -> np.ndarray:
+        """Read a whole tensor that must have this type and shape."""
+        self._entry(name, (code,), shape)
+        return self.read_all(name)
+
+    def _text(self, field: str) -> str:
+        """Return an item of the metadata."""
+        text = self._header.metadata.get(field)
+        if text is None:
+            raise ValueError(f'{self._path} is not a whole {self.kind}: {field!r} is missing')
+        return text
+
+    def _json(self, field: str, kind: type[_T]) -> _T:
+        """Decode an item of the metadata, which must be of this type."""
+        text = self._text(field)
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._wrong(field, f'no JSON that can be read: {error}') from None
+        if not isinstance(value, kind):
+            raise self._wrong(field, f'expected a {kind.__name__}, got {bounded_repr(value)}')
+        return value
+
+    def _names(self, field: str) -> tuple[str, ...]:
+        """Decode an item of the metadata that must be a list of strings."""
+        names = tuple(self._json(field, list))
+        if not set(map(type, names)) <= {str}:
+            odd = next(name for name in names if not isinstance(name, str))
+            raise self._wrong(field, f'a name is no string: {bounded_repr(odd)}')
+        try:
+            ''.join(names).encode()
+        except UnicodeEncodeError:
+            raise self._wrong(field, 'a name holds half a character') from None
+        return names
+
+    def _wrong(self, field: str, problem: str) -> ValueError:
+        return ValueError(f'{self._path}: field {field!r}: {problem}')
+
+    def _contradiction(self, problem: str) -> ValueError:
+        return ValueError(f'{self._path} is damaged: its tables contradict each other: {problem}')
 
 
-def encode_header(
-    shapes: Mapping[str, tuple[np.dtype, tuple[int, ...]]], metadata: Mapping[str, str]
-) -> bytes:
-    """Return the JSON header for tensors that follow each other in the given order."""
-    header: dict[str, object] = {'__metadata__': dict(metadata)}
-    start = 0
-    for name, (dtype, shape) in shapes.items():
-        end = start + math.prod(shape) * dtype.itemsize
-        header[name] = dict(dtype=_CODES[dtype], shape=shape, data_offsets=(start, end))
-        start = end
-    return json.dumps(header, separators=(',', ':')).encode()
+def _reopen_lazily(cls: type[TensorContainer], path: str) -> TensorContainer:
+    """Unpickle a container: remember the path, touch no file yet."""
+    container = cls.__new__(cls)
+    container._path = path
+    return container
 
 
-def frame_header(header: bytes, size: int) -> bytes:
-    """Pad a header with blanks to ``size`` bytes and put its length in front.
-
-    Raises:
-        ValueError: The header is longer than the room kept for it.
-    """
-    if len(header) > size:
-        raise ValueError(f'a header of {len(header)} bytes does not fit in {size}')
-    return size.to_bytes(_PREFIX, 'little') + header.ljust(size)
-
-
-def read_header(fd: int, path: str) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Read the table of contents of an open file.
-
-    Returns:
-        The entries by name, and the metadata.
-
-    Raises:
-        ValueError: The file is no safetensors file, or is cut short; names the file.
-    """
+def _read_header(fd: int, path: str) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Read the table of contents of an open file and compare it with the file's size."""
     file_size = os.fstat(fd).st_size
-    size = int.from_bytes(os.pread(fd, _PREFIX, 0), 'little')
-    if not 2 <= size <= min(_MAX_HEADER, file_size - _PREFIX):
+    size = int.from_bytes(os.pread(fd, PREFIX, 0), 'little')
+    if not 2 <= size <= min(MAX_HEADER, file_size - PREFIX):
         raise ValueError(f'{path} is not a safetensors file, or is cut short: no whole header')
     try:
-        header = json.loads(os.pread(fd, size, _PREFIX))
-        metadata = header.pop('__metadata__', {})
-        entries = {name: _entry(item, _PREFIX + size) for name, item in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        entries, metadata = parse_header(os.pread(fd, size, PREFIX))
+    except ValueError as error:
         raise ValueError(
-            f'{path} is not a safetensors file that can be read here: {error!r}'
+            f'{path} is not a safetensors file that can be read here: {error}'
         ) from error
-    end = max((entry.offset + entry.num_bytes for entry in entries.values()), default=0)
+    end = PREFIX + size + sum(entry.num_bytes for entry in entries.values())
     if file_size != end:
         raise ValueError(
             f'{path} is damaged or cut short: {file_size} bytes, where its header promises {end}'
@@ -90,36 +218,23 @@ def read_header(fd: int, path: str) -> tuple[dict[str, Entry], dict[str, str]]:
     return entries, metadata
 
 
-def _entry(item: Mapping, base: int) -> Entry:
-    """Check one item of the header and turn it into an :class:`Entry`."""
-    start, end = item['data_offsets']
-    entry = Entry(_DTYPES[item['dtype']], tuple(item['shape']), base + start)
-    if start < 0 or min(entry.shape, default=0) < 0 or end - start != entry.num_bytes:
-        raise ValueError(f'inconsistent entry {item}')
-    return entry
+def is_finite(values: np.ndarray) -> bool:
+    """Whether no value is NaN or infinite; quick where the squares do not overflow."""
+    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
 
 
-def read_rows(fd: int, entry: Entry, start: int, stop: int) -> np.ndarray:
-    """Read the rows ``start:stop`` of a tensor's first axis into a fresh array.
+def write_tensors(
+    path: str | os.PathLike, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+) -> None:
+    """Write contiguous arrays under a temporary name and move the file into place.
 
-    Uses positioned reads only, so threads and forked processes can share ``fd``.
-
-    Raises:
-        OSError: The file ends before the rows do.
+    Args:
+        path: File to write; its folder is made, an existing file is replaced.
+        tensors: Arrays by name, set back to back in this order.
+        metadata: Text for the header.
     """
-    array = np.empty((stop - start, *entry.shape[1:]), entry.dtype)
-    buffer = memoryview(array.reshape(-1).view(np.uint8).data)
-    row_bytes = entry.num_bytes // max(entry.shape[0], 1)
-    position = entry.offset + start * row_bytes
-    while buffer:
-        num_read = os.preadv(fd, [buffer], position)
-        if num_read == 0:
-            raise OSError(f'file ends at byte {position}, within the rows {start}:{stop}')
-        buffer = buffer[num_read:]
-        position += num_read
-    return array
-
-
-def read_all(fd: int, entry: Entry) -> np.ndarray:
-    """Read a whole tensor into a fresh array."""
-    return read_rows(fd, entry, 0, entry.shape[0])
+    shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
+    with atomic_file(path) as file:
+        file.write(frame_header(encode_header(shapes, metadata)))
+        for tensor in tensors.values():
+            file.write(tensor.data)

@@ -237,7 +237,7 @@ def test_wrong_paths_leave_nothing_behind(tool, absent):
     for arguments, message in (
         (('videos', nowhere, out), 'no folder of videos'),
         (('videos', empty, out), 'has no video'),
-        (('videos', videos, out, '--boxes', nowhere), 'box file not found'),
+        (('videos', videos, out, '--boxes', nowhere), 'no box file at'),
         (('videos', videos, out, '--store', nowhere), 'no skeleton store'),
         (('ntu', videos, nowhere, out), 'neither a folder nor an archive'),
         (('ntu', videos, empty, out), 'has no *.skeleton'),

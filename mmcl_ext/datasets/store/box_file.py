@@ -9,20 +9,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmcl_ext.fileio.atomic_file import write_bytes
-from mmcl_ext.fileio.tensor_container import (
-    Entry,
-    encode_header,
-    frame_header,
-    read_all,
-    read_header,
-    read_rows,
-)
+from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.tensor_container import TensorContainer, is_finite, write_tensors
 
 _FORMAT = 'mmcl_ext.boxes'
 _VERSION = '1'
@@ -62,11 +54,9 @@ class BoxCount(NamedTuple):
     samples: int
 
 
-class _Opened(NamedTuple):
-    """What is read once per process: the descriptor and the small tables."""
+class _Tables(NamedTuple):
+    """What is read once per process."""
 
-    fd: int
-    entries: dict[str, Entry]
     names: tuple[str, ...]
     rows: dict[str, int]
     row_end: np.ndarray
@@ -75,33 +65,15 @@ class _Opened(NamedTuple):
     metadata: dict[str, Any]
 
 
-class BoxFile:
+class BoxFile(TensorContainer):
     """Random access to the samples of a box file.
-
-    The object pickles as its path and opens the file again when it is first used.
 
     Args:
         path: File written by :func:`write_box_file`.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged, cut short, or no box file.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        self._path = os.path.abspath(path)
-        _ = self._opened
-
-    def __reduce__(self) -> tuple:
-        return _reopen_lazily, (self._path,)
-
-    def __del__(self) -> None:
-        opened = self.__dict__.get('_opened')
-        if opened is not None:
-            os.close(opened.fd)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._path!r})'
+    kind = 'box file'
+    format = (_FORMAT, _VERSION)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -110,22 +82,26 @@ class BoxFile:
         return name in self._opened.rows
 
     @cached_property
-    def _opened(self) -> _Opened:
-        if not os.path.isfile(self._path):
-            raise FileNotFoundError(f'box file not found: {self._path}')
-        fd = os.open(self._path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
-        try:
-            return _load_tables(fd, self._path)
-        except BaseException as error:
-            os.close(fd)
-            if isinstance(error, KeyError):
-                raise ValueError(f'{self._path} is not a whole box file: {error}') from error
-            raise
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return Path(self._path)
+    def _opened(self) -> _Tables:
+        """Read and check everything but the boxes."""
+        names = self._names('names')
+        size = len(names)
+        row_end = self._table('row_end', 'I64', (size,))
+        num_frames = self._table('num_frames', 'I64', (size,))
+        image_size = self._table('image_size', 'I64', (size, 2))
+        positions = {name: row for row, name in enumerate(names)}
+        if len(positions) != size or not size:
+            raise self._wrong('names', 'a sample occurs more than once, or there is none')
+        if row_end[0] < 1 or (np.diff(row_end) < 1).any():
+            raise self._contradiction("'row_end' does not ascend")
+        if min(num_frames.min(), image_size.min()) < 1:
+            raise self._contradiction("'num_frames' or 'image_size' holds a number below 1")
+        num_rows = int(row_end[-1])
+        self._entry('boxes', ('F32',), (num_rows, 4))
+        self._entry('found', ('U8',), (num_rows,))
+        self._entry('frame_numbers', ('I64',), (num_rows,))
+        recipe = self._json('recipe', dict)
+        return _Tables(names, positions, row_end, num_frames, image_size, recipe)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -146,8 +122,14 @@ class BoxFile:
 
         Raises:
             KeyError: The file has no such sample; names both.
+            ValueError: A box cannot be; names the file, the sample and the field.
         """
-        return self._rows('boxes', name), self._rows('found', name).astype(bool)
+        boxes, found = self._rows('boxes', name), self._rows('found', name)
+        if found.max() > 1:
+            raise self._wrong_sample(name, 'found', 'holds something else than 0 and 1')
+        if (problem := _box_problem(boxes)) is not None:
+            raise self._wrong_sample(name, 'boxes', problem)
+        return boxes, found.astype(bool)
 
     def frame_numbers(self, name: str) -> np.ndarray:
         """Read which frames of the video the T boxes of a sample belong to.
@@ -157,8 +139,12 @@ class BoxFile:
 
         Raises:
             KeyError: The file has no such sample; names both.
+            ValueError: The numbers are not those of the video; names file, sample and field.
         """
-        return self._rows('frame_numbers', name)
+        numbers = self._rows('frame_numbers', name)
+        if (problem := _number_problem(numbers, self.num_frames(name))) is not None:
+            raise self._wrong_sample(name, 'frame_numbers', problem)
+        return numbers
 
     def num_frames(self, name: str) -> int:
         """Tell how many frames the whole video of a sample has.
@@ -180,7 +166,7 @@ class BoxFile:
     def count(self) -> 'BoxCount':
         """Count boxes, those without a person, and the samples that have such."""
         opened = self._opened
-        absent = read_all(opened.fd, opened.entries['found']) == 0
+        absent = self.read_all('found') == 0
         starts = np.concatenate([[0], opened.row_end[:-1]])
         samples = np.count_nonzero(np.logical_or.reduceat(absent, starts))
         return BoxCount(len(absent), int(np.count_nonzero(absent)), int(samples))
@@ -193,7 +179,10 @@ class BoxFile:
     def _rows(self, tensor: str, name: str) -> np.ndarray:
         opened, row = self._opened, self._row(name)
         start = int(opened.row_end[row - 1]) if row else 0
-        return read_rows(opened.fd, opened.entries[tensor], start, int(opened.row_end[row]))
+        return self.read_rows(tensor, start, int(opened.row_end[row]))
+
+    def _wrong_sample(self, name: str, field: str, problem: str) -> ValueError:
+        return ValueError(f'{self._path}: sample {bounded_repr(name)}: field {field!r}: {problem}')
 
 
 def write_box_file(
@@ -216,19 +205,13 @@ def write_box_file(
         raise ValueError(f'{path}: no samples to write')
     for name, sample in samples.items():
         _check_sample(name, sample)
-    tensors = _tensors(samples)
-    header = encode_header(
-        {key: (tensor.dtype, tensor.shape) for key, tensor in tensors.items()},
-        {
-            'format': _FORMAT,
-            'format_version': _VERSION,
-            'names': json.dumps(list(samples)),
-            'recipe': json.dumps(dict(metadata or {})),
-        },
-    )
-    room = -(-len(header) // 8) * 8  # the data start at a multiple of 8 bytes
-    data = b''.join(tensor.tobytes() for tensor in tensors.values())
-    write_bytes(path, frame_header(header, room) + data)
+    header = {
+        'format': _FORMAT,
+        'format_version': _VERSION,
+        'names': json.dumps(list(samples)),
+        'recipe': json.dumps(dict(metadata or {})),
+    }
+    write_tensors(path, _tensors(samples), header)
 
 
 def _tensors(samples: Mapping[str, SampleBoxes]) -> dict[str, np.ndarray]:
@@ -250,7 +233,8 @@ def _check_sample(name: str, sample: SampleBoxes) -> None:
     Raises:
         ValueError: Shapes, boxes, frame numbers or sizes are wrong; names the sample.
     """
-    boxes, numbers = np.asarray(sample.boxes), np.asarray(sample.frame_numbers)
+    boxes = np.asarray(sample.boxes, np.float32)
+    numbers = np.asarray(sample.frame_numbers)
     shapes = boxes.shape, np.shape(sample.found), numbers.shape
     num_boxes = len(boxes) if boxes.ndim else 0
     if not num_boxes or shapes != ((num_boxes, 4), (num_boxes,), (num_boxes,)):
@@ -258,43 +242,25 @@ def _check_sample(name: str, sample: SampleBoxes) -> None:
             f'sample {name!r}: expected boxes (T, 4), found (T,) and frame numbers (T,), '
             f'got {shapes[0]}, {shapes[1]} and {shapes[2]}'
         )
-    sound = np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
-    if not sound.all():
-        raise ValueError(f'sample {name!r}: not a box: {boxes[np.argmin(sound)].tolist()}')
-    if numbers.min() < 0 or numbers.max() >= sample.num_frames or (np.diff(numbers) < 0).any():
-        raise ValueError(
-            f'sample {name!r}: frame numbers {numbers.tolist()} are not ascending numbers of '
-            f'{sample.num_frames} frames'
-        )
+    problem = _box_problem(boxes) or _number_problem(numbers, sample.num_frames)
+    if problem is not None:
+        raise ValueError(f'sample {name!r}: {problem}')
     if len(sample.image_size) != 2 or min(sample.image_size) < 1:
         raise ValueError(f'sample {name!r}: image size {sample.image_size} is not (W, H)')
 
 
-def _reopen_lazily(path: str) -> BoxFile:
-    """Unpickle a box file: remember the path, touch no file yet."""
-    file = BoxFile.__new__(BoxFile)
-    file._path = path
-    return file
+def _box_problem(boxes: np.ndarray) -> str | None:
+    """Say which of the boxes (T, 4) is none."""
+    ordered = boxes[:, 2:] > boxes[:, :2]
+    if ordered.all() and is_finite(boxes):
+        return None
+    sound = np.isfinite(boxes).all(1) & ordered.all(1)
+    return f'not a box: {boxes[np.argmin(sound)].tolist()}'
 
 
-def _load_tables(fd: int, path: str) -> _Opened:
-    """Read and check everything but the boxes."""
-    entries, metadata = read_header(fd, path)
-    if metadata.get('format') != _FORMAT:
-        raise ValueError(f'{path} is a safetensors file but not a box file')
-    if metadata['format_version'] != _VERSION:
-        raise ValueError(
-            f'{path} has version {metadata["format_version"]} of the format; '
-            f'this release reads version {_VERSION}'
-        )
-    names = tuple(json.loads(metadata['names']))
-    keys = ('row_end', 'num_frames', 'image_size')
-    row_end, num_frames, image_size = (read_all(fd, entries[key]) for key in keys)
-    num_rows = int(row_end[-1]) if len(row_end) else 0
-    lengths = {len(row_end), len(num_frames), len(image_size), len(names), len(set(names))}
-    rows = {entries[key].shape[0] for key in ('boxes', 'found', 'frame_numbers')}
-    if len(lengths) != 1 or rows != {num_rows} or (np.diff(row_end) < 1).any():
-        raise ValueError(f'{path} is damaged: its tables contradict each other')
-    positions = {name: row for row, name in enumerate(names)}
-    recipe = json.loads(metadata['recipe'])
-    return _Opened(fd, entries, names, positions, row_end, num_frames, image_size, recipe)
+def _number_problem(numbers: np.ndarray, num_frames: int) -> str | None:
+    """Say that frame numbers (T,) are not ascending numbers of the video's frames."""
+    if numbers[0] >= 0 and numbers[-1] < num_frames and (np.diff(numbers) >= 0).all():
+        return None
+    shown = bounded_repr(numbers.tolist())
+    return f'frame numbers {shown} are not ascending numbers of {num_frames} frames'

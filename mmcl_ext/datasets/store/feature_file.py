@@ -1,68 +1,93 @@
-"""Feature files: one float array and the names of its rows, in one safetensors file.
+"""Feature files: one array and the names of its rows, in one safetensors file.
 
-The file holds a single tensor ``features`` of shape (N, ...). Its metadata maps
-``names`` to a JSON list of N sample names; every other entry belongs to the
-recipe of the extraction (model, revision, prompt, ...). Reading parses the header
-once and then fetches single rows, so a process never holds the whole array.
-Nothing is unpickled.
+The file holds a tensor ``features`` of shape (N, ...). Its metadata maps ``names`` to a JSON
+list of N sample names and ``element_type`` to the tensor's type; every other entry belongs to
+the recipe of the extraction (model, revision, prompt, ...). Reading fetches single rows, so a
+process never holds the whole array.
 """
 
 import json
 import math
 import os
-import struct
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from mmcl_ext.fileio.atomic_file import atomic_file
+from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.tensor_container import TensorContainer, is_finite, write_tensors
 
 _TENSOR = 'features'
 _NAMES = 'names'
-_DTYPES: dict[str, np.dtype] = {
-    'F64': np.dtype('<f8'),
-    'F32': np.dtype('<f4'),
-    'F16': np.dtype('<f2'),
-    'I64': np.dtype('<i8'),
-    'I32': np.dtype('<i4'),
+_TYPE = 'element_type'
+_CODES = {
+    np.dtype(name): code
+    for name, code in (
+        ('<f8', 'F64'),
+        ('<f4', 'F32'),
+        ('<f2', 'F16'),
+        ('<i8', 'I64'),
+        ('<i4', 'I32'),
+    )
 }
 
 
-class FeatureFile:
+class _Tables(NamedTuple):
+    """What is read once per process."""
+
+    shape: tuple[int, ...]
+    names: tuple[str, ...]
+    rows: dict[str, int]
+
+
+class FeatureFile(TensorContainer):
     """Random access to the rows of a feature file.
 
-    The file is opened on first use and again in every process, so an object can
-    be pickled and shared with the workers of a data loader.
-
     Args:
-        path: The file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not a feature file, or it is cut short.
+        path: File written by :func:`write_feature_file`.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise FileNotFoundError(f'feature file not found: {self.path}')
-        header, self._offset = _read_header(self.path)
-        self.metadata = header.get('__metadata__', {})
-        entry = header.get(_TENSOR)
-        if entry is None or _NAMES not in self.metadata or entry['dtype'] not in _DTYPES:
+    kind = 'feature file'
+
+    @cached_property
+    def _opened(self) -> _Tables:
+        """Check that the names fit the rows."""
+        entry, metadata = self._header.entries.get(_TENSOR), self._header.metadata
+        if entry is None or _NAMES not in metadata or entry.dtype not in _CODES:
             raise ValueError(
-                f'{self.path} is no feature file: it needs a tensor {_TENSOR!r} of one of the '
-                f'types {tuple(_DTYPES)} and {_NAMES!r} in its metadata, and has {sorted(header)}'
+                f'{self._path} is no feature file: it needs a tensor {_TENSOR!r} of one of the '
+                f'types {tuple(_CODES.values())} and {_NAMES!r} in its metadata, and has '
+                f'{bounded_repr(sorted(self._header.entries))}'
             )
-        self.shape = tuple(entry['shape'])
-        self._dtype = _DTYPES[entry['dtype']]
-        self.names: tuple[str, ...] = tuple(json.loads(self.metadata[_NAMES]))
-        self._check_size(entry['data_offsets'][0])
-        self._rows = {name: row for row, name in enumerate(self.names)}
-        self._handle: int | None = None
-        self._process = 0
+        if metadata.get(_TYPE, entry.code) != entry.code:
+            told = bounded_repr(metadata[_TYPE])
+            raise self._contradiction(f'{_TENSOR!r} is {entry.code}, field {_TYPE!r} says {told}')
+        names = self._names(_NAMES)
+        rows = {name: row for row, name in enumerate(names)}
+        if len(rows) != len(names):
+            twice = Counter(names).most_common(1)[0][0]
+            raise self._wrong(_NAMES, f'sample {bounded_repr(twice)} occurs more than once')
+        if entry.shape[:1] != (len(names),) or len(entry.shape) < 2:
+            shape = bounded_repr(entry.shape)
+            raise ValueError(f'{self._path} names {len(names)} rows of shape {shape}')
+        return _Tables(entry.shape, names, rows)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Recipe of the extraction, and the names as JSON."""
+        return self._header.metadata
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the rows, unique."""
+        return self._opened.names
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape (N, ...) of all features."""
+        return self._opened.shape
 
     @property
     def width(self) -> int:
@@ -73,54 +98,28 @@ class FeatureFile:
         return len(self.names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._rows
+        return name in self._opened.rows
 
-    def read(self, name: str) -> np.ndarray:
-        """Read one sample.
+    def read(self, name: str, *, finite: bool = True) -> np.ndarray:
+        """Read one sample: float32 in the shape of one row.
 
         Args:
             name: Sample name.
-
-        Returns:
-            Float32 array of the shape of one row.
+            finite: Refuse NaN and infinite values.
 
         Raises:
             KeyError: The file has no such sample; names the file and the sample.
+            ValueError: A value is not finite; names the file and the sample.
         """
-        if name not in self._rows:
-            raise KeyError(f'{self.path} has no sample {name!r}')
-        size = self.width * self._dtype.itemsize
-        data = os.pread(self._descriptor(), size, self._offset + self._rows[name] * size)
-        return np.frombuffer(data, self._dtype).reshape(self.shape[1:]).astype(np.float32)
-
-    def close(self) -> None:
-        """Close the file; the next read opens it again."""
-        if self._handle is not None and self._process == os.getpid():
-            os.close(self._handle)
-        self._handle = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, '_handle': None}
-
-    def __del__(self) -> None:
-        if getattr(self, '_handle', None) is not None:
-            self.close()
-
-    def _descriptor(self) -> int:
-        if self._handle is None or self._process != os.getpid():
-            self._handle = os.open(self.path, os.O_RDONLY)
-            self._process = os.getpid()
-        return self._handle
-
-    def _check_size(self, start: int) -> None:
-        self._offset += start
-        expected = self._offset + math.prod(self.shape) * self._dtype.itemsize
-        if self.path.stat().st_size < expected:
+        row = self._opened.rows.get(name)
+        if row is None:
+            raise KeyError(f'{self._path} has no sample {name!r}')
+        values = self.read_rows(_TENSOR, row, row + 1)[0].astype(np.float32, copy=False)
+        if finite and not is_finite(values):
             raise ValueError(
-                f'{self.path} is cut short: {self.path.stat().st_size} of {expected} bytes'
+                f'{self._path}: sample {bounded_repr(name)}: field {_TENSOR!r}: not finite'
             )
-        if self.shape[:1] != (len(self.names),):
-            raise ValueError(f'{self.path} names {len(self.names)} rows of shape {self.shape}')
+        return values
 
 
 def write_feature_file(
@@ -142,50 +141,22 @@ def write_feature_file(
         ValueError: Names and rows do not match, a name occurs twice, the type is
             not supported, or a sample is not finite.
     """
-    path = Path(path)
     features = np.ascontiguousarray(features)
-    code = _check(features, names)
-    header = {
-        '__metadata__': {**(metadata or {}), _NAMES: json.dumps(list(names))},
-        _TENSOR: {
-            'dtype': code,
-            'shape': list(features.shape),
-            'data_offsets': [0, features.nbytes],
-        },
-    }
-    encoded = json.dumps(header).encode()
-    encoded += b' ' * (-len(encoded) % 8)  # the data start at a multiple of 8 bytes
-    with atomic_file(path) as file:
-        for chunk in (struct.pack('<Q', len(encoded)), encoded, features.data):
-            file.write(chunk)
+    _check(features, names)
+    told = {_NAMES: json.dumps(list(names)), _TYPE: _CODES[features.dtype]}
+    write_tensors(path, {_TENSOR: features}, {**(metadata or {}), **told})
 
 
-def _check(features: np.ndarray, names: Sequence[str]) -> str:
-    """Validate what is to be written; return the type's code."""
-    codes = [code for code, dtype in _DTYPES.items() if dtype == features.dtype]
-    if not codes:
-        raise ValueError(f'features are {features.dtype}, supported are {tuple(_DTYPES)}')
+def _check(features: np.ndarray, names: Sequence[str]) -> None:
+    """Validate what is to be written."""
+    if features.dtype not in _CODES:
+        known = tuple(_CODES.values())
+        raise ValueError(f'features are {features.dtype}, supported are {known}')
     if features.ndim < 2 or len(features) != len(names):
         raise ValueError(f'{len(names)} names do not fit features of shape {features.shape}')
     if len(set(names)) != len(names):
-        twice = next(name for name in names if list(names).count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise ValueError(f'sample {twice!r} occurs more than once')
     finite = np.isfinite(features.reshape(len(features), -1)).all(axis=1)
     if not finite.all():
         raise ValueError(f'the features of sample {names[int(np.argmin(finite))]!r} are not finite')
-    return codes[0]
-
-
-def _read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """Read the safetensors header and the position where the data begin."""
-    with path.open('rb') as file:
-        prefix = file.read(8)
-        size = struct.unpack('<Q', prefix)[0] if len(prefix) == 8 else 0
-        encoded = file.read(size) if size <= path.stat().st_size else b''
-    try:
-        header = json.loads(encoded)
-    except ValueError as error:
-        raise ValueError(f'{path} is not a safetensors file') from error
-    if not isinstance(header, dict):
-        raise ValueError(f'{path} is not a safetensors file')
-    return header, 8 + size

@@ -3,17 +3,17 @@
 import hashlib
 import json
 import operator
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmcl_ext.datasets.store.name_table import NameTable
 from mmcl_ext.datasets.store.split_positions import split_positions
-from mmcl_ext.fileio.tensor_container import Entry, read_all, read_header, read_rows
-from mmcl_ext.graphs.layouts import layout_names, register_layout
+from mmcl_ext.datasets.store.stored_layout import check_stored_layout
+from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.tensor_container import TensorContainer
 
 FORMAT = 'mmcl_ext.skeletons'
 FORMAT_VERSION = '1'
@@ -21,98 +21,49 @@ SPLIT_PREFIX = 'split.'
 _TABLES = ('label', 'num_person', 'num_frames', 'num_nonfinite', 'name_end')
 
 
-class _Names(Sequence[str]):
-    """Names of the samples, decoded when asked for: no 100,000 Python strings held."""
+class _Tables(NamedTuple):
+    """What is read once per process."""
 
-    def __init__(self, text: bytes, ends: np.ndarray) -> None:
-        self._text = text
-        self._ends = ends
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        i = range(len(self))[index]
-        start = int(self._ends[i - 1]) if i else 0
-        return self._text[start : int(self._ends[i])].decode()
-
-    def __iter__(self) -> Iterator[str]:
-        start = 0
-        for end in self._ends.tolist():
-            yield self._text[start:end].decode()
-            start = end
-
-
-class _Opened(NamedTuple):
-    """What is read once per process: the descriptor and the small tables."""
-
-    fd: int
-    keypoint: Entry
-    score: Entry | None
     tables: dict[str, np.ndarray]
     row_end: np.ndarray
-    names: _Names
+    names: NameTable
     splits: dict[str, np.ndarray]
-    metadata: dict[str, str]
+    classes: tuple[str, ...]
+    metadata: dict[str, Any]
 
 
-class SkeletonStore:
+class SkeletonStore(TensorContainer):
     """Skeletons of a data set in one safetensors file, read sample by sample.
 
     Opening reads the header and the tables (labels, names, splits), never the
-    coordinates, and never unpickles. A sample is one positioned read, safe under
-    threads and after ``fork``. The object pickles as its path and opens the file
-    again when it is first used.
+    coordinates. A sample is one positioned read.
 
     Args:
         path: File written by :func:`write_store`.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged, cut short, or not a skeleton store.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        self._path = os.path.abspath(path)
-        _ = self._opened
-
-    def __reduce__(self) -> tuple:
-        return _reopen_lazily, (self._path,)
-
-    def __del__(self) -> None:
-        opened = self.__dict__.get('_opened')
-        if opened is not None:
-            os.close(opened.fd)
+    kind = 'skeleton store'
+    format = (FORMAT, FORMAT_VERSION)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._path!r})'
-
     @cached_property
-    def _opened(self) -> _Opened:
-        if not os.path.isfile(self._path):
-            raise FileNotFoundError(f'no skeleton store at {self._path}')
-        fd = os.open(self._path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
+    def _opened(self) -> _Tables:
+        """Read and check everything but the coordinates."""
+        size = self._entry('label', ('I64',), (None,)).shape[0]
+        if size == 0:
+            raise self._contradiction("'label' is empty")
+        tables = {key: self._table(key, 'I64', (size,)) for key in _TABLES}
+        classes = self._names('classes')
+        row_end = self._check_tables(tables, len(classes))
         try:
-            return _load_tables(fd, self._path)
-        except BaseException as error:
-            os.close(fd)
-            if isinstance(error, KeyError):
-                raise ValueError(f'{self._path} is not a whole skeleton store: {error}') from error
-            raise
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return Path(self._path)
+            names = NameTable(self._table('name_text', 'U8', (None,)), tables['name_end'])
+        except ValueError as error:
+            raise self._contradiction(f"'name_text', 'name_end': {error}") from None
+        splits = {name: self._read_split(name, size) for name in self._names('splits')}
+        self._check_layout()
+        return _Tables(tables, row_end, names, splits, classes, self._json('recipe', dict))
 
     @property
     def names(self) -> Sequence[str]:
@@ -147,32 +98,32 @@ class SkeletonStore:
     @property
     def layout(self) -> str:
         """Name of the skeleton layout, see :func:`mmcl_ext.graphs.layouts.get_layout`."""
-        return self._opened.metadata['layout']
+        return self._header.metadata['layout']
 
-    @cached_property
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes in the order of the labels."""
-        return tuple(json.loads(self._opened.metadata['classes']))
+        return self._opened.classes
 
-    @cached_property
+    @property
     def metadata(self) -> dict[str, Any]:
         """How the data were made, as the writer was told."""
-        return json.loads(self._opened.metadata['recipe'])
+        return self._opened.metadata
 
     @property
     def dtype(self) -> np.dtype:
         """Type of the coordinates in the file: float32 or float16."""
-        return self._opened.keypoint.dtype
+        return self._header.entries['keypoint'].dtype
 
     @property
     def num_joints(self) -> int:
         """Joints of a body, V."""
-        return self._opened.keypoint.shape[1]
+        return self._header.entries['keypoint'].shape[1]
 
     @property
     def num_channels(self) -> int:
         """Coordinates of a joint, C."""
-        return self._opened.keypoint.shape[2]
+        return self._header.entries['keypoint'].shape[2]
 
     def split(self, name: str) -> np.ndarray:
         """Return the positions of the samples of a split: int64.
@@ -188,7 +139,7 @@ class SkeletonStore:
         Returns:
             float32, shape (M, T, V, C), not shared with anybody.
         """
-        return self._read(self._opened.keypoint, index)
+        return self._read('keypoint', index)
 
     def keypoint_score(self, index: int) -> np.ndarray | None:
         """Read the confidences of one sample, None where the file has none.
@@ -196,8 +147,8 @@ class SkeletonStore:
         Returns:
             float32, shape (M, T, V).
         """
-        entry = self._opened.score
-        return None if entry is None else self._read(entry, index)
+        known = 'keypoint_score' in self._header.entries
+        return self._read('keypoint_score', index) if known else None
 
     def checksum(self) -> str:
         """Return the SHA-256 of the content: layout, classes, names, tables, coordinates.
@@ -211,75 +162,68 @@ class SkeletonStore:
         for array in (*opened.tables.values(), *opened.splits.values()):
             digest.update(array.tobytes())
         digest.update(json.dumps(list(opened.splits)).encode())
-        for entry in filter(None, (opened.keypoint, opened.score)):
-            for start in range(0, entry.shape[0], 65536):
-                stop = min(start + 65536, entry.shape[0])
-                digest.update(read_rows(opened.fd, entry, start, stop).data)
+        num_rows = opened.row_end.item(-1)
+        for name in [n for n in ('keypoint', 'keypoint_score') if n in self._header.entries]:
+            for start in range(0, num_rows, 65536):
+                digest.update(self.read_rows(name, start, min(start + 65536, num_rows)).data)
         return digest.hexdigest()
 
-    def _read(self, entry: Entry, index: int) -> np.ndarray:
+    def _read(self, name: str, index: int) -> np.ndarray:
         """Read one sample of a tensor that has a row per person and frame."""
-        opened = self._opened
+        tables, row_end, *_ = self._opened
         i = operator.index(index)
-        if not -len(self) <= i < len(self):
+        if not -len(row_end) <= i < len(row_end):
             raise IndexError(f'sample {index} of {len(self)} in {self._path}')
-        num_person = opened.tables['num_person'].item(i)
-        num_frames = opened.tables['num_frames'].item(i)
-        stop = opened.row_end.item(i)
-        rows = read_rows(opened.fd, entry, stop - num_person * num_frames, stop)
+        num_person, num_frames = tables['num_person'].item(i), tables['num_frames'].item(i)
+        stop = row_end.item(i)
+        rows = self.read_rows(name, stop - num_person * num_frames, stop)
         shaped = rows.reshape(num_person, num_frames, *rows.shape[1:])
         return shaped.astype(np.float32, copy=False)
 
+    def _check_tables(self, tables: Mapping[str, np.ndarray], num_classes: int) -> np.ndarray:
+        """Refuse tables that contradict each other; return where the samples' rows end."""
+        entry = self._entry('keypoint', ('F32', 'F16'), (None, None, None))
+        num_rows, num_joints, num_channels = entry.shape
+        if 'keypoint_score' in self._header.entries:
+            self._entry('keypoint_score', ('F32', 'F16'), (num_rows, num_joints))
+        label, num_person, num_frames, num_nonfinite, _ = (tables[key] for key in _TABLES)
+        if label.min() < 0 or label.max() >= num_classes:
+            odd = label[(label < 0) | (label >= num_classes)][0]
+            raise self._contradiction(f"'label': {odd} is outside the {num_classes} classes")
+        # Compared before they are multiplied, which could overflow.
+        if (
+            min(num_person.min(), num_frames.min()) < 1
+            or (num_person > num_rows // num_frames).any()
+        ):
+            raise self._contradiction("'num_person', 'num_frames': outside the rows of 'keypoint'")
+        num_values = num_person * num_frames
+        row_end = np.cumsum(num_values)
+        if row_end[-1] != num_rows or (row_end[1:] < row_end[:-1]).any():
+            raise self._contradiction(
+                f"'num_person', 'num_frames': {row_end[-1]} rows, 'keypoint' has {num_rows}"
+            )
+        if (
+            num_nonfinite.min() < 0
+            or (num_nonfinite > num_values * (num_joints * num_channels)).any()
+        ):
+            raise self._contradiction("'num_nonfinite': not a number of coordinates")
+        return row_end
 
-def _reopen_lazily(path: str) -> SkeletonStore:
-    """Unpickle a store: remember the path, touch no file yet."""
-    store = SkeletonStore.__new__(SkeletonStore)
-    store._path = path
-    return store
+    def _read_split(self, name: str, size: int) -> np.ndarray:
+        """Read the positions of a split: inside the store, none twice."""
+        key = SPLIT_PREFIX + name
+        positions = self._table(key, 'I64', (None,))
+        if len(positions) and not 0 <= positions.min() <= positions.max() < size:
+            raise self._contradiction(f'{bounded_repr(key)}: a position outside the {size} samples')
+        counts = np.bincount(positions, minlength=1)
+        if counts.max() > 1:
+            raise self._contradiction(f'{bounded_repr(key)}: position {counts.argmax()} twice')
+        return positions
 
-
-def _load_tables(fd: int, path: str) -> _Opened:
-    """Read and check everything but the coordinates."""
-    entries, metadata = read_header(fd, path)
-    if metadata.get('format') != FORMAT:
-        raise ValueError(f'{path} is a safetensors file but not a skeleton store')
-    if metadata['format_version'] != FORMAT_VERSION:
-        raise ValueError(
-            f'{path} has version {metadata["format_version"]} of the format; '
-            f'this release reads version {FORMAT_VERSION}'
-        )
-    tables = {key: read_all(fd, entries[key]) for key in _TABLES}
-    splits = {
-        name: read_all(fd, entries[SPLIT_PREFIX + name]) for name in json.loads(metadata['splits'])
-    }
-    ends = tables['name_end']
-    names = _Names(read_all(fd, entries['name_text']).tobytes(), ends)
-    row_end = np.cumsum(tables['num_person'] * tables['num_frames'])
-    keypoint, score = entries['keypoint'], entries.get('keypoint_score')
-    _check_tables(path, tables, splits, row_end, keypoint, entries['name_text'])
-    # A layout of the user's own, told by the file to processes that have not seen it yet.
-    if metadata['layout'] not in layout_names() and 'layout_description' in metadata:
-        register_layout(json.loads(metadata['layout_description']))
-    return _Opened(fd, keypoint, score, tables, row_end, names, splits, metadata)
-
-
-def _check_tables(
-    path: str,
-    tables: dict[str, np.ndarray],
-    splits: dict[str, np.ndarray],
-    row_end: np.ndarray,
-    keypoint: Entry,
-    text: Entry,
-) -> None:
-    """Refuse tables that contradict each other, before a wrong row is read."""
-    size = len(tables['label'])
-    sound = (
-        size > 0
-        and all(len(table) == size for table in tables.values())
-        and min(tables['num_person'].min(), tables['num_frames'].min()) > 0
-        and row_end[-1] == keypoint.shape[0]
-        and tables['name_end'][-1] == text.shape[0]
-        and all(((index >= 0) & (index < size)).all() for index in splits.values())
-    )
-    if not sound:
-        raise ValueError(f'{path} is damaged: its tables contradict each other')
+    def _check_layout(self) -> None:
+        described = 'layout_description' in self._header.metadata
+        description = self._json('layout_description', dict) if described else None
+        try:
+            check_stored_layout(self._text('layout'), description, self.num_joints)
+        except ValueError as error:
+            raise self._wrong('layout_description', str(error)) from None

@@ -15,7 +15,7 @@ import numpy as np
 
 from mmcl_ext.datasets.store.skeleton_store import FORMAT, FORMAT_VERSION, SPLIT_PREFIX
 from mmcl_ext.fileio.atomic_file import atomic_file
-from mmcl_ext.fileio.tensor_container import encode_header, frame_header
+from mmcl_ext.fileio.tensor_header import encode_header, frame_header
 from mmcl_ext.graphs.layouts import get_layout
 
 _INT = np.dtype('<i8')

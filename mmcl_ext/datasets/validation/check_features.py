@@ -1,6 +1,5 @@
 """Check a feature file against the samples that it should serve."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,9 +16,8 @@ def check_features(
     - missing: a sample without features.
     - empty: features that are all zero.
     - NaN: features that are not finite.
-    - doubled: a name that stands for several rows; all samples with one and the same
-      row, which tells a network nothing. Some samples with equal rows are no fault: answers
-      of a language model repeat.
+    - doubled: all samples with one and the same row, which tells a network nothing. Some
+      samples with equal rows are no fault: answers of a language model repeat.
     - unknown: rows that belong to no sample.
 
     Args:
@@ -29,8 +27,7 @@ def check_features(
     """
     known = set(features.names)
     present = [name for name in names if name in known]
-    rows = {name: features.read(name) for name in present}
-    counts = Counter(features.names)
+    rows = {name: features.read(name, finite=False) for name in present}
     distinct = {row.tobytes() for row in rows.values()}
     alike = present if len(present) > 1 and len(distinct) == 1 else []
     return [
@@ -41,7 +38,6 @@ def check_features(
             'features are not finite',
             [name for name in present if not np.isfinite(rows[name]).all()],
         ),
-        *collect('doubled', 'several rows', [name for name in counts if counts[name] > 1]),
         *collect('doubled', 'all samples have the same features', alike),
         *collect('unknown', 'rows of no sample', sorted(known - {*names, *others})),
     ]

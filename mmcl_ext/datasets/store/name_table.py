@@ -1,0 +1,79 @@
+"""Names of the samples of a store."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+
+from mmcl_ext.fileio.printable import bounded_repr
+
+_FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
+
+
+class NameTable(Sequence[str]):
+    """Names decoded when asked for: no 100,000 Python strings held.
+
+    Args:
+        text: All names back to back, (L,) uint8.
+        ends: Where each name ends, (N,) int64.
+
+    Raises:
+        ValueError: A name is empty, outside the text, no UTF-8, or occurs twice.
+    """
+
+    def __init__(self, text: np.ndarray, ends: np.ndarray) -> None:
+        self._text = text.tobytes()
+        self._ends = ends
+        _check_ends(text, ends)
+        self._text.decode()  # UnicodeDecodeError is a ValueError
+        if _may_repeat(text, ends):
+            twice, count = Counter(self).most_common(1)[0]
+            if count > 1:
+                raise ValueError(f'sample {bounded_repr(twice)} occurs more than once')
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        i = range(len(self))[index]
+        start = int(self._ends[i - 1]) if i else 0
+        return self._text[start : int(self._ends[i])].decode()
+
+    def __iter__(self) -> Iterator[str]:
+        start = 0
+        for end in self._ends.tolist():
+            yield self._text[start:end].decode()
+            start = end
+
+
+def _check_ends(text: np.ndarray, ends: np.ndarray) -> None:
+    if ends[0] < 1 or ends[-1] != len(text) or (ends[1:] <= ends[:-1]).any():
+        raise ValueError('the ends of the names do not ascend to the end of their text')
+    if (text[ends[:-1]] & 0xC0 == 0x80).any():  # a byte within a character
+        raise ValueError('a name ends within a character')
+
+
+def _may_repeat(text: np.ndarray, ends: np.ndarray) -> bool:
+    """Whether two names share length and hash; far quicker than a set of all names."""
+    padded = np.concatenate([text, np.zeros(8, np.uint8)])
+    words = np.ndarray(len(text) + 1, '<u8', padded, strides=(1,))  # eight bytes from each byte on
+    starts = np.concatenate([[0], ends[:-1]])
+    lengths = ends - starts
+    for length in np.flatnonzero(np.bincount(lengths)).tolist():
+        of_length = starts[lengths == length]
+        mask = np.uint64(2 ** (8 * min(length, 8)) - 1)
+        hashes = np.zeros(len(of_length), np.uint64)
+        for offset in (*range(0, length - 8, 8), max(length - 8, 0)):
+            hashes = (hashes ^ (words[of_length + offset] & mask)) * _FACTOR
+            hashes ^= hashes >> _SHIFT
+        hashes.sort()
+        if (hashes[1:] == hashes[:-1]).any():
+            return True
+    return False
