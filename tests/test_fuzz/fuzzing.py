@@ -1,0 +1,84 @@
+"""Feeding damaged files to a reader: it must succeed or fail by a documented error."""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SHORT_RUNS = 300
+LONG_RUNS = int(os.environ.get('MMCL_EXT_FUZZ_RUNS', '100000'))
+MOST_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader with small files that it reads.
+
+    Args:
+        name: What is read, for messages.
+        file_name: Name of the file that is written for each run.
+        seeds: Contents of sound files.
+        read: Opens the file and reads everything that it offers.
+        mutate: Damages a content.
+    """
+
+    name: str
+    file_name: str
+    seeds: Sequence[bytes]
+    read: Callable[[Path], None]
+    mutate: Callable[[bytes, random.Random], bytes]
+
+
+def outcome(target: Target, path: Path) -> str:
+    """Read a file; return 'read', 'refused', or what is wrong with how it ended."""
+    start = time.monotonic()
+    try:
+        target.read(path)
+        ended = 'read'
+    except (ValueError, OSError) as error:
+        text = str(error)
+        ended = 'refused'
+        if target.file_name not in text:
+            ended = f'{type(error).__name__} that names no file: {text[:200]}'
+        elif len(text) > 2000 or not text.isprintable():
+            ended = f'{type(error).__name__} of {len(text)} characters: {text[:200]!r}'
+    except Exception as error:
+        ended = f'{type(error).__name__}: {str(error)[:200]}'
+    seconds = time.monotonic() - start
+    return f'{ended} after {seconds:.0f} s' if seconds > MOST_SECONDS else ended
+
+
+def fuzz(target: Target, folder: Path, runs: int, seed: int = 0) -> Counter[str]:
+    """Read ``runs`` damaged files and count the outcomes.
+
+    A file that ends otherwise than by 'read' or 'refused' is kept as ``<number>-<file_name>``
+    in the folder, at most ten of them.
+    """
+    path = folder / target.file_name
+    outcomes: Counter[str] = Counter()
+    for sound in target.seeds:
+        path.write_bytes(sound)
+        assert outcome(target, path) == 'read', f'a seed of {target.name} cannot be read'
+    for run in range(runs):
+        rng = random.Random(f'{seed}-{run}')
+        data = rng.choice(target.seeds)
+        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+            data = target.mutate(data, rng) if data else data
+        path.write_bytes(data)
+        ended = outcome(target, path)
+        if ended not in ('read', 'refused') and len(outcomes) < 12:
+            (folder / f'{run}-{target.file_name}').write_bytes(data)
+        outcomes[ended] += 1
+    return outcomes
+
+
+def check(target: Target, folder: Path, runs: int) -> None:
+    """Fail for any outcome that is not documented."""
+    outcomes = fuzz(target, folder, runs)
+    print(f'{target.name}: {runs} runs, {dict(outcomes.most_common(5))}')
+    wrong = {ended: count for ended, count in outcomes.items() if ended not in ('read', 'refused')}
+    assert not wrong, f'{target.name}, {runs} runs, files in {folder}: {wrong}'
+    assert outcomes['refused'] > runs // 4, 'the mutations hardly damage anything'
