@@ -73,7 +73,7 @@ def main() -> None:
         print(line)
 
     def write() -> None:
-        ablation.write_tables(ablation.summarize(declared, runs), root / declared.name)
+        ablation.write_summary(ablation.summarize(declared, runs), root / declared.name)
 
     campaign = ablation.Campaign(
         runs,

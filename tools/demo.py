@@ -14,7 +14,8 @@ from mmcl_ext.config.launch import run_and_exit  # noqa: E402
 from mmcl_ext.synthetic import SyntheticData  # noqa: E402
 from mmcl_ext.synthetic.demo import Demo  # noqa: E402
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+TOOLS = Path(__file__).resolve().parent
+CONFIGS = TOOLS.parent / 'configs'
 QUICK = {
     'train_cfg.max_epochs': 2,
     'train_dataloader.batch_size': 13,
@@ -48,6 +49,7 @@ def main() -> None:
             'skeleton only': CONFIGS / f'skeleton/{args.backbone}_demo.py',
             'co-learning (MMCL)': CONFIGS / f'mmcl/{args.backbone}_demo.py',
         },
+        tools=TOOLS,
         root=Path(args.data or f'data/{name}'),
         work_dir=Path(args.work_dir or f'work_dirs/{name}'),
         data=small if args.quick else SyntheticData(),

@@ -6,7 +6,7 @@ from mmcl_ext.ablation.declaration import Ablation, Step, Variant, load_ablation
 from mmcl_ext.ablation.environment import describe_environment, job_environments
 from mmcl_ext.ablation.reuse import reuse, take
 from mmcl_ext.ablation.run import Launch, Run
-from mmcl_ext.ablation.table import render, summarize, write_tables
+from mmcl_ext.ablation.table import render, summarize, write_summary
 
 __all__ = [
     'Ablation',
@@ -24,5 +24,5 @@ __all__ = [
     'select',
     'summarize',
     'take',
-    'write_tables',
+    'write_summary',
 ]

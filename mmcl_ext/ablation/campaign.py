@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from mmcl_ext.ablation.declaration import Step
-from mmcl_ext.ablation.progress import Progress
 from mmcl_ext.ablation.run import Launch, Run, Stage, last_line
+from mmcl_ext.ablation.run_progress import RunProgress
 
 _PR_SET_PDEATHSIG = 1
 _GRACE = 30.0
@@ -96,6 +96,7 @@ class Campaign:
         jobs: Number of runs at a time.
         environments: Variables for the processes of each of the ``jobs``.
         on_change: Called when a run has ended.
+        each_epoch: Print a line after each epoch of a run.
     """
 
     runs: Sequence[Run]
@@ -105,17 +106,14 @@ class Campaign:
     jobs: int = 1
     environments: Sequence[Mapping[str, str]] = ()
     on_change: Callable[[], None] = lambda: None
+    each_epoch: bool = False
     failures: dict[str, str] = field(default_factory=dict)
 
     def execute(self) -> dict[str, str]:
-        """Run what is left.
-
-        Returns:
-            For each run that failed, why.
-        """
+        """Run what is left, and return for each run that failed the reason."""
         distinct = list({run.key: run for run in self.runs}.values())
         pending = [run for run in distinct if not run.result]
-        self._progress = Progress(pending, len(distinct))
+        self._progress = RunProgress(pending, len(distinct), self.each_epoch)
         pending = self._prepare(pending)
         slots: list[_Slot | None] = [None] * self.jobs
         try:
@@ -163,6 +161,7 @@ class Campaign:
         if slot is None:
             return self._begin(index, pending.pop(0)) if pending else None
         status = slot.process.poll()
+        self._progress.tell_epochs(slot.run)
         if status is None:
             if slot.seconds >= _NOTED_EVERY:
                 slot.note_time()

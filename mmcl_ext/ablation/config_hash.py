@@ -24,8 +24,9 @@ _DECISIVE = (
     'sync_bn',
     'model_wrapper_cfg',
     'runner_type',
+    'data_recipe',
 )
-"""Settings that MMEngine's Runner reads and that may change a result."""
+"""Settings that may change a result: what MMEngine's Runner reads, and how data were generated."""
 
 _WATCHERS = (
     'timer',
@@ -49,13 +50,7 @@ def decisive_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
     """Take from a configuration what can change the result of a training and its test.
 
     Left out are variables that nothing reads, folders, logging, validation, and how many
-    processes load data: augmentation does not depend on it.
-
-    Args:
-        cfg: Full configuration.
-
-    Returns:
-        JSON types only.
+    processes load data: augmentation does not depend on it. The result has JSON types only.
     """
     kept = {key: cfg[key] for key in _DECISIVE if cfg.get(key) is not None}
     kept['default_hooks'] = _without(kept.get('default_hooks', {}), _WATCHERS)
@@ -66,28 +61,14 @@ def decisive_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def config_hash(cfg: Mapping[str, Any], processes: int = 1) -> str:
-    """Identify what :func:`decisive_settings` finds, and the number of processes.
-
-    Args:
-        cfg: Full configuration, with ``randomness`` set.
-        processes: Number of processes of the training.
-
-    Returns:
-        Twelve hexadecimal digits.
-    """
+    """Hash the decisive settings, ``randomness`` among them, and the number of processes."""
     settings = decisive_settings(cfg) | ({'processes': processes} if processes > 1 else {})
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def differences(ours: Any, theirs: Any, key: str = '') -> list[str]:
-    """List the dotted keys under which two settings differ.
-
-    Args:
-        ours: What :func:`decisive_settings` gave, or a part of it.
-        theirs: The same of the other configuration.
-        key: Dotted key of the part.
-    """
+    """List the dotted keys under which two results of :func:`decisive_settings` differ."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         pairs = {str(k): (ours.get(k), theirs.get(k)) for k in (*ours, *theirs)}
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):

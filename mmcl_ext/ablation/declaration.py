@@ -100,11 +100,7 @@ def load_ablation(filename: str | Path) -> Ablation:
 
 
 def select(ablation: Ablation, names: Sequence[str] | None) -> tuple[Variant, ...]:
-    """Pick variants by name, in the order of the declaration.
-
-    Args:
-        ablation: The ablation.
-        names: Names, or patterns such as ``'*_joint'``; None for all.
+    """Pick variants by name, or by a pattern such as ``'*_joint'``, in the declared order.
 
     Raises:
         ValueError: A name is not declared, or a pattern fits none.

@@ -13,12 +13,9 @@ from mmcl_ext.version import __version__
 def describe_environment(root: str | os.PathLike) -> dict[str, str]:
     """Tell commit, hardware and versions.
 
-    Args:
-        root: Folder in the source tree.
-
     Returns:
-        ``commit`` (with ``+`` where files that git knows differ from it; the version of the
-        package where there is no repository), ``hardware``, ``torch`` and ``python``.
+        ``commit`` of the tree of ``root`` (with ``+`` where files that git knows differ from it;
+        the package's version without a repository), ``hardware``, ``torch`` and ``python``.
     """
     return dict(
         commit=_commit(root),

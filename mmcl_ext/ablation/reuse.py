@@ -14,29 +14,24 @@ def reuse(runs: Sequence[Run], folders: Sequence[str | Path]) -> Iterator[str]:
         folders: Work folders, or folders of work folders.
 
     Yields:
-        One line for each folder.
+        One line for each work folder.
 
     Raises:
         FileNotFoundError: A folder does not exist.
     """
-    for folder in folders:
-        if not Path(folder).is_dir():
+    for folder in map(Path, folders):
+        if not folder.is_dir():
             raise FileNotFoundError(f'no folder at {folder}')
-        for work_dir in _work_dirs(Path(folder)):
-            yield _offer(runs, work_dir)
+        is_one = (folder / 'last_checkpoint').is_file()
+        found = sorted(path.parent for path in folder.glob('*/last_checkpoint'))
+        for work_dir in [folder] if is_one else found:
+            yield _offer([run for run in runs if not run.result], work_dir)
 
 
 def take(runs: Sequence[Run], assignment: str) -> str:
-    """Give one run a work folder, whatever the configuration in it says.
+    """Give a run the work folder of ``VARIANT:SEED=FOLDER`` and return a line about it.
 
-    Where the two differ, the table says so.
-
-    Args:
-        runs: The runs.
-        assignment: ``VARIANT:SEED=FOLDER``.
-
-    Returns:
-        A line about it.
+    The configuration in the folder may differ; the table then says so.
 
     Raises:
         FileNotFoundError: The folder has no configuration or no checkpoint.
@@ -52,22 +47,12 @@ def take(runs: Sequence[Run], assignment: str) -> str:
     return f'{found[0]}: trained in {folder}'
 
 
-def _work_dirs(folder: Path) -> list[Path]:
-    if (folder / 'last_checkpoint').is_file():
-        return [folder]
-    return sorted(path.parent for path in folder.glob('*/last_checkpoint'))
-
-
 def _offer(runs: Sequence[Run], work_dir: Path) -> str:
     reasons = []
     for run in runs:
-        if run.result:
-            continue
         try:
             run.reuse(work_dir)
+            return f'{run}: trained in {work_dir}'
         except (ValueError, OSError) as error:
             reasons.append(str(error))
-        else:
-            return f'{run}: trained in {work_dir}'
-    closest = min(reasons, key=len, default='no run is left')
-    return f'{work_dir} is not used: {closest}'
+    return f'{work_dir} is not used: {min(reasons, key=len, default="no run is left")}'

@@ -20,18 +20,16 @@ from mmcl_ext.fileio.lock import locked
 
 _EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
 
+_ENDED = re.compile(
+    r'Epoch\(train\)\s*\[\s*(\d+)\]\[\s*(\d+)/\2\].*?\sloss: (\S+)(?:.*?\stop1_acc: (\S+))?'
+)
+
 _PATIENCE = 10.0
 """Seconds to wait for a folder that another process works in."""
 
 
 class Stage(NamedTuple):
-    """A process to run.
-
-    Attributes:
-        name: ``'train'`` or ``'test'``.
-        command: Program and arguments.
-        log: File that takes its output.
-    """
+    """A process to run, ``'train'`` or ``'test'``, and the file that takes its output."""
 
     name: str
     command: tuple[str, ...]
@@ -44,8 +42,7 @@ class Launch:
 
     Args:
         tools: Folder of ``train.py`` and ``test.py``.
-        processes: Processes of one training; more than one go through
-            ``mmcl_ext.config.torchrun``, as in ``tools/dist_train.sh``.
+        processes: Processes of one training; several are started as by ``tools/dist_train.sh``.
         validate: Keep the validations that the configuration has.
     """
 
@@ -136,6 +133,16 @@ class Run:
             found = []
         return int(found[-1]) if found else 0
 
+    def ended_epochs(self) -> list[str]:
+        """Read the epochs that have ended from the log: number, loss, accuracy in training."""
+        log = self.folder / 'train.log'
+        text = log.read_text(errors='replace') if log.is_file() else ''
+        return [
+            f'epoch {int(epoch):2}/{self.epochs}  loss {float(loss):.2f}'
+            + (f'  accuracy {float(accuracy):.2f}' if accuracy else '')
+            for epoch, _, loss, accuracy in _ENDED.findall(text)
+        ]
+
     def describe(self) -> str:
         """One line: what it is, how far it is and where it lies."""
         if self.result:
@@ -157,14 +164,7 @@ class Run:
         return self._test(config) if self._state.get('trained') else self._train(config)
 
     def finish(self, stage: Stage, status: int, seconds: float, where: Mapping[str, str]) -> None:
-        """Record how a stage has ended.
-
-        Args:
-            stage: The stage.
-            status: Exit status of its process.
-            seconds: How long it took.
-            where: Commit, hardware and versions.
-        """
+        """Record how a stage has ended: its exit status, its time, and ``where`` it ran."""
         state = self.spend(stage, seconds)
         state.pop('failure', None)
         if status:
@@ -231,9 +231,11 @@ class Run:
         return Stage('train', self.launch.training(*words), self.folder / 'train.log')
 
     def _test(self, config: Path) -> Stage:
-        checkpoint = last_checkpoint(self._work_dir)
-        if checkpoint is None:
+        last = last_checkpoint(self._work_dir)
+        if last is None:
             raise FileNotFoundError(f'{self}: the training left no checkpoint in {self._work_dir}')
+        stripped = last.removesuffix('.pth') + '_skeleton.pth'
+        checkpoint = stripped if Path(stripped).is_file() else last
         shutil.rmtree(self.folder / 'test', ignore_errors=True)
         words = ['--work-dir', str(self.folder / 'test')]
         words += ['--dump', str(self.folder / 'predictions.pkl')]
@@ -263,13 +265,7 @@ class Run:
 def training_config(
     variant: Variant, seed: int, options: Mapping[str, Any] | None = None
 ) -> Config:
-    """Resolve the configuration of a run.
-
-    Args:
-        variant: The variant.
-        seed: Random seed.
-        options: Settings to override after those of the variant.
-    """
+    """Resolve the configuration of a run; ``options`` come after those of the variant."""
     cfg = load_config(variant.config, {**variant.options, **(options or {})})
     set_randomness(cfg, seed)
     return cfg

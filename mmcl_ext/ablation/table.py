@@ -17,17 +17,12 @@ _SHARES = 'acc/'
 
 
 def summarize(ablation: Ablation, runs: Sequence[Run]) -> dict[str, Any]:
-    """Gather the results of all runs.
-
-    Args:
-        ablation: The ablation.
-        runs: Its runs, finished or not.
+    """Gather the results of all runs, finished or not.
 
     Returns:
         ``title``, ``rows`` with one entry a variant, and ``environments``. A row has, for each
         metric, ``seeds`` (number by seed), ``mean``, ``std`` (sample standard deviation, None
-        with one seed) and ``gain``, the same of the differences to its reference at equal
-        seeds.
+        with one seed) and ``gain``, the same of the differences to its reference at equal seeds.
     """
     variants = list(dict.fromkeys(run.variant.name for run in runs))
     by_name = {variant.name: variant for variant in ablation.variants}
@@ -45,11 +40,7 @@ def summarize(ablation: Ablation, runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def render(summary: Mapping[str, Any]) -> str:
-    """Write a summary as Markdown.
-
-    Args:
-        summary: What :func:`summarize` gave.
-    """
+    """Write what :func:`summarize` gave as Markdown."""
     metrics = list(dict.fromkeys(m for row in summary['rows'] for m in row['metrics']))
     first = metrics[0] if metrics else None
     gained = [row for row in summary['rows'] if 'gain' in row['metrics'].get(first, {})]
@@ -67,13 +58,8 @@ def render(summary: Mapping[str, Any]) -> str:
     return '\n\n'.join([f'# {summary["title"]}', table, *_remarks(summary)]) + '\n'
 
 
-def write_tables(summary: Mapping[str, Any], stem: Path) -> None:
-    """Write a summary as ``<stem>.md``, ``.csv`` and ``.json``.
-
-    Args:
-        summary: What :func:`summarize` gave.
-        stem: Path without ending.
-    """
+def write_summary(summary: Mapping[str, Any], stem: Path) -> None:
+    """Write what :func:`summarize` gave as ``<stem>.md``, ``.csv`` and ``.json``."""
     write_json(stem.with_name(f'{stem.name}.json'), summary)
     write_bytes(stem.with_name(f'{stem.name}.md'), render(summary).encode())
     write_bytes(stem.with_name(f'{stem.name}.csv'), _csv(summary).encode())

@@ -13,8 +13,9 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmcl_ext.analysis.reference_layers import PUBLISHED, Layer, Size
+from mmcl_ext.analysis.published_figures import REWRITTEN, recorded_figures
 from mmcl_ext.config.options import use_deployed_model
+from mmcl_ext.evaluation.text_table import format_table
 from mmcl_ext.registry import MODELS
 
 _AXES = 'N, M, T, V, C'
@@ -32,7 +33,7 @@ class Complexity(NamedTuple):
         macs: Multiply-accumulates that the model carries out in convolutions, linear
             layers and products of activations.
         published_macs: The same of the network as its authors published it, without
-            the rewrites of this package.
+            the rewrites of this package; None, as below, where this is not recorded.
         table_parameters: Parameters of the published network as thop 0.1.1 counts
             them: those of convolutions, linear layers and normalisations only.
         table_macs: What thop 0.1.1 reports for the published network: convolutions,
@@ -42,19 +43,18 @@ class Complexity(NamedTuple):
     shape: tuple[int, ...]
     parameters: int
     macs: int
-    published_macs: int
-    table_parameters: int
-    table_macs: int
+    published_macs: int | None
+    table_parameters: int | None
+    table_macs: int | None
 
 
-class Entry(NamedTuple):
+class BackboneRow(NamedTuple):
     """One row of the paper's comparison.
 
     Attributes:
         name: Name of the method.
         backbone: Configuration of the backbone.
-        paper: Parameters in millions and multiply-accumulates in billions that Table 7
-            of the paper gives, if the method is in it.
+        paper: Millions of parameters and billions of multiply-accumulates in Table 7, if there.
         cls_head: Configuration of the head, without the number of classes.
     """
 
@@ -64,37 +64,37 @@ class Entry(NamedTuple):
     cls_head: dict[str, Any] = {'type': 'GCNHead'}  # noqa: RUF012  read only
 
 
-PAPER_BACKBONES: tuple[Entry, ...] = (
-    Entry('CTRS-GCN', dict(type='CTRSGCN', graph_cfg=_NTU_CTRGCN), (2.09, 2.41)),
-    Entry(
+PAPER_BACKBONES: tuple[BackboneRow, ...] = (
+    BackboneRow('CTRS-GCN', dict(type='CTRSGCN', graph_cfg=_NTU_CTRGCN), (2.09, 2.41)),
+    BackboneRow(
         'Info-GCN',
         dict(type='InfoGCN', graph_cfg=_NTU_CTRGCN, k=1),
         (1.57, 1.84),
         dict(type='InfoGCNHead'),
     ),
-    Entry('CTR-GCN', dict(type='CTRGCN', graph_cfg=_NTU_CTRGCN), (1.44, 1.79)),
-    Entry('HD-GCN', dict(type='HDGCN', graph_cfg=_NTU_HD), (1.65, 1.89)),
+    BackboneRow('CTR-GCN', dict(type='CTRGCN', graph_cfg=_NTU_CTRGCN), (1.44, 1.79)),
+    BackboneRow('HD-GCN', dict(type='HDGCN', graph_cfg=_NTU_HD), (1.65, 1.89)),
 )
 """The rows of Table 7 besides the paper's own, which is CTR-GCN after training."""
 
-MORE_BACKBONES: tuple[Entry, ...] = (
-    Entry('ST-GCN', dict(type='STGCN', graph_cfg={**_NTU, 'mode': 'stgcn_spatial'})),
-    Entry(
+MORE_BACKBONES: tuple[BackboneRow, ...] = (
+    BackboneRow('ST-GCN', dict(type='STGCN', graph_cfg={**_NTU, 'mode': 'stgcn_spatial'})),
+    BackboneRow(
         'ST-GCN++',
         dict(
             type='STGCN', graph_cfg=_NTU, gcn_adaptive='init', gcn_with_res=True, tcn_type='mstcn'
         ),
     ),
-    Entry('AAGCN', dict(type='AAGCN', graph_cfg=_NTU)),
-    Entry('2s-AGCN', dict(type='AAGCN', graph_cfg=_NTU, gcn_attention=False)),
+    BackboneRow('AAGCN', dict(type='AAGCN', graph_cfg=_NTU)),
+    BackboneRow('2s-AGCN', dict(type='AAGCN', graph_cfg=_NTU, gcn_attention=False)),
 )
 """Backbones of MMAction2 that the paper does not list."""
 
 
-def recognizer_cfg(entry: Entry, num_classes: int) -> dict[str, Any]:
+def recognizer_cfg(row: BackboneRow, num_classes: int) -> dict[str, Any]:
     """Make the model's configuration for a row."""
-    head = {**entry.cls_head, 'num_classes': num_classes}
-    return dict(type='SkeletonRecognizer', backbone=entry.backbone, cls_head=head)
+    head = {**row.cls_head, 'num_classes': num_classes}
+    return dict(type='SkeletonRecognizer', backbone=row.backbone, cls_head=head)
 
 
 def build_deployed(cfg: Config) -> nn.Module:
@@ -147,56 +147,29 @@ def measure(model: nn.Module, shape: Sequence[int]) -> Complexity:
         raise ValueError(f'the input has five positive axes, ({_AXES}), got {tuple(shape)}')
     x = torch.ones(tuple(shape))  # zeros would be empty person slots, which cost nothing
     model.eval()
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     macs = count_macs(model, x)
-    layers = list(published_layers(model, x))
-    return Complexity(
-        shape=tuple(shape),
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        macs=macs,
-        published_macs=_published_macs(layers) if _is_rewritten(model) else macs,
-        table_parameters=sum(layer.parameters * layer.names for layer in layers if _hooked(layer)),
-        table_macs=sum(_table_macs(layer) for layer in layers if _hooked(layer)),
-    )
+    if not _is_rewritten(model):
+        return Complexity(tuple(shape), parameters, macs, macs, *_table_figures(model, x))
+    found = recorded_figures(type(model.backbone).__name__, parameters, tuple(shape))
+    return Complexity(tuple(shape), parameters, macs, *(found or (None, None, None)))
 
 
 def count_macs(model: nn.Module, x: Tensor) -> int:
-    """Count what a model carries out: convolutions, linear layers, matrix products.
+    """Count what a model carries out on an input of its backbone, (N, M, T, V, C).
 
     Every operator that PyTorch's FLOP counter knows is counted where it runs, however
     the code spells it (module, function, einsum); element-wise work is not.
-
-    Args:
-        model: Recognizer.
-        x: Input of its backbone, (N, M, T, V, C).
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         _run(model, x)
     return counter.get_total_flops() // 2
 
 
-def published_layers(model: nn.Module, x: Tensor) -> Iterable[Layer]:
-    """Return the layers that a hook counter finds in the network as published.
-
-    For the backbones that this package rewrites they are written down in
-    :mod:`mmcl_ext.analysis.reference_layers`; every other one runs as published, so its
-    modules are hooked.
-
-    Args:
-        model: Recognizer.
-        x: Input of its backbone, (N, M, T, V, C).
-    """
-    if not _is_rewritten(model):
-        return _hook_layers(model, x)
-    batch, persons, frames, joints, _ = x.shape
-    size = Size(batch * persons, frames, joints)
-    describe = PUBLISHED[type(model.backbone).__name__]
-    return describe(model.backbone, model.cls_head, size, batch)
-
-
 def _is_rewritten(model: nn.Module) -> bool:
     """Whether the backbone is one of ours; a subclass may be anything."""
     kind = type(model.backbone)
-    return kind.__name__ in PUBLISHED and kind.__module__.partition('.')[0] == 'mmcl_ext'
+    return kind.__name__ in REWRITTEN and kind.__module__.partition('.')[0] == 'mmcl_ext'
 
 
 def _run(model: nn.Module, x: Tensor) -> None:
@@ -205,29 +178,14 @@ def _run(model: nn.Module, x: Tensor) -> None:
     head(backbone(x))
 
 
-def _hooked(layer: Layer) -> bool:
-    return layer.kind in ('conv', 'linear', 'norm')
-
-
-def _published_macs(layers: Iterable[Layer]) -> int:
-    return sum(layer.work for layer in layers if layer.kind in ('conv', 'linear', 'matmul'))
-
-
-def _table_macs(layer: Layer) -> int:
-    # A module with two names is hooked twice and then visited twice.
-    return layer.work * layer.names**2 * (4 if layer.kind == 'norm' else 1)
-
-
-def _hook_layers(model: nn.Module, x: Tensor) -> list[Layer]:
-    """Run a model and note every convolution, linear layer and normalisation."""
-    layers: list[Layer] = []
-    seen: set[nn.Module] = set()
+def _table_figures(model: nn.Module, x: Tensor) -> tuple[int, int]:
+    """Run a model and count parameters and multiply-accumulates by thop's rules."""
+    macs: list[int] = []
+    used: dict[nn.Module, int] = {}
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        layer = _describe(module, inputs[0], output)
-        # Called again, a module works again, but has no more parameters.
-        layers.append(layer._replace(parameters=0) if module in seen else layer)
-        seen.add(module)
+        macs.append(_table_macs(module, inputs[0], output))
+        used[module] = sum(parameter.numel() for parameter in module.parameters())
 
     hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, _COUNTED)]
     try:
@@ -236,49 +194,47 @@ def _hook_layers(model: nn.Module, x: Tensor) -> list[Layer]:
     finally:
         for hook in hooks:
             hook.remove()
-    return layers
+    return sum(used.values()), sum(macs)
 
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.LayerNorm)
 _COUNTED = (_ConvNd, nn.Linear, *_NORMS)
 
 
-def _describe(module: nn.Module, x: Tensor, y: Tensor) -> Layer:
-    """Count one call of a module by thop's rules."""
-    parameters = sum(parameter.numel() for parameter in module.parameters())
+def _table_macs(module: nn.Module, x: Tensor, y: Tensor) -> int:
     if isinstance(module, _NORMS):
-        return Layer('norm', x.numel(), parameters)
+        return 4 * x.numel()
     if isinstance(module, nn.Linear):
-        return Layer('linear', y.numel() * module.in_features, parameters)
+        return y.numel() * module.in_features
     conv: Any = module
-    taps = math.prod(conv.kernel_size)
-    return Layer('conv', y.numel() * (conv.in_channels // conv.groups) * taps, parameters)
+    return y.numel() * (conv.in_channels // conv.groups) * math.prod(conv.kernel_size)
 
 
-def format_table(rows: Iterable[tuple[str, Complexity, tuple[float, float] | None]]) -> str:
-    """Print models side by side.
-
-    Args:
-        rows: Name, complexity, and the paper's figures (parameters in millions,
-            multiply-accumulates in billions) if there are any.
-    """
-    rows = list(rows)
-    width = max(14, *(len(name) for name, _, _ in rows))
-    lines = [
-        f'{"":{width}}{"this package":>21}{"published":>10}{"as thop 0.1.1":>22}{"paper":>16}',
-        f'{"model":{width}}{"parameters":>12}{"G MACs":>9}{"G MACs":>10}{"parameters":>13}'
-        f'{"G MACs":>9}{"M":>9}{"G":>7}  input ({_AXES})',
-    ]
-    return '\n'.join((*lines, *(_format_row(*row, width) for row in rows)))
+def format_costs(rows: Iterable[tuple[str, Complexity, tuple[float, float] | None]]) -> str:
+    """Print models side by side: name, complexity, and the paper's figures if there are any."""
+    groups = ('', 'this package', '', 'published', 'as thop 0.1.1', '', 'paper', '', '')
+    units = ('parameters', 'G MACs', 'G MACs', 'parameters', 'G MACs', 'M', 'G')
+    lines = [groups, ('model', *units, f'input ({_AXES})'), *(_cells(*row) for row in rows)]
+    return format_table(lines, headings=2)
 
 
-def _format_row(name: str, cost: Complexity, paper: tuple[float, float] | None, width: int) -> str:
-    figures = '{:9.2f}{:7.2f}'.format(*paper) if paper else f'{"-":>9}{"-":>7}'
+def _cells(name: str, cost: Complexity, paper: tuple[float, float] | None) -> tuple[str, ...]:
+    million, giga = (f'{figure:.2f}' for figure in paper) if paper else ('-', '-')
     return (
-        f'{name:{width}}{cost.parameters:>12,}{cost.macs / 1e9:>9.4f}'
-        f'{cost.published_macs / 1e9:>10.4f}{cost.table_parameters:>13,}'
-        f'{cost.table_macs / 1e9:>9.4f}{figures}  {cost.shape}'
+        name,
+        f'{cost.parameters:,}',
+        _giga(cost.macs),
+        _giga(cost.published_macs),
+        '-' if cost.table_parameters is None else f'{cost.table_parameters:,}',
+        _giga(cost.table_macs),
+        million,
+        giga,
+        str(cost.shape),
     )
+
+
+def _giga(count: int | None) -> str:
+    return '-' if count is None else f'{count / 1e9:.4f}'
 
 
 def is_paper_setting(num_classes: int, shape: Sequence[int]) -> bool:
@@ -286,19 +242,12 @@ def is_paper_setting(num_classes: int, shape: Sequence[int]) -> bool:
     return (num_classes, tuple(shape)) == (120, (1, 2, 64, 25, 3))
 
 
-def compare(entries: Iterable[Entry], num_classes: int, shape: Sequence[int]) -> Iterator[tuple]:
-    """Measure rows.
-
-    Args:
-        entries: Rows.
-        num_classes: Number of classes K.
-        shape: Input, (N, M, T, V, C).
-
-    Yields:
-        Name, complexity, and the paper's figures, if there are any for this setting.
-    """
+def measure_rows(
+    rows: Iterable[BackboneRow], num_classes: int, shape: Sequence[int]
+) -> Iterator[tuple]:
+    """Measure rows: name, complexity, and the paper's figures if there are any for this setting."""
     has_figures = is_paper_setting(num_classes, shape)
-    for entry in entries:
-        cfg = Config(dict(model=recognizer_cfg(entry, num_classes)))
+    for row in rows:
+        cfg = Config(dict(model=recognizer_cfg(row, num_classes)))
         cost = measure(build_deployed(cfg), shape)
-        yield entry.name, cost, entry.paper if has_figures else None
+        yield row.name, cost, row.paper if has_figures else None

@@ -4,38 +4,17 @@ import numpy as np
 
 
 def label_ranks(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Count the classes that come before the true one.
+    """Count for scores (N, K) the classes that come before the true one: (N,) ranks from 0.
 
     Among equal scores the class with the lower number comes first, as with ``argmax``.
-
-    Args:
-        values: (N, K) scores.
-        labels: (N,) true classes.
-
-    Returns:
-        (N,) ranks from 0; a sample is right among the top k where its rank is below k.
     """
     own = np.take_along_axis(values, labels[:, None], axis=1)
     earlier = np.arange(values.shape[1]) < labels[:, None]
     return ((values > own) | ((values == own) & earlier)).sum(axis=1)
 
 
-def top_k_hits(values: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Tell for each sample whether its class is among the k highest scores: (N,) bool."""
-    return label_ranks(values, labels) < k
-
-
 def class_accuracies(hits: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return the share of hits in each class.
-
-    Args:
-        hits: (N,) bool.
-        labels: (N,) true classes.
-        num_classes: Number of classes K.
-
-    Returns:
-        (K,) accuracies, NaN for a class without samples.
-    """
+    """Return the share of hits (N,) in each class: (K,), NaN for a class without samples."""
     counts = np.bincount(labels, minlength=num_classes)
     right = np.bincount(labels, weights=hits, minlength=num_classes)
     return np.divide(right, counts, out=np.full(num_classes, np.nan), where=counts > 0)
@@ -47,10 +26,6 @@ def mean_class_accuracy(hits: np.ndarray, labels: np.ndarray, num_classes: int) 
 
 
 def confusion_matrix(predictions: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Count samples by true and predicted class.
-
-    Returns:
-        (K, K) int64; row: true class, column: predicted class.
-    """
+    """Count samples by true class (rows) and predicted class (columns): (K, K) int64."""
     cells = labels * num_classes + predictions
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)

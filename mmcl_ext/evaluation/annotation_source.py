@@ -35,7 +35,7 @@ def open_source(source: str | os.PathLike) -> SkeletonStore | AnnotationPickle:
     return open_annotation(annotation_file(source))
 
 
-def class_names(annotation: SkeletonStore | AnnotationPickle | None, num_classes: int) -> list[str]:
+def class_list(annotation: SkeletonStore | AnnotationPickle | None, num_classes: int) -> list[str]:
     """Return a name for each class: numbers where the annotation is silent.
 
     Raises:

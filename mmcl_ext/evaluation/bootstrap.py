@@ -19,12 +19,7 @@ class Estimate(NamedTuple):
 
 
 class Resampled(NamedTuple):
-    """What B resamples of the samples give for F columns of hits.
-
-    Attributes:
-        share: (B, F) share of hits.
-        class_mean: (B, F) mean over the classes of the share of hits.
-    """
+    """Shares of hits in B resamples of F columns, and their means over the classes: (B, F) each."""
 
     share: np.ndarray
     class_mean: np.ndarray
@@ -37,8 +32,7 @@ def resample(
 
     Samples of one class with the same hits are interchangeable. How often each kind is drawn
     has a multinomial distribution, and that is drawn here: the same bootstrap at the
-    cost of the kinds, of which there are few, not of the samples. The order of the
-    samples does not matter.
+    cost of the kinds, of which there are few, not of the samples.
 
     Args:
         hits: (N, F) bool; the columns are resampled together, so that they stay paired.

@@ -79,7 +79,7 @@ class Comparison:
     @cached_property
     def hits(self) -> np.ndarray:
         """Which samples each run has right: (N, 2) bool."""
-        return np.stack([run.predictions == run.labels for run in self.runs], axis=1)
+        return np.stack([run.hits for run in self.runs], axis=1)
 
     @cached_property
     def confusions(self) -> tuple[np.ndarray, np.ndarray]:
@@ -136,24 +136,16 @@ class Comparison:
 
 
 def mcnemar(improved: int, worsened: int) -> float:
-    """Tell how likely so one-sided a change is when neither run is better.
+    """Return the two-sided p of McNemar's exact test (Biometrika 1947), 1 when nothing changed.
 
-    McNemar's exact test: of the samples that changed, each improves with probability
-    one half (Biometrika 1947).
-
-    Returns:
-        The two-sided p value; 1 when nothing changed.
+    When neither run is better, each sample that changed improves with probability one half.
     """
     changed = improved + worsened
     return float(binomtest(improved, changed, 0.5).pvalue) if changed else 1.0
 
 
 def confused_pairs(confusion: np.ndarray) -> list[ConfusedPair]:
-    """List confusions from the most frequent on.
-
-    Args:
-        confusion: (K, K) counts; row: true class.
-    """
+    """List the confusions in counts (K, K), row: true class, from the most frequent on."""
     totals = confusion.sum(axis=1)
     rows, columns = np.nonzero(confusion * ~np.eye(len(confusion), dtype=bool))
     pairs = [

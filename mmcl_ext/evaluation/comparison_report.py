@@ -61,7 +61,7 @@ def format_comparison(
     return '\n\n'.join(blocks)
 
 
-def write_tables(
+def write_comparison(
     comparison: Comparison,
     classes: Sequence[str],
     names: tuple[str, str],

@@ -23,7 +23,7 @@ class Weights:
         values: One weight per stream.
         origin: Where they come from, for the reader.
         search: What the search found, where there was one.
-        searched_on_test: Whether the weights were chosen by the labels that they are tested on.
+        searched_on_test: Whether they were chosen by the labels that they are tested on.
         warning: What to tell the reader along with the result.
     """
 
@@ -145,7 +145,7 @@ def search_on_held_out(
         held_out: Scores of the streams on the held-out samples.
         tested: Scores of the same streams, in the same order, on the test samples.
         treatment: See :func:`treat`.
-        largest: See :func:`~mmcl_ext.evaluation.weight_search.search_weights`.
+        largest: Largest weight.
 
     Raises:
         ValueError: There is not one held-out file per stream, or a held-out sample is tested on.
@@ -191,15 +191,7 @@ def evaluate_ensemble(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Ensemble:
-    """Fuse streams and measure them and their fusion.
-
-    Args:
-        streams: Scores of each stream.
-        weights: One weight per stream.
-        treatment: See :func:`treat`.
-        resamples: Number of resamples of the bootstrap.
-        seed: Of the bootstrap.
-    """
+    """Fuse streams, see :func:`treat`, and measure them and their fusion."""
     fused = fuse(streams, weights.values, treatment)
     if weights.searched_on_test:
         fused = replace(fused, searched_on_test=True)

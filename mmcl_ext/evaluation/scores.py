@@ -72,6 +72,11 @@ class Scores:
         """Class with the highest score, the first among equals: (N,)."""
         return self.values.argmax(axis=1)
 
+    @property
+    def hits(self) -> np.ndarray:
+        """Whether the predicted class is the true one: (N,) bool."""
+        return self.predictions == self.labels
+
     @cached_property
     def are_probabilities(self) -> bool:
         """Whether every row lies between 0 and 1 and sums to 1."""

@@ -12,15 +12,7 @@ from mmcl_ext.evaluation.scores import Scores
 
 @dataclass(frozen=True)
 class SystemResult:
-    """How good a model or an ensemble is.
-
-    Attributes:
-        name: Of the model.
-        kind: ``'logits'`` or ``'probabilities'``.
-        top1: Share of samples whose class has the highest score.
-        top5: Share of samples whose class is among the five highest scores.
-        mean_class: Mean over the classes of their top-1 accuracy.
-    """
+    """How good a model or an ensemble is: top-1, top-5 and mean class accuracy."""
 
     name: str
     kind: str
@@ -54,13 +46,9 @@ class SystemResult:
 def difference(a: Scores, b: Scores, *, resamples: int = 10_000, seed: int = 0) -> Estimate:
     """Return the top-1 accuracy of ``b`` minus that of ``a``, by the paired bootstrap.
 
-    Args:
-        a: Scores of one model.
-        b: Scores of another for the same samples in the same order.
-        resamples: Number of resamples.
-        seed: Of the random numbers.
+    Both are scores for the same samples in the same order.
     """
-    hits = np.stack([s.predictions == s.labels for s in (a, b)], axis=1)
+    hits = np.stack([s.hits for s in (a, b)], axis=1)
     draws = resample(hits, a.labels, resamples=resamples, seed=seed).share
     value = (int(hits[:, 1].sum()) - int(hits[:, 0].sum())) / len(hits)
     return interval(value, draws[:, 1] - draws[:, 0])

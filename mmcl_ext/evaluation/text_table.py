@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 
 
-def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Align columns under the first row, the heading; numbers go to the right.
+def format_table(rows: Sequence[Sequence[str]], gap: int = 2, headings: int = 1) -> str:
+    """Align columns; those of numbers go to the right.
 
     Args:
         rows: Rows of equal length.
+        gap: Spaces between two columns.
+        headings: Number of rows that are headings.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    numeric = [all(_is_number(cell) for cell in column[1:]) for column in zip(*rows, strict=True)]
-    lines = [
-        '  '.join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-    return '\n'.join(lines)
+    columns = [_align(column, headings) for column in zip(*rows, strict=True)]
+    return '\n'.join((' ' * gap).join(cells).rstrip() for cells in zip(*columns, strict=True))
+
+
+def _align(column: Sequence[str], headings: int) -> list[str]:
+    width = max(map(len, column))
+    is_numeric = all(map(_is_number, column[headings:]))
+    return [cell.rjust(width) if is_numeric else cell.ljust(width) for cell in column]
 
 
 def _is_number(cell: str) -> bool:

@@ -10,12 +10,7 @@ from mmcl_ext.fileio.write_pickle import write_pickle
 
 
 def write_scores(path: str | os.PathLike, scores: Scores) -> None:
-    """Write scores as ``tools/test.py --dump`` does, so that ensembles nest.
-
-    Args:
-        path: Pickle to write; it appears only when it is whole.
-        scores: The scores; kept in float32.
-    """
+    """Write scores in float32 as ``tools/test.py --dump`` does, so that ensembles nest."""
     values = torch.from_numpy(scores.values).float()
     mark = {SEARCHED_ON_TEST: True} if scores.searched_on_test else {}
     items = [

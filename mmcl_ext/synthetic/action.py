@@ -17,7 +17,7 @@ class Action:
 
     Args:
         name: Name of the class.
-        motion: Turns a take into the controls of T frames and a (T,) bool array that tells when
+        motion: Turns a trial into the controls of T frames and a (T,) bool array that tells when
             an object is in the hand.
         item: Kind of the object, None for an action without one.
         two_hands: Whether both hands hold the object.

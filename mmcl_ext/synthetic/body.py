@@ -28,24 +28,12 @@ _SHARES = {
 class Body:
     """Size and proportions of a person; every length is in metres.
 
-    Args:
-        height: From the floor to the top of the head.
-        ankle: Height of the ankle above the floor.
-        shin: Knee to ankle.
-        thigh: Hip to knee.
-        hip: Half the distance of the hips.
-        lower_spine: Base to middle of the spine.
-        upper_spine: Middle of the spine to the level of the shoulders.
-        neck: Level of the shoulders to the neck.
-        head: Neck to the centre of the head.
-        shoulder: Half the distance of the shoulders.
-        upper_arm: Shoulder to elbow.
-        forearm: Elbow to wrist.
-        hand: Wrist to the middle of the hand.
-        tip: Middle of the hand to the tip of the fingers.
-        thumb: Middle of the hand to the tip of the thumb.
-        foot: Ankle to the tip of the foot.
-        girth: Thickness of trunk and limbs relative to an average person.
+    ``height`` is the whole person's, ``ankle`` that of the ankle above the floor; ``hip`` and
+    ``shoulder`` are half distances; ``girth`` is the thickness of trunk and limbs relative to an
+    average person. The others are bones: ``lower_spine`` from its base to its middle,
+    ``upper_spine`` to the level of the shoulders, ``neck`` from there, ``head`` to its centre,
+    ``hand`` from the wrist to its middle, ``tip`` and ``thumb`` from there, ``foot`` from the
+    ankle.
     """
 
     height: float
@@ -93,17 +81,13 @@ class Body:
         return self.ankle + 0.985 * (self.shin + self.thigh)
 
     def landmark(self, name: str) -> np.ndarray:
-        """Place on the upright body that hands reach for.
+        """Place that hands reach for: (3,) metres from the middle of the upright body's shoulders.
 
-        Args:
-            name: ``'mouth'``, ``'ear'`` (the right one), ``'chest'`` or ``'side'`` (where the
-                right hand hangs).
-
-        Returns:
-            (3,) metres from the middle of the shoulders: to the person's right, up, to the back.
+        The axes point to the person's right, up and to the back. ``'ear'`` is the right one,
+        ``'side'`` where the right hand hangs.
 
         Raises:
-            ValueError: If there is no such place.
+            ValueError: There is no such place.
         """
         places = {
             'mouth': (0.0, self.neck + 0.55 * self.head, -0.085),

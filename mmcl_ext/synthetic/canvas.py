@@ -43,7 +43,7 @@ class Canvas:
             end: (3,) metres.
             radii: Radius at the start and at the end in metres.
             colour: BGR.
-            nearer: Metres by which it is taken for nearer than it is when it comes to order.
+            nearer: Metres by which it counts as nearer than it is when solids are ordered.
         """
         points = np.stack([start, end])
         pixels = self.camera.project(points)
@@ -52,13 +52,7 @@ class Canvas:
         self._jobs.append((depth, lambda: self._paint_capsule(pixels, sizes, colour)))
 
     def polygon(self, corners: np.ndarray, colour: Colour, *, depth: float | None = None) -> None:
-        """Add a flat face, shaded by its slope to the light.
-
-        Args:
-            corners: (n, 3) metres.
-            colour: BGR.
-            depth: Distance that counts for the order; None for that of the face's centre.
-        """
+        """Add a flat face (n, 3), shaded by its slope to the light; `depth` replaces its own."""
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
         slope = abs(float(normal @ _LIGHT)) / (np.linalg.norm(normal) * np.linalg.norm(_LIGHT))
         shaded = scaled(colour, 0.65 + 0.45 * float(slope))

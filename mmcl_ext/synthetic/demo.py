@@ -1,38 +1,61 @@
 """The demonstration: synthetic data, two trainings, a test from the skeleton alone, a picture."""
 
-import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import copy
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from multiprocessing import get_context, set_start_method
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
+from mmengine.registry import DefaultScope
 
+from mmcl_ext.ablation import Campaign, Launch, Run, Variant, describe_environment, job_environments
+from mmcl_ext.analysis.complexity import build_deployed
+from mmcl_ext.config.options import load_config
+from mmcl_ext.config.walk import map_texts
+from mmcl_ext.evaluation import Scores, read_scores
+from mmcl_ext.evaluation.accuracy import mean_class_accuracy
+from mmcl_ext.evaluation.scores import to_probabilities
+from mmcl_ext.evaluation.text_table import format_table
+from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.preparation.composites.composite import make_composite
-from mmcl_ext.synthetic.contestant import Contestant
-from mmcl_ext.synthetic.outcome import Outcome
+from mmcl_ext.registry import MODELS
 from mmcl_ext.synthetic.synthetic_data import SyntheticData
 from mmcl_ext.synthetic.synthetic_video_source import SyntheticVideoSource
 from mmcl_ext.synthetic.write_synthetic_data import write_synthetic_data
 from mmcl_ext.visualization import Prediction, draw_predictions, save_figure
 
+CONFIG_DATA = 'data/demo'
+"""Folder of the data in the demo configurations."""
+
+_LOGGED = [
+    dict(data_src=name, window_size='epoch', method_name='mean') for name in ('loss', 'top1_acc')
+]
+"""What the log tells of an epoch is the mean over it."""
+
 _NOTICE = (
     'The data are synthetic: parametric people, drawn with OpenCV. The texts are the answers of '
     "the scenes' own annotation; no language model was asked."
 )
-_COLUMNS = ('', 'parameters', 'top-1', 'mean class', 'pairs')
+
+
+class TestedModel(NamedTuple):
+    """Scores of the tested model, its parameters, and those that only its training needed."""
+
+    scores: Scores
+    deployed_parameters: int
+    training_parameters: int
 
 
 @dataclass(frozen=True)
 class Demo:
-    """The demonstration.
+    """The demonstration: an ablation on data that it makes.
 
     Args:
         configs: Configuration file of each model, by its title for the reader; the first is
             the baseline.
+        tools: Folder of ``train.py`` and ``test.py``.
         root: Folder of the data.
         work_dir: Folder of trainings and of the picture.
         data: What data to make.
@@ -41,7 +64,8 @@ class Demo:
         jobs: Number of processes that draw the data, and of trainings at a time.
     """
 
-    configs: Mapping[str, str | os.PathLike]
+    configs: Mapping[str, Path]
+    tools: Path
     root: Path
     work_dir: Path
     data: SyntheticData = field(default_factory=SyntheticData)
@@ -49,46 +73,59 @@ class Demo:
     options: Mapping[str, Any] = field(default_factory=dict)
     jobs: int = 1
 
-    def run(self) -> dict[str, Outcome]:
+    def run(self) -> None:
         """Make the data, train, test and show; what is finished already is not done again.
 
-        Returns:
-            The outcome of each model by its title.
+        Raises:
+            RuntimeError: A training or a test has failed.
         """
         print(_NOTICE, flush=True)
         write_synthetic_data(self.root, self.data, jobs=self.jobs)
-        outcomes = self._contests()
-        print(f'\n{describe(outcomes, self.data)}')
+        runs = [self._plan(title, config) for title, config in self.configs.items()]
+        self._execute(runs)
+        models = {run.variant.title: self._read(run) for run in runs}
+        print(f'\n{describe(models, self.data)}')
         picture = self.work_dir / 'demo.png'
-        save_figure(self._draw(outcomes), picture)
+        save_figure(self._draw(models), picture)
         print(f'\nPicture: {picture}')
-        return outcomes
 
-    def _contests(self) -> dict[str, Outcome]:
-        """Run the contestants, side by side where there is more than one job."""
-        titles = list(self.configs)
-        processes = min(self.jobs, len(titles))
-        if processes == 1:
-            return {title: self._contest(title) for title in titles}
-        # One training has too little to do for many threads; fresh processes share no state.
-        threads = max((os.cpu_count() or 1) // processes, 1)
-        with ProcessPoolExecutor(
-            processes, get_context('spawn'), initializer=_start_worker, initargs=(threads,)
-        ) as pool:
-            return dict(zip(titles, pool.map(self._contest, titles), strict=True))
+    def _plan(self, title: str, config: Path) -> Run:
+        options = {'log_processor.custom_cfg': _LOGGED, 'data_recipe': self.data.recipe}
+        options |= self.options
+        options |= relocate(load_config(config, options), CONFIG_DATA, str(self.root))
+        variant = Variant(f'{config.parent.name}_{config.stem}', title, config, options)
+        return Run(variant, self.seed, self.work_dir / 'runs', Launch(self.tools))
 
-    def _contest(self, title: str) -> Outcome:
-        config = Path(self.configs[title])
-        place = self.work_dir / f'{config.parent.name}_{config.stem}_seed{self.seed}'
-        contestant = Contestant(title, config, self.root, place, self.seed, self.options)
-        return contestant.run(self.data.recipe)
+    def _execute(self, runs: list[Run]) -> None:
+        for run in runs:
+            if run.result:
+                print(f'{run.variant.title}: already trained, {run.folder}', file=sys.stderr)
+        jobs = min(self.jobs, len(runs))
+        campaign = Campaign(
+            runs,
+            Launch(self.tools),
+            logs=self.work_dir,
+            where=describe_environment(self.tools),
+            jobs=jobs,
+            environments=job_environments(jobs),
+            each_epoch=True,
+        )
+        failures = campaign.execute()
+        if failures:
+            raise RuntimeError('; '.join(f'{run}: {why}' for run, why in failures.items()))
 
-    def _draw(self, outcomes: Mapping[str, Outcome]) -> Any:
+    def _read(self, run: Run) -> TestedModel:
+        """Read the scores of a finished run, and leave them in a folder of a simple name."""
+        copied = self.work_dir / f'{run.variant.name}_seed{run.seed}' / 'predictions.pkl'
+        write_bytes(copied, (run.folder / 'predictions.pkl').read_bytes())
+        return TestedModel(read_scores(copied), *_count_parameters(run))
+
+    def _draw(self, models: Mapping[str, TestedModel]) -> Any:
         """Draw the first sample of the first test person for some classes, right or wrong."""
         person = self.data.splits['test'][0][:4]
         labels = [label for pair in self.data.pairs[:2] for label in pair]
         source = SyntheticVideoSource(self.data, self.data.splits['test'])
-        rows = [_prediction(f'{person}A{k + 1:02d}R01', source, outcomes) for k in labels]
+        rows = [_prediction(f'{person}A{k + 1:02d}R01', source, models) for k in labels]
         return draw_predictions(
             rows,
             self.data.classes,
@@ -98,57 +135,63 @@ class Demo:
         )
 
 
-def describe(outcomes: Mapping[str, Outcome], data: SyntheticData) -> str:
-    """Make the table of outcomes.
+def relocate(cfg: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
+    """Return the settings of a configuration with paths in folder ``old``, moved to ``new``."""
 
-    Args:
-        outcomes: Outcome of each model by its title.
-        data: The data they were tested on.
-    """
+    def move(text: str) -> str:
+        return new + text.removeprefix(old) if text.startswith(f'{old}/') else text
+
+    moved = {key: map_texts(cfg[key], move) for key in cfg}
+    return {key: value for key, value in moved.items() if value != cfg[key]}
+
+
+def describe(models: Mapping[str, TestedModel], data: SyntheticData) -> str:
+    """Make the table of the models by their titles."""
     pairs = sorted(label for pair in data.pairs for label in pair)
-    rows: list[tuple[str, ...]] = [_COLUMNS]
-    for title, outcome in outcomes.items():
-        shares = (outcome.top1, outcome.mean_class_accuracy, outcome.accuracy_on(pairs))
-        figures = [f'{100 * share:.1f} %' for share in shares]
-        rows.append((title, f'{outcome.deployed_parameters:,}', *figures))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-    lines = [_line(row, widths) for row in rows]
-    lines.insert(1, '-' * len(lines[0]))
-    return '\n'.join([*lines, '', *_footnotes(outcomes, data)])
+    rows: list[tuple[str, ...]] = [('', 'parameters', 'top-1', 'mean class', 'pairs')]
+    for title, model in models.items():
+        figures = [f'{100 * share:.1f} %' for share in accuracies(model.scores, pairs)]
+        rows.append((title, f'{model.deployed_parameters:,}', *figures))
+    heading, *lines = format_table(rows, gap=3).splitlines()
+    return '\n'.join([heading, '-' * len(heading), *lines, '', *_footnotes(models, data)])
 
 
-def _start_worker(threads: int) -> None:
-    """Prepare a process that trains: its data loader forks, as MMEngine would have it."""
-    set_start_method('fork', force=True)
-    torch.set_num_threads(threads)
+def accuracies(scores: Scores, classes: list[int]) -> tuple[float, float, float]:
+    """Return top-1, the mean over the classes, and top-1 among the samples of some classes."""
+    mean_class = mean_class_accuracy(scores.hits, scores.labels, scores.num_classes)
+    among = scores.hits[np.isin(scores.labels, classes)]
+    return float(scores.hits.mean()), mean_class, float(among.mean())
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (text.ljust(w) if i == 0 else text.rjust(w)
-                      for i, (text, w) in enumerate(zip(row, widths, strict=True)))  # fmt: skip
-    return '   '.join((first, *others))
+def _count_parameters(run: Run) -> tuple[int, int]:
+    """Count the parameters of the deployed model, and those that only the training needs."""
+    with DefaultScope.overwrite_default_scope(run.cfg.default_scope):
+        whole = MODELS.build(run.cfg.model)
+    deployed = build_deployed(copy.deepcopy(run.cfg))
+    total, kept = (sum(p.numel() for p in model.parameters()) for model in (whole, deployed))
+    return kept, total - kept
 
 
-def _footnotes(outcomes: Mapping[str, Outcome], data: SyntheticData) -> list[str]:
-    tested = next(iter(outcomes.values()))
-    chance = 100 * np.sqrt(tested.top1 * (1 - tested.top1) / len(tested.labels))
+def _footnotes(models: Mapping[str, TestedModel], data: SyntheticData) -> list[str]:
+    tested = next(iter(models.values())).scores
+    top1 = tested.hits.mean()
+    chance = 100 * np.sqrt(top1 * (1 - top1) / len(tested))
     notes = [
-        f'{len(tested.labels)} test samples; nobody in them (subjects: {data.test_subjects}) is '
+        f'{len(tested)} test samples; nobody in them (subjects: {data.test_subjects}) is '
         f'in the training. One standard error of top-1: {chance:.1f} points.',
         f'pairs: the {2 * len(data.pairs)} classes that come in pairs with and without an object '
         'and look alike in the skeleton.',
     ]
-    for title, outcome in outcomes.items():
-        if outcome.training_parameters:
-            notes.append(
-                f'{title}: {outcome.training_parameters:,} parameters more in training, dropped '
-                'from the tested checkpoint.'
-            )
-    return notes
+    return notes + [
+        f'{title}: {model.training_parameters:,} parameters more in training, dropped '
+        'from the tested checkpoint.'
+        for title, model in models.items()
+        if model.training_parameters
+    ]
 
 
 def _prediction(
-    name: str, source: SyntheticVideoSource, outcomes: Mapping[str, Outcome]
+    name: str, source: SyntheticVideoSource, models: Mapping[str, TestedModel]
 ) -> Prediction:
     data = source.data
     keypoint, label = data.keypoint(name), data.label(name)
@@ -156,7 +199,10 @@ def _prediction(
     return Prediction(
         title=f'{name}: {data.classes[label]}',
         keypoint=keypoint,
-        scores={title: outcome.probabilities_of(name) for title, outcome in outcomes.items()},
+        scores={
+            title: to_probabilities(model.scores)[model.scores.positions[name]]
+            for title, model in models.items()
+        },
         label=label,
         image=make_composite(clip.frames, clip.boxes)[..., ::-1],
     )

@@ -11,17 +11,10 @@ JOINT = {name: index for index, name in enumerate(get_layout(LAYOUT).joint_names
 
 
 def rotation(axis: str, angle: np.ndarray) -> np.ndarray:
-    """Right-handed rotation about a coordinate axis.
-
-    Args:
-        axis: ``'x'``, ``'y'`` or ``'z'``.
-        angle: (T,) radians.
-
-    Returns:
-        (T, 3, 3) matrices that act on columns.
+    """Right-handed rotations (T, 3, 3) about a coordinate axis by angles (T,) in radians.
 
     Raises:
-        ValueError: If the axis is none of the three.
+        ValueError: The axis is none of ``'x'``, ``'y'`` and ``'z'``.
     """
     if axis not in ('x', 'y', 'z'):
         raise ValueError(f"axis is {axis!r}, expected 'x', 'y' or 'z'")
@@ -59,15 +52,7 @@ def bend(
 
 
 def joint_positions(track: PoseTrack, body: Body) -> np.ndarray:
-    """Compute the joints of a person.
-
-    Args:
-        track: The controls.
-        body: The lengths of the bones, which no pose changes.
-
-    Returns:
-        (T, V=25, 3) metres, in the axes of :class:`PoseTrack`, joints in NTU RGB+D's order.
-    """
+    """Compute the joints (T, V=25, 3) of a person in metres, in the axes of :class:`PoseTrack`."""
     joints = np.empty((len(track.root), len(JOINT), 3))
     trunk = _trunk_rotation(track, 1.0)
     _place_trunk(joints, track, body, trunk)
@@ -78,11 +63,7 @@ def joint_positions(track: PoseTrack, body: Body) -> np.ndarray:
 
 
 def mirrored(joints: np.ndarray) -> np.ndarray:
-    """Turn a right-handed person into a left-handed one.
-
-    Args:
-        joints: (T, V=25, 3) metres, x to the side.
-    """
+    """Turn joints (T, V=25, 3) of a right-handed person into those of a left-handed one."""
     order = np.arange(joints.shape[1])
     for left, right in get_layout(LAYOUT).pairs:
         order[[left, right]] = right, left

@@ -175,15 +175,7 @@ def _reach(
     weight: np.ndarray,
     point: tuple[float, float, float],
 ) -> PoseTrack:
-    """Move a hand from where it is to a goal.
-
-    Args:
-        track: The controls so far.
-        side: ``LEFT`` or ``RIGHT``.
-        goal: (T, 3) metres.
-        weight: (T,) how far the hand has come, from 0 to 1.
-        point: Direction of the fingers at the goal, given for a right hand.
-    """
+    """Move a hand to a goal (T, 3); fingers ``point`` there as given for a right hand."""
     palms, fingers = track.palms.copy(), track.fingers.copy()
     direction = np.array(point) * (_MIRROR if side == LEFT else 1.0)
     palms[side] = _between(palms[side], goal, weight)

@@ -41,13 +41,7 @@ class PoseTrack:
 
     @classmethod
     def standing(cls, body: Body, num_frames: int, elbow_out: float = 0.5) -> 'PoseTrack':
-        """Stand upright, arms down.
-
-        Args:
-            body: The person.
-            num_frames: Number of frames T.
-            elbow_out: How far the elbows point to the side.
-        """
+        """Stand upright, arms down, the elbows as far to the side as ``elbow_out`` says."""
         mirror = np.array([[-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
         side = np.stack([body.landmark('side'), (0.0, -1.0, -0.1), (elbow_out, -1.0, 0.35)])
         palms, fingers, elbows = (mirror * place for place in side)

@@ -104,15 +104,7 @@ class SyntheticData:
         return Scene.draw(ACTIONS[parts.label], subject, self._rng(_SCENE, parts))
 
     def keypoint(self, name: str, scene: Scene | None = None) -> np.ndarray:
-        """Let the sensor see a sample.
-
-        Args:
-            name: Sample name.
-            scene: Its scene, if it is there already.
-
-        Returns:
-            (M=1, T, V=25, C=3) float32, metres in the sensor's axes.
-        """
+        """Let the sensor see a sample: (M=1, T, V=25, C=3) metres. Its scene may be given."""
         scene = self.scene(name) if scene is None else scene
         rng = self._rng(_SENSOR, self._parts(name))
         return add_sensor_noise(scene.joints, rng, self.noise)[None].astype(np.float32)

@@ -34,16 +34,12 @@ class SyntheticVideoSource:
         return {**self.data.recipe, 'padding': self.padding}
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Draw uniformly sampled frames of a sample.
+        """Draw ``num_tiles`` frames of a sample, chosen by ``rule``, see :func:`sample_frames`.
 
-        Args:
-            name: Sample name.
-            keypoint: (M, T, V, 3) its skeleton as the sensor saw it, which gives the boxes.
-            num_tiles: Number m of frames.
-            rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
+        The boxes come from the skeleton (M, T, V, 3) as the sensor saw it.
 
         Raises:
-            ValueError: If the sample is unknown or its skeleton has another length.
+            ValueError: The sample is unknown or its skeleton has another length.
         """
         scene = self.data.scene(name)
         if keypoint.shape[1] != scene.num_frames:

@@ -8,12 +8,7 @@ from mmcl_ext.synthetic.subject import Subject
 class Trial:
     """One performance of an action by a subject.
 
-    Every draw comes from the generator of the trial, so a take depends on nothing else.
-
-    Args:
-        subject: Who performs.
-        rng: Generator of this performance.
-        fps: Frames per second.
+    Every draw comes from the generator of the trial, so it depends on nothing else.
     """
 
     def __init__(self, subject: Subject, rng: np.random.Generator, fps: float = 15.0) -> None:
@@ -28,46 +23,22 @@ class Trial:
         self._shift = float(rng.normal(0.0, 0.03))
 
     def ramp(self, start: float, end: float) -> np.ndarray:
-        """Rise smoothly from 0 to 1.
-
-        Args:
-            start: Share of the take at which the rise begins.
-            end: Share of the take at which it ends.
-
-        Returns:
-            (T,) values in [0, 1].
-        """
+        """Rise smoothly from 0 to 1 between two shares of the trial: (T,) values."""
         start, end = start + self._shift, end + self._shift + float(self.rng.normal(0.0, 0.02))
         way = np.clip((self.phase - start) / max(end - start, 0.03), 0.0, 1.0)
         return way * way * (3.0 - 2.0 * way)
 
     def pulse(self, start: float, top: float, leave: float, end: float) -> np.ndarray:
-        """Rise from 0 to 1, stay and fall back.
-
-        Returns:
-            (T,) values in [0, 1].
-        """
+        """Rise from 0 to 1, stay and fall back: (T,) values."""
         return self.ramp(start, top) * (1.0 - self.ramp(leave, end))
 
     def wave(self, hertz: float) -> np.ndarray:
-        """Swing between -1 and 1 at the subject's tempo.
-
-        Returns:
-            (T,) values, with a random start.
-        """
+        """Swing between -1 and 1 at the subject's tempo from a random start: (T,) values."""
         hertz = hertz * self.subject.tempo * float(self.rng.uniform(0.85, 1.15))
         return np.sin(2 * np.pi * (hertz * self.seconds + self.rng.random()))
 
     def drift(self, scale: float, dims: int = 3) -> np.ndarray:
-        """Wander slowly: nobody stands or holds a hand quite still.
-
-        Args:
-            scale: Standard deviation.
-            dims: Number of independent curves.
-
-        Returns:
-            (T, dims) values.
-        """
+        """Wander slowly with a standard deviation of ``scale``: (T, dims) values."""
         hertz = self.rng.uniform(0.15, 0.9, size=(3, dims))
         start = self.rng.random(size=(3, dims))
         waves = np.sin(2 * np.pi * (self.seconds[:, None, None] * hertz + start))
@@ -79,7 +50,7 @@ class Trial:
         Args:
             name: See :meth:`Body.landmark`.
             offset: Metres to the right, up and to the back of it.
-            spread: Standard deviation between takes in metres.
+            spread: Standard deviation between trials in metres.
 
         Returns:
             (3,) metres from the middle of the shoulders.

@@ -33,15 +33,8 @@ def augmentation_of(dataset: SkeletonDataset) -> list[Any]:
 def augment(dataset: SkeletonDataset, index: int, draws: int, seed: int = 0) -> list[dict]:
     """Run the augmentation on one item several times, as in successive epochs.
 
-    Args:
-        dataset: The data set.
-        index: The item.
-        draws: Number of results.
-        seed: Seed of the training.
-
     Returns:
-        Each time what is in the pipeline before the streams are computed; a draw that
-        the pipeline gave up is left out.
+        What is in the pipeline before the streams, of each draw that the pipeline did not give up.
     """
     drawn = []
     for epoch in range(draws):

@@ -83,10 +83,10 @@ def most_confused_classes(confusions: Sequence[np.ndarray], number: int) -> list
 
     Args:
         confusions: (K, K) counts of each run.
-        number: How many.
+        number: How many at most.
 
     Returns:
-        At most so many classes, those confused with each other side by side.
+        The classes, those confused with each other side by side.
 
     Raises:
         ValueError: ``number`` is not positive.

@@ -76,20 +76,7 @@ def write_motion(
     height: int = 320,
     picture: np.ndarray | None = None,
 ) -> None:
-    """Write a sequence as ``.gif`` or ``.mp4``; the file appears when it is whole.
-
-    Args:
-        path: File to write; its ending chooses the format, its folder is made when missing.
-        keypoint: See :func:`motion_frames`.
-        layout: See :func:`motion_frames`.
-        fps: Frames per second; a GIF counts in hundredths of a second.
-        height: Height in pixels; even for ``.mp4``.
-        picture: See :func:`motion_frames`.
-
-    Raises:
-        ValueError: The ending is neither, or the frame rate is not positive.
-        OSError: OpenCV has no encoder for MP4.
-    """
+    """Write the frames of :func:`motion_frames` as :func:`write_frames` does."""
     frames = motion_frames(keypoint, layout, height=height // 2 * 2, picture=picture)
     write_frames(path, frames, fps)
 
@@ -167,7 +154,7 @@ def draw_body(
         panel: uint8, RGB, (H, W, 3), drawn into.
         pixels: (V, 2), to the right and downwards.
         seen: bool, (V,).
-        edges: Bones, see :class:`mmcl_ext.graphs.Layout`.
+        edges: Bones of the layout.
         sides: See :func:`bone_sides`.
         thickness: Of the bones in pixels; None takes what suits a body as high as the image.
     """

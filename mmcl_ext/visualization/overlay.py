@@ -81,12 +81,7 @@ def overlay_frames(
 
 
 def draw_score_panel(image: np.ndarray, scores: Scores) -> None:
-    """Write classes with bars as long as their probabilities into the top left corner.
-
-    Args:
-        image: uint8, RGB, (H, W, 3), drawn into.
-        scores: Names of classes and their probabilities.
-    """
+    """Write classes with bars as long as their probabilities into the top left corner."""
     line = max(len(image) // 22, 14)
     size = line / 32
     width = min(line * 13, image.shape[1])
@@ -110,12 +105,7 @@ def write_overlay(
 ) -> None:
     """Write a video with skeletons and scores over it as ``.mp4`` or ``.gif``.
 
-    Args:
-        path: File to write.
-        video: The video.
-        keypoint: See :func:`overlay_frames`.
-        layout: See :func:`overlay_frames`.
-        scores: See :func:`overlay_frames`.
+    See :func:`overlay_frames` for the joints, their layout and the scores.
 
     Raises:
         FileNotFoundError: There is no such video.

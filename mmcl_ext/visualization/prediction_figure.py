@@ -22,52 +22,47 @@ def draw_predictions(
     layout: Any,
     *,
     title: str = '',
-    headings: tuple[str, str, str] = _HEADINGS,
+    headings: tuple[str, str, str] | None = _HEADINGS,
 ) -> 'Figure':
     """Draw one row per sample: skeleton, image and scores.
 
     Args:
         predictions: The samples.
-        classes: K class names.
+        classes: K class names; the true one is printed in bold.
         layout: Name, object or description of the skeletons' layout.
         title: Heading of the picture.
-        headings: Headings of the three columns.
+        headings: Headings of the three columns; None leaves out headings and images.
 
     Raises:
-        ValueError: If there are no samples or their scores do not fit the classes.
+        ValueError: There are no samples, or their scores do not fit the classes.
     """
     # The object interface needs no display and leaves the user's backend alone.
     from matplotlib.figure import Figure
 
     if not predictions:
-        raise ValueError('no predictions to draw')
+        raise ValueError('no samples to draw')
     figure = Figure(figsize=(14, 0.9 + 2.35 * len(predictions)), layout='constrained')
-    table = figure.subplots(
-        len(predictions), 3, squeeze=False, gridspec_kw={'width_ratios': (1.6, 1.0, 1.1)}
-    )
+    widths = (1.6, 1.0, 1.1) if headings else (1.6, 1.0)
+    ratios = {'width_ratios': widths}
+    table = figure.subplots(len(predictions), len(widths), squeeze=False, gridspec_kw=ratios)
     for row, prediction in zip(table, predictions, strict=True):
         draw_sequence(row[0], prediction.keypoint, layout)
         row[0].set_title(prediction.title, fontsize=10, loc='left', fontweight='bold')
-        _draw_image(row[1], prediction)
-        draw_scores(row[2], prediction.scores, classes, prediction.label)
-    for axes, heading in zip(table[0], headings, strict=True):
+        if headings:
+            _draw_image(row[1], prediction)
+        draw_scores(row[-1], prediction.scores, classes, prediction.label)
+    for axes, heading in zip(table[0], headings or (), strict=False):
         below = axes.get_title(loc='left')
         axes.set_title(f'{heading}\n', fontsize=11, style='italic')
         axes.set_title(below, fontsize=10, loc='left', fontweight='bold')
-    table[0, 2].legend(fontsize=8, loc='lower right', frameon=False)
+    table[0, -1].legend(fontsize=8, loc='lower right', frameon=False)
     if title:
         figure.suptitle(title, fontsize=12)
     return figure
 
 
 def save_figure(figure: 'Figure', path: str | os.PathLike, dpi: int = 110) -> None:
-    """Write a picture so that a half-written file is never taken for a whole one.
-
-    Args:
-        figure: The picture.
-        path: File to write; its ending chooses the format, its folder is made when missing.
-        dpi: Pixels per inch.
-    """
+    """Write a picture; its ending chooses the format. A half-written file never has its name."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=dpi)
 

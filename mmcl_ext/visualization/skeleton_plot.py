@@ -14,14 +14,7 @@ SIDE_COLOURS = {'left': '#c44e52', 'right': '#4c72b0', 'middle': '#333333'}
 
 
 def bone_sides(layout: Any) -> list[str]:
-    """Tell for every bone of a layout on which side of the body it is.
-
-    Args:
-        layout: Name, object or description of a layout.
-
-    Returns:
-        ``'left'``, ``'right'`` or ``'middle'`` for each of its edges: the side of the child.
-    """
+    """Tell of every bone on which side its child is: ``'left'``, ``'right'`` or ``'middle'``."""
     layout = resolve_layout(layout)
     left = {joint for joint, _ in layout.pairs}
     right = {joint for _, joint in layout.pairs}
@@ -48,12 +41,11 @@ def draw_skeleton(
             finite, or exactly zero, are left out.
         layout: Name, object or description of the layout.
         vertical: Index of the vertical coordinate.
-        upwards: Whether that coordinate grows upwards, as in metres, and not downwards, as in
-            pixels.
+        upwards: Whether that coordinate grows upwards, as in metres, not downwards.
         width: Line width in points.
 
     Raises:
-        ValueError: If the joints do not fit the layout.
+        ValueError: The joints do not fit the layout.
     """
     layout = resolve_layout(layout)
     if joints.ndim != 2 or len(joints) != layout.num_joints:
@@ -80,24 +72,21 @@ def draw_sequence(
     spacing: float | None = None,
     **style: Any,
 ) -> np.ndarray:
-    """Draw frames of a sequence side by side in time order, each at its own place.
-
-    Every person is moved so that the layout's centre joint stands in the middle of its place;
-    walking across the room is not shown.
+    """Draw frames of a sequence side by side, the centre joint of the first person in the middle.
 
     Args:
         axes: Where to draw; its frame and ticks are taken away.
         keypoint: (T, V, C) or (M, T, V, C) coordinates; of several persons all are drawn.
         layout: Name, object or description of the layout.
         num_frames: Number of frames to draw, spread uniformly.
-        spacing: Distance of the places in the units of the coordinates; None for one that fits.
+        spacing: Distance of the frames in units of the coordinates; None for one that fits.
         style: Further arguments of :func:`draw_skeleton`.
 
     Returns:
         (num_frames,) the frame numbers drawn.
 
     Raises:
-        ValueError: If the coordinates have another shape or there are no frames.
+        ValueError: The coordinates have another shape or there are no frames.
     """
     keypoint = keypoint[None] if keypoint.ndim == 3 else keypoint
     if keypoint.ndim != 4 or 0 in keypoint.shape or num_frames < 1:

@@ -14,14 +14,11 @@ STREAMS = ('joint', 'bone', 'joint_motion', 'bone_motion')
 
 
 def stream_lengths(keypoint: np.ndarray, layout: str) -> dict[str, np.ndarray]:
-    """Return for each stream how long the vectors of person 0 are.
+    """Return the lengths (V, T) of the vectors of person 0 for each of the four streams.
 
     Args:
         keypoint: (M, T, V, C), around an origin on the body.
         layout: Name of the layout.
-
-    Returns:
-        For each of the four streams (V, T).
     """
     lengths = {}
     for stream in STREAMS:
@@ -33,14 +30,7 @@ def stream_lengths(keypoint: np.ndarray, layout: str) -> dict[str, np.ndarray]:
 def draw_stream(
     axes: 'Axes', lengths: np.ndarray, layout: str, title: str = '', *, named: bool = True
 ) -> None:
-    """Draw one stream: a row per joint, a column per frame, darker where vectors are longer.
-
-    Args:
-        axes: Where to draw.
-        lengths: (V, T), see :func:`stream_lengths`.
-        layout: Name of the layout.
-        title: Heading; the largest length is added.
-        named: Write the joints' names at the rows.
+    """Draw lengths (V, T): a row per joint, a column per frame, darker where vectors are longer.
 
     Raises:
         ValueError: The lengths do not fit the layout.

@@ -25,7 +25,7 @@ from mmcl_ext.ablation import (
     select,
     summarize,
     take,
-    write_tables,
+    write_summary,
 )
 from mmcl_ext.ablation import campaign as campaign_module
 from mmcl_ext.ablation import run as run_module
@@ -170,7 +170,7 @@ def test_runs_are_done_once_and_the_table_has_their_statistics(tools, tmp_path):
     assert '| another rate | 22.33 ± 1.53 | +10.00 ± 0.00 | 1 2 4 |' in text
     assert 'Commit abc, torch 2, Python 3, a machine.' in text
 
-    write_tables(summary, tmp_path / 'tables' / 'rate')
+    write_summary(summary, tmp_path / 'tables' / 'rate')
     stored = json.loads((tmp_path / 'tables' / 'rate.json').read_text())
     assert stored['rows'][1]['metrics']['acc/top1']['seeds'] == {
         '1': 0.21000000000000002,

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from mmcl_ext.ablation.recorded_results import RecordedNumber, compare, load_results
+from tool_module import load_tool
 
 REPO = Path(__file__).resolve().parents[2]
+rerun_results = load_tool(REPO / 'tools' / 'rerun_results.py')
 
 LIST = """
 [[result]]
@@ -67,24 +67,26 @@ def write_list(folder, second='0.92', text=LIST):
 
 
 def test_commands_run_in_a_folder_of_their_own(root, tmp_path):
-    printed, tabled = load_results(write_list(tmp_path))
+    printed, tabled = rerun_results.load_results(write_list(tmp_path))
     found = printed.rerun(root, tmp_path / 'again' / 'printed')
     assert found == [0.92]
-    assert compare(printed, found) == [
+    assert rerun_results.verdicts(printed, found) == [
         'same     printed: the last one: 0.9200, recorded 0.9100 ± 0.02'
     ]
     found = tabled.rerun(root, tmp_path / 'again' / 'tabled')
-    assert compare(tabled, found) == ['same     tabled: of the second row: 0.2500, recorded 0.2500']
+    assert rerun_results.verdicts(tabled, found) == [
+        'same     tabled: of the second row: 0.2500, recorded 0.2500'
+    ]
     assert (root / 'work_dirs' / 'ablations' / 'x.json').read_text() == '{"rows": []}'
 
 
 def test_what_is_finished_is_compared_only(root, tmp_path):
-    (printed, _) = load_results(write_list(tmp_path))
+    (printed, _) = rerun_results.load_results(write_list(tmp_path))
     folder = tmp_path / 'again'
     printed.rerun(root, folder)
     (root / 'say.py').write_text('raise SystemExit("gone")')
     assert printed.rerun(root, folder) == [0.92]
-    (changed, _) = load_results(write_list(tmp_path, second='0.93'))
+    (changed, _) = rerun_results.load_results(write_list(tmp_path, second='0.93'))
     with pytest.raises(RuntimeError, match=r"'python say\.py 0\.93' ended with status 1"):
         changed.rerun(root, folder)
 
@@ -94,8 +96,8 @@ def test_what_is_finished_is_compared_only(root, tmp_path):
     [(0.93, 'same'), (0.89, 'same'), (0.9301, 'DIFFERS'), (0.88, 'DIFFERS'), (None, 'MISSING')],
 )
 def test_the_tolerance_decides(found, verdict, tmp_path):
-    (printed, _) = load_results(write_list(tmp_path))
-    assert compare(printed, [found])[0].startswith(verdict)
+    (printed, _) = rerun_results.load_results(write_list(tmp_path))
+    assert rerun_results.verdicts(printed, [found])[0].startswith(verdict)
 
 
 @pytest.mark.parametrize(
@@ -110,16 +112,16 @@ def test_the_tolerance_decides(found, verdict, tmp_path):
 )
 def test_a_number_is_found_in_one_way(fields, message):
     with pytest.raises(ValueError, match=message):
-        RecordedNumber('x', 1.0, **fields)
+        rerun_results.RecordedNumber('x', 1.0, **fields)
 
 
 def test_a_number_of_one_command_and_a_percentage():
     outputs = ['acc: 0.5\nacc: 0.6', 'acc: 70.5']
     number = dict(title='x', value=0.6, pattern='acc: ([0-9.]+)')
-    assert RecordedNumber(**number, command=1).read(outputs, Path()) == 0.6
-    found = RecordedNumber(**number, command=2, percent=True).read(outputs, Path())
+    assert rerun_results.RecordedNumber(**number, command=1).read(outputs, Path()) == 0.6
+    found = rerun_results.RecordedNumber(**number, command=2, percent=True).read(outputs, Path())
     assert found == pytest.approx(0.705)
-    assert RecordedNumber(**number).read(outputs, Path()) == 70.5
+    assert rerun_results.RecordedNumber(**number).read(outputs, Path()) == 70.5
 
 
 TRAIN = """
@@ -139,7 +141,7 @@ def test_what_was_interrupted_goes_on(root, tmp_path):
     (root / 'tools').mkdir()
     (root / 'tools' / 'train.py').write_text(TRAIN)
     text = LIST.replace('"python say.py {second}"', '"python tools/train.py x", "python last.py"')
-    (result, _) = load_results(write_list(tmp_path, text=text))
+    (result, _) = rerun_results.load_results(write_list(tmp_path, text=text))
     folder = tmp_path / 'again'
     with pytest.raises(RuntimeError, match=r'ended with status 1; see .*02\.log'):
         result.rerun(root, folder)
@@ -154,7 +156,7 @@ def test_what_was_interrupted_goes_on(root, tmp_path):
 
 
 def test_two_calls_do_not_mix(root, tmp_path):
-    (printed, _) = load_results(write_list(tmp_path))
+    (printed, _) = rerun_results.load_results(write_list(tmp_path))
     folder = tmp_path / 'again'
     folder.mkdir()
     with (folder / 'lock').open('w') as file:
@@ -179,7 +181,7 @@ def test_two_calls_do_not_mix(root, tmp_path):
 )
 def test_a_wrong_list_is_refused(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
-        load_results(write_list(tmp_path, text=text))
+        rerun_results.load_results(write_list(tmp_path, text=text))
 
 
 def run(*arguments, cwd):
@@ -220,7 +222,7 @@ def test_bad_input_of_the_command(root, tmp_path):
 
 def test_recorded_commands_and_values_stand_on_the_page():
     page = re.sub(r'\\\n\s*', '', (REPO / 'docs' / 'results.md').read_text())
-    for result in load_results(REPO / 'docs' / 'results.toml'):
+    for result in rerun_results.load_results(REPO / 'docs' / 'results.toml'):
         for command in result.commands:
             assert command in page, command
         for number in result.numbers:

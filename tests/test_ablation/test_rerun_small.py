@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 from tiny_data import FAST_OPTIONS, tiny_samples
+from tool_module import load_tool
 
-from mmcl_ext.ablation.recorded_results import load_results
 from mmcl_ext.datasets.class_names import class_names
 from mmcl_ext.datasets.store import write_store
 
 REPO = Path(__file__).resolve().parents[2]
+rerun_results = load_tool(REPO / 'tools' / 'rerun_results.py')
 OPTIONS = ' '.join(f'{key}={value}'.replace(' ', '') for key, value in FAST_OPTIONS.items())
 
 
@@ -45,7 +46,7 @@ def root(tmp_path):
 
 @pytest.mark.slow
 def test_recorded_commands_give_their_numbers(root, tmp_path):
-    recorded = load_results(REPO / 'docs/results.toml')
+    recorded = rerun_results.load_results(REPO / 'docs/results.toml')
     chosen = [r for r in recorded if r.numbers and all(map(is_of_nw_ucla, r.commands))]
     assert chosen
     for result in chosen:

@@ -8,9 +8,9 @@ import pytest
 from score_files import make_scores, shuffled
 
 from mmcl_ext.evaluation import Scores
-from mmcl_ext.evaluation.annotation_source import annotation_file, class_names, open_source
+from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
 from mmcl_ext.evaluation.comparison import Comparison, confused_pairs, mcnemar
-from mmcl_ext.evaluation.comparison_report import format_comparison, write_tables
+from mmcl_ext.evaluation.comparison_report import format_comparison, write_comparison
 from mmcl_ext.evaluation.scores import to_probabilities
 
 NAMES = ('s0', 's1', 's2', 's3', 's4', 's5')
@@ -106,7 +106,9 @@ def test_text_says_it_all():
 
 
 def test_tables(tmp_path):
-    files = write_tables(Comparison(FIRST, SECOND), CLASSES, ('plain', 'mmcl'), tmp_path / 'out')
+    files = write_comparison(
+        Comparison(FIRST, SECOND), CLASSES, ('plain', 'mmcl'), tmp_path / 'out'
+    )
     assert [path.name for path in files] == [
         'classes.csv', 'confused_pairs.csv', 'changed_samples.csv',
     ]  # fmt: skip
@@ -132,10 +134,10 @@ def test_class_names_and_their_sources(tmp_path, monkeypatch):
     )
     (tmp_path / 'none.py').write_text('model = dict()')
     for source in ('tiny.safetensors', 'plain.py'):
-        names = class_names(open_source(tmp_path / source), 3)
+        names = class_list(open_source(tmp_path / source), 3)
         assert names == ['class0', 'class1', 'class2']
-    assert class_names(None, 2) == ['class 0', 'class 1']
+    assert class_list(None, 2) == ['class 0', 'class 1']
     with pytest.raises(ValueError, match='has 3 classes, the scores have 4'):
-        class_names(open_source(tmp_path / 'tiny.safetensors'), 4)
+        class_list(open_source(tmp_path / 'tiny.safetensors'), 4)
     with pytest.raises(ValueError, match=r'none\.py names no annotation file'):
         annotation_file(tmp_path / 'none.py')

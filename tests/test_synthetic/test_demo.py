@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmcl_ext.synthetic.contestant import relocate
+from mmcl_ext.synthetic.demo import relocate
 
 
 def demo(repo, folder, *arguments):
@@ -99,7 +99,7 @@ def test_relocation_changes_folders_only():
     cfg = Config(
         dict(a='data/demo/x', b=[dict(c='data/demo/y', d='data/demonstration/z'), 'data/demo/w'])
     )
-    relocate(cfg._cfg_dict, 'data/demo', '/else')
+    cfg.merge_from_dict(relocate(cfg, 'data/demo', '/else'))
     assert cfg.a == '/else/x'
     assert cfg.b == [dict(c='/else/y', d='data/demonstration/z'), '/else/w']
 

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from mmcl_ext.visualization.changed_figure import draw_changed
 from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
 from mmcl_ext.visualization.gain_figure import GAIN_COLOURS, draw_gains
+from mmcl_ext.visualization.prediction_figure import draw_predictions
 
 CLASSES = ['a', 'a rather long name of a class', 'c']
 COUNTS = np.array([[3, 1, 0], [0, 0, 4], [0, 0, 0]])
@@ -104,4 +104,4 @@ def test_of_many_classes_the_most_changed_are_drawn():
 
 def test_no_changed_samples():
     with pytest.raises(ValueError, match='no samples to draw'):
-        draw_changed([], CLASSES, 'nturgb+d')
+        draw_predictions([], CLASSES, 'nturgb+d', headings=None)

@@ -8,16 +8,14 @@ import numpy as np
 
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation import Scores, SplitLabels, read_scores
-from mmcl_ext.evaluation.annotation_source import annotation_file, class_names, open_source
+from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
 from mmcl_ext.evaluation.comparison import ChangedSample, Comparison
-from mmcl_ext.evaluation.comparison_report import format_comparison, write_tables
+from mmcl_ext.evaluation.comparison_report import format_comparison, write_comparison
 from mmcl_ext.evaluation.ensemble import short_name
 from mmcl_ext.evaluation.scores import to_probabilities
-from mmcl_ext.visualization import save_figure
-from mmcl_ext.visualization.changed_figure import draw_changed
+from mmcl_ext.visualization import Prediction, draw_predictions, save_figure
 from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
 from mmcl_ext.visualization.gain_figure import draw_gains
-from mmcl_ext.visualization.prediction import Prediction
 
 NUM_CONFUSED = 25  # classes of the second picture where there are many
 
@@ -90,7 +88,7 @@ def draw_samples(
             for sample in one_of_each_class(changed)[: args.num_drawn]
         ]
         if predictions:
-            figure = draw_changed(predictions, classes, annotation.layout)
+            figure = draw_predictions(predictions, classes, annotation.layout, headings=None)
             save_figure(figure, Path(args.out_dir, f'{stem}.png'))
 
 
@@ -110,13 +108,13 @@ def scores_of(sample: str, runs: Sequence[Scores], names: Sequence[str]) -> dict
 def run(args: argparse.Namespace) -> None:
     comparison = read(args)
     annotation = open_source(args.store) if args.store else None
-    classes = class_names(annotation, comparison.first.num_classes)
+    classes = class_list(annotation, comparison.first.num_classes)
     a, b = args.names or [short_name(path) for path in (args.first, args.second)]
     names = (a, b) if a != b else (f'{a} (first)', f'{b} (second)')
     options = dict(num_shown=args.num_shown, resamples=args.resamples, seed=args.seed)
     print(format_comparison(comparison, classes, names, **options))
     out = Path(args.out_dir)
-    write_tables(comparison, classes, names, out)
+    write_comparison(comparison, classes, names, out)
     draw(comparison, classes, names, out)
     if args.store:
         draw_samples(comparison, classes, names, args)

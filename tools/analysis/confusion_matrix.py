@@ -7,7 +7,7 @@ from pathlib import Path
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation import SplitLabels, read_scores
 from mmcl_ext.evaluation.accuracy import confusion_matrix
-from mmcl_ext.evaluation.annotation_source import annotation_file, class_names, open_source
+from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
 from mmcl_ext.evaluation.comparison_report import pair_table, run_table, write_csv
 from mmcl_ext.evaluation.ensemble import short_name
 from mmcl_ext.visualization import save_figure
@@ -40,7 +40,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     split = SplitLabels.read(annotation_file(args.store), args.split) if args.split else None
     scores = read_scores(args.scores, split, by_position=args.by_position)
-    classes = class_names(open_source(args.store) if args.store else None, scores.num_classes)
+    classes = class_list(open_source(args.store) if args.store else None, scores.num_classes)
     name = args.name or short_name(args.scores)
     confusion = confusion_matrix(scores.predictions, scores.labels, scores.num_classes)
     print(run_table([scores], [name], resamples=10_000, seed=0))

@@ -47,12 +47,12 @@ def print_table(num_classes: int, shape: list[int]) -> None:
     head = {'model.cls_head.num_classes': num_classes}
     in_paper = MMCL_IN_PAPER if complexity.is_paper_setting(num_classes, shape) else None
     rows = [
-        *complexity.compare(complexity.PAPER_BACKBONES, num_classes, shape),
+        *complexity.measure_rows(complexity.PAPER_BACKBONES, num_classes, shape),
         ('MMCL, deployed', measure_config(MMCL_CONFIG, head, shape), in_paper),
-        *complexity.compare(complexity.MORE_BACKBONES, num_classes, shape),
+        *complexity.measure_rows(complexity.MORE_BACKBONES, num_classes, shape),
     ]
     print(f'{num_classes} classes, random weights, evaluation mode')
-    print(complexity.format_table(rows))
+    print(complexity.format_costs(rows))
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def main() -> None:
             print_table(args.classes, args.shape or [1, 2, 64, 25, 3])
         else:
             cost = measure_config(args.config, args.cfg_options, args.shape)
-            print(complexity.format_table([(Path(args.config).stem, cost, None)]))
+            print(complexity.format_costs([(Path(args.config).stem, cost, None)]))
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmcl_ext.datasets.class_map import ClassMap
+from mmcl_ext.evaluation.text_table import format_table
 
 _HEAD = ('class of the target', 'of the source', 'samples', 'top-1', 'over all', 'taken for')
 
@@ -22,10 +23,6 @@ def class_table(
         labels: Class of the target of each sample, (N,).
         predictions: Row of the map predicted for each sample, (N,).
         source_hits: Which samples are right over all classes of the source, bool, (N,).
-
-    Returns:
-        Table of names, counts, accuracies in percent, and the row that the class is most
-        often mistaken for with its share.
     """
     lines: list[Sequence[str]] = [_HEAD]
     for label, row in enumerate(class_map.row_of_target.tolist()):
@@ -42,7 +39,7 @@ def class_table(
                     _mistake(class_map, wrong, int(chosen.sum())),
                 )
             )
-    return _align(lines)
+    return format_table(lines)
 
 
 def _mistake(class_map: ClassMap, wrong: np.ndarray, num_samples: int) -> str:
@@ -50,9 +47,3 @@ def _mistake(class_map: ClassMap, wrong: np.ndarray, num_samples: int) -> str:
         return '-'
     row, count = max(enumerate(np.bincount(wrong)), key=lambda item: item[1])
     return f'{class_map.rows[row].name} {100 * count / num_samples:.0f}%'
-
-
-def _align(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [map(str.ljust, line, widths) for line in lines]
-    return '\n'.join('  '.join(line).rstrip() for line in padded)

@@ -27,17 +27,9 @@ def row_scores(scores: np.ndarray, source_of_row: np.ndarray, reduce: str = 'sum
 
 
 def hits(scores: np.ndarray, correct: np.ndarray, k: int) -> np.ndarray:
-    """Tell for which samples a correct class is among the k best.
+    """Tell for which samples a correct class is among the k best of the scores (N, K).
 
-    Of equal scores the first counts as the better, as with argmax.
-
-    Args:
-        scores: (N, K).
-        correct: Correct classes of each sample, bool, (N, K).
-        k: Number of guesses.
-
-    Returns:
-        bool, (N,).
+    Of equal scores the first counts as the better, as with argmax. ``correct`` is bool, (N, K).
     """
     best = np.argsort(-scores, axis=1, kind='stable')[:, :k]
     return np.logical_or.reduce(np.take_along_axis(correct, best, axis=1), axis=1)

@@ -68,13 +68,10 @@ class ZeroShotMetric(BaseMetric):
             self.results.append((score, int(sample['target_label'])))
 
     def compute_metrics(self, results: list[tuple[np.ndarray, int]]) -> dict[str, float]:
-        """Compute the accuracies and log the table of classes.
+        """Compute accuracies from 0 to 1, chances and counts, and log the table of classes.
 
         Args:
             results: Scores (K,) and label of each sample.
-
-        Returns:
-            Accuracies from 0 to 1, chances and counts.
 
         Raises:
             ValueError: The scores do not fit the class map or are not finite.

@@ -10,7 +10,7 @@ _QUIET_INTERVAL = 60.0
 """Seconds between two lines where the output is no terminal."""
 
 
-class Progress:
+class RunProgress:
     """Tells what is done, what is at work and how long the rest will take.
 
     The estimate takes every epoch of every run as equally long. On a terminal one line is
@@ -19,12 +19,14 @@ class Progress:
     Args:
         pending: Runs that are not finished.
         total: Number of runs, finished ones included.
+        each_epoch: Print a line after each epoch of a run, too.
     """
 
-    def __init__(self, pending: Sequence[Run], total: int) -> None:
+    def __init__(self, pending: Sequence[Run], total: int, each_epoch: bool = False) -> None:
         self._total, self._done = total, total - len(pending)
         self._left = {run.key: float(run.epochs) for run in pending}
         self._begun = {run.key: run.epoch for run in pending}
+        self._told = {run.key: len(run.ended_epochs()) for run in pending if each_epoch}
         self._failures = 0
         self._began = self._shown = time.monotonic()
         self._work = 0.0
@@ -43,6 +45,13 @@ class Progress:
         self._drop(run)
         self._failures += 1
         self.say(f'{run}: FAILED, {reason}')
+
+    def tell_epochs(self, run: Run) -> None:
+        """Print a line for each epoch that has ended since the last call, if lines are wanted."""
+        if run.key in self._told:
+            for line in run.ended_epochs()[self._told[run.key] :]:
+                self.say(f'{run.variant.title}: {line}')
+                self._told[run.key] += 1
 
     def say(self, text: str) -> None:
         """Print a line for good."""
