@@ -1,7 +1,7 @@
 # UTD-MHAD's depth maps: skeletons of the store, projected. Camera and lag are fitted to the data.
 source = dict(
     type='ProjectedSkeletonBoxes',
-    camera=dict(focal=285.63, center=(160.0, 120.0), size=(320, 240)),
+    camera='utd_mhad_depth',
     lag=2,
 )
 batch_size = 64

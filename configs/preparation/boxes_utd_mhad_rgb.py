@@ -2,7 +2,4 @@
 # folder of the videos: they have fewer frames than the skeletons.
 _base_ = './boxes_utd_mhad_depth.py'
 
-source = dict(
-    camera=dict(focal=531.15, center=(320.0, 240.0), size=(640, 480), mirrored=True),
-    lag=3,
-)
+source = dict(camera='utd_mhad_rgb', lag=3)

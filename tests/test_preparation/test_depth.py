@@ -4,7 +4,8 @@ from scipy.io import loadmat, savemat
 from utd_raw import FOCAL, save_sample
 
 from mmcl_ext.datasets.converters import find_utd_mhad, read_utd_mhad_skeleton
-from mmcl_ext.preparation.videos.depth import UTD_DEPTH_CAMERA, UTDDepthSource, render_depth
+from mmcl_ext.preparation.videos.camera import CAMERAS
+from mmcl_ext.preparation.videos.depth import UTDDepthSource, render_depth
 from mmcl_ext.preparation.videos.sample_frames import sample_frames
 
 
@@ -94,7 +95,11 @@ def test_real_joints_land_on_the_figure_two_frames_later(shared):
     for name in ('a1_s1_t1', 'a9_s1_t1', 'a16_s1_t1'):
         depth = loadmat(folder / f'Depth_full_sample/{name}_depth.mat')['d_depth']
         keypoint = keypoint_of(folder, name)[0]
-        u, v = np.rint(UTD_DEPTH_CAMERA.project(keypoint[:, :3])).astype(int).transpose(2, 0, 1)
+        u, v = (
+            np.rint(CAMERAS['utd_mhad_depth'].project(keypoint[:, :3]))
+            .astype(int)
+            .transpose(2, 0, 1)
+        )
         frame = np.minimum(np.arange(len(keypoint)) + 2, depth.shape[2] - 1)[:, None]
         hits.append((depth[v, u, frame] > 0).ravel())
     assert np.concatenate(hits).mean() > 0.97

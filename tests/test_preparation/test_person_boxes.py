@@ -16,9 +16,9 @@ from mmcl_ext.preparation.person_boxes.selection import (
     motion_energy,
     person_limit,
 )
-from mmcl_ext.preparation.person_boxes.skeleton_boxes import match_frames
 from mmcl_ext.preparation.videos.camera import PinholeCamera
 from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
+from mmcl_ext.preparation.videos.sample_frames import match_frames
 
 CAMERA = dict(focal=100.0, center=[50.0, 40.0], size=[100, 80])
 

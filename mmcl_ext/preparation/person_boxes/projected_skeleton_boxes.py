@@ -6,7 +6,7 @@ from typing import Any
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 from mmcl_ext.preparation.person_boxes.skeleton_boxes import ImageJoints, SkeletonBoxes
-from mmcl_ext.preparation.videos.camera import PinholeCamera
+from mmcl_ext.preparation.videos.camera import CAMERAS, PinholeCamera
 from mmcl_ext.preparation.videos.projected_boxes import project_joints
 
 
@@ -17,7 +17,8 @@ class ProjectedSkeletonBoxes(SkeletonBoxes):
     Args:
         source: Annotation store with coordinates in metres in the sensor's frame, as those of
             UTD-MHAD and NW-UCLA are.
-        camera: Arguments of :class:`~mmcl_ext.preparation.videos.camera.PinholeCamera`.
+        camera: Name in :data:`~mmcl_ext.preparation.videos.camera.CAMERAS`, or arguments of
+            :class:`~mmcl_ext.preparation.videos.camera.PinholeCamera`.
         **settings: See :class:`SkeletonBoxes`.
 
     Raises:
@@ -26,7 +27,7 @@ class ProjectedSkeletonBoxes(SkeletonBoxes):
     """
 
     def __init__(
-        self, source: str | os.PathLike, *, camera: Mapping[str, Any], **settings: Any
+        self, source: str | os.PathLike, *, camera: str | Mapping[str, Any], **settings: Any
     ) -> None:
         self.camera = _make_camera(camera)
         super().__init__(focal=self.camera.focal, size=self.camera.size, **settings)
@@ -67,7 +68,11 @@ class ProjectedSkeletonBoxes(SkeletonBoxes):
         return {name: index for index, name in enumerate(self.store.names)}
 
 
-def _make_camera(camera: Mapping[str, Any]) -> PinholeCamera:
+def _make_camera(camera: str | Mapping[str, Any]) -> PinholeCamera:
+    if isinstance(camera, str):
+        if camera not in CAMERAS:
+            raise ValueError(f'unknown camera {camera!r}, known are {tuple(CAMERAS)}')
+        return CAMERAS[camera]
     values: Any = {key: tuple(v) if isinstance(v, list) else v for key, v in camera.items()}
     try:
         return PinholeCamera(**values)

@@ -9,6 +9,7 @@ from mmcl_ext.preparation.extraction.sharding import SampleFeatures
 from mmcl_ext.preparation.person_boxes.person_box_source import PersonBoxSource
 from mmcl_ext.preparation.person_boxes.selection import most_active, person_limit
 from mmcl_ext.preparation.videos.projected_boxes import boxes_around
+from mmcl_ext.preparation.videos.sample_frames import match_frames
 from mmcl_ext.preparation.videos.video import count_frames
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
 
@@ -108,21 +109,3 @@ class SkeletonBoxes(PersonBoxSource):
         distance = metres[:, frames][..., 2].swapaxes(0, 1).reshape(len(frames), -1)
         boxes, found = boxes_around(points, distance, self.focal, self.size, self.padding_metres)
         return self.pack(boxes, found, numbers, num_frames, self.size)
-
-
-def match_frames(
-    video_frames: np.ndarray, num_video: int, num_skeleton: int, lag: float = 0
-) -> np.ndarray:
-    """Match frames of a video to frames of a skeleton by their share of the clip.
-
-    Args:
-        video_frames: (T,) frame numbers in the video.
-        num_video: Number of frames of the video.
-        num_skeleton: Number of frames of the skeleton.
-        lag: How many of its frames the video trails the skeleton.
-
-    Returns:
-        (T,) frame numbers in the skeleton; the first or last one beyond its ends.
-    """
-    share = (video_frames - lag + 0.5) / num_video
-    return np.clip(np.floor(share * num_skeleton), 0, num_skeleton - 1).astype(np.int64)

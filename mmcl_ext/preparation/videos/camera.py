@@ -39,3 +39,15 @@ class PinholeCamera:
         u = self.center[0] + sign * self.focal * points[..., 0] / depth
         v = self.center[1] - self.focal * points[..., 1] / depth
         return np.stack([u, v], axis=-1)
+
+
+# Kinect v1's nominal focal lengths. At 320 x 240 it was fitted to UTD-MHAD's depth maps: 99.5 % of
+# the torso joints land on the figure, whose right is on the right. The RGB videos are mirrored to
+# that, and the camera is the sensor's specification, not fitted.
+CAMERAS = {
+    'utd_mhad_depth': PinholeCamera(focal=285.63, center=(160.0, 120.0), size=(320, 240)),
+    'utd_mhad_rgb': PinholeCamera(
+        focal=531.15, center=(320.0, 240.0), size=(640, 480), mirrored=True
+    ),
+}
+"""Known cameras by name."""

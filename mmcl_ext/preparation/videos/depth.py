@@ -7,14 +7,10 @@ import numpy as np
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.datasets.converters.utd_mhad import find_utd_mhad
 from mmcl_ext.fileio.archive_file import ArchiveFile
-from mmcl_ext.preparation.videos.camera import PinholeCamera
+from mmcl_ext.preparation.videos.camera import CAMERAS
 from mmcl_ext.preparation.videos.clip import Clip
 from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
 from mmcl_ext.preparation.videos.sample_frames import sample_frames
-
-# Kinect v1's nominal focal length at 320 x 240. Fitted to the data set: 99.5 % of the torso
-# joints land on the figure. Skeleton and depth map have the performer's right on the right.
-UTD_DEPTH_CAMERA = PinholeCamera(focal=285.63, center=(160.0, 120.0), size=(320, 240))
 
 # Skeleton frame t shows the pose of depth frame t + 2 (measured at fast hands).
 _LAG = 2
@@ -104,7 +100,7 @@ class UTDDepthSource:
         depth = self._read(self._members[name], keypoint.shape[1])
         stored = sample_frames(depth.shape[2], num_tiles, rule)
         joints = keypoint[:, np.maximum(stored * self.stride - _LAG, 0)]
-        boxes, found = boxes_from_joints(joints, UTD_DEPTH_CAMERA, self.padding)
+        boxes, found = boxes_from_joints(joints, CAMERAS['utd_mhad_depth'], self.padding)
         images = render_depth(depth[..., stored].transpose(2, 0, 1), self.near, self.far)
         return Clip(tuple(images), boxes, found)
 

@@ -30,3 +30,21 @@ def sample_frames(num_frames: int, num_tiles: int = 5, rule: str = 'center') -> 
             return tile * (num_frames // num_tiles)
         return tile * num_frames // num_tiles
     raise ValueError(f"unknown rule {rule!r}, expected 'center' or 'first'")
+
+
+def match_frames(
+    video_frames: np.ndarray, num_video: int, num_skeleton: int, lag: float = 0
+) -> np.ndarray:
+    """Match frames of a video to frames of a skeleton by their share of the clip.
+
+    Args:
+        video_frames: (T,) frame numbers in the video.
+        num_video: Number of frames of the video.
+        num_skeleton: Number of frames of the skeleton.
+        lag: How many of its frames the video trails the skeleton.
+
+    Returns:
+        (T,) frame numbers in the skeleton; the first or last one beyond its ends.
+    """
+    share = (video_frames - lag + 0.5) / num_video
+    return np.clip(np.floor(share * num_skeleton), 0, num_skeleton - 1).astype(np.int64)

@@ -6,18 +6,14 @@ import numpy as np
 
 from mmcl_ext.datasets.converters.utd_mhad import find_utd_mhad
 from mmcl_ext.fileio.local_file import LocalFile
-from mmcl_ext.preparation.videos.camera import PinholeCamera
+from mmcl_ext.preparation.videos.camera import CAMERAS
 from mmcl_ext.preparation.videos.clip import Clip
 from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
-from mmcl_ext.preparation.videos.sample_frames import sample_frames
+from mmcl_ext.preparation.videos.sample_frames import match_frames, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
 
-# Kinect v1's nominal focal length at 640 x 480. Unlike the depth maps the videos are not
-# mirrored. Taken from the sensor's specification, not fitted to the data set.
-UTD_RGB_CAMERA = PinholeCamera(focal=531.15, center=(320.0, 240.0), size=(640, 480), mirrored=True)
-
-# The video trails the skeleton by three of its own frames (third-party measurement).
-_LAG = 3
+UTD_RGB_LAG = 3
+"""How many of its own frames a video trails its skeleton (third-party measurement)."""
 
 
 class UTDVideoSource:
@@ -72,23 +68,8 @@ class UTDVideoSource:
             num_frames = count_frames(path, self.backend)
             chosen = sample_frames(num_frames, num_tiles, rule)
             frames = read_frames(path, chosen.tolist(), self.backend)
-        if frames[0].shape[:2] != UTD_RGB_CAMERA.size[::-1]:
+        if frames[0].shape[:2] != CAMERAS['utd_mhad_rgb'].size[::-1]:
             raise ValueError(f'{self._members[name]}: expected 640x480, got {frames[0].shape}')
-        joints = keypoint[:, skeleton_frames(chosen, num_frames, keypoint.shape[1])]
-        boxes, found = boxes_from_joints(joints, UTD_RGB_CAMERA, self.padding)
+        joints = keypoint[:, match_frames(chosen, num_frames, keypoint.shape[1], UTD_RGB_LAG)]
+        boxes, found = boxes_from_joints(joints, CAMERAS['utd_mhad_rgb'], self.padding)
         return Clip(tuple(frames), boxes, found)
-
-
-def skeleton_frames(video_frames: np.ndarray, num_video: int, num_skeleton: int) -> np.ndarray:
-    """Match frames of a UTD-MHAD video to frames of its skeleton.
-
-    Args:
-        video_frames: (m,) frame numbers in the video.
-        num_video: Number of frames of the video.
-        num_skeleton: Number T of frames of the skeleton.
-
-    Returns:
-        (m,) frame numbers in [0, T).
-    """
-    share = (video_frames - _LAG + 0.5) / num_video
-    return np.clip(np.floor(share * num_skeleton), 0, num_skeleton - 1).astype(np.int64)

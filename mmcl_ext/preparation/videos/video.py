@@ -7,11 +7,10 @@ from types import ModuleType
 
 import numpy as np
 
-from mmcl_ext.preparation.videos.decoders import decord_decoder, opencv_decoder, pyav_decoder
+from mmcl_ext.preparation.videos.decoders import opencv_decoder, pyav_decoder
 
 _DECODERS: dict[str, ModuleType] = {
     'pyav': pyav_decoder,
-    'decord': decord_decoder,
     'opencv': opencv_decoder,
 }
 VIDEO_BACKENDS = ('auto', *_DECODERS)
@@ -73,9 +72,8 @@ def check_backend(backend: str) -> None:
     """
     if backend not in VIDEO_BACKENDS:
         raise ValueError(f'unknown video backend {backend!r}, known are {VIDEO_BACKENDS}')
-    module = {'pyav': 'av', 'decord': 'decord'}.get(backend)
-    if module is not None and importlib.util.find_spec(module) is None:
-        raise ValueError(f'video backend {backend!r} needs the package {module!r}: not installed')
+    if backend == 'pyav' and not has_pyav():
+        raise ValueError("video backend 'pyav' needs the package 'av': not installed")
 
 
 def _decoder(backend: str) -> ModuleType:
