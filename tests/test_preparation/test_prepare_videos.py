@@ -17,6 +17,7 @@ from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.graphs.layouts import register_layout
 from mmcl_ext.preparation.own_videos.prepare_videos import VideoPreparation
 from mmcl_ext.preparation.own_videos.training_config import TrainingConfig
 from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
@@ -98,6 +99,56 @@ def train_one_step(cfg, work_dir):
     runner.train()
     assert runner.train_loop.iter == 1
     assert (work_dir / 'epoch_1_skeleton.pth').exists()
+
+
+def test_an_apostrophe_in_the_path(clips, tmp_path):
+    out = tmp_path / "it's 1/out"
+    settings = dict(videos=clips.folder / 'videos', skeletons=clips.folder / 'poses.pkl')
+    assert VideoPreparation(out=out, training=dict(base=DEMO), progress=False, **settings).run()
+    cfg = load_config(out / 'config.py')
+    assert cfg.train_dataloader.dataset.ann_file == str(out / 'skeletons.safetensors')
+    assert cfg.train_dataloader.dataset.pipeline[0].img_dir == str(out / 'composites')
+
+
+def test_the_center_of_a_layout_may_be_joint_0(tmp_path):
+    description = dict(name='three', joint_names=('a', 'b', 'c'), edges=((1, 0), (2, 0)), center=0)
+    register_layout(description)
+    store = make_store(tmp_path / 's.safetensors', np.ones((1, 3, 3, 2)), layout='three')
+    TrainingConfig(store, tmp_path / 'composites', base=DEMO).write(tmp_path / 'config.py')
+    cfg = load_config(tmp_path / 'config.py')
+    assert cfg.model.backbone.graph_cfg.layout.center == 0
+    assert MODELS.build(cfg.model).backbone.graph.num_joints == 3
+
+
+def test_samples_without_a_video_are_left_out(tool, clips, tmp_path):
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    for name in clips.names[1:]:
+        (videos / f'{name}.mp4').symlink_to(clips.folder / f'videos/{name}.mp4')
+    arguments = [videos, clips.folder / 'poses.pkl', tmp_path / 'out', '--jobs', '1']
+    arguments += ['--partial', '--base', DEMO, '--boxes', 'whole']
+    status, output, error = tool(*arguments)
+    assert (status, error) == (2, '')  # a class has lost its training sample
+    assert '5 of 6 samples have a video' in output
+    assert "classes without samples in split 'train': class0" in output
+    assert 'without a person' not in output  # nobody was looked for
+    store = SkeletonStore(tmp_path / 'out/skeletons_with_videos.safetensors')
+    assert list(store.names) == clips.names[1:]
+    assert len(store.split('train')) == 2
+    assert PixelBoxes(store).image_size(clips.names[1]) == CAMERA.size
+    assert (
+        len(DATASETS.build(load_config(tmp_path / 'out/config.py').train_dataloader.dataset)) == 2
+    )
+
+
+def test_a_configuration_that_fails_is_told(clips, tmp_path):
+    base = tmp_path / 'base.py'
+    base.write_text(f"_base_ = '{DEMO}'\nmodel = dict(backbone=dict(nonsense=1))\n")
+    settings = dict(videos=clips.folder / 'videos', skeletons=clips.folder / 'poses.pkl')
+    with pytest.raises(ValueError, match=r'config\.py: the configuration that was .*nonsense'):
+        VideoPreparation(
+            out=tmp_path / 'out', training=dict(base=str(base)), progress=False, **settings
+        ).run()
 
 
 def test_composites_show_the_person(clips, tmp_path):

@@ -51,6 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--quality', type=int, help='JPEG quality')
     parser.add_argument('--backend', choices=VIDEO_BACKENDS, default='auto', help='video decoder')
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='workers')
+    parser.add_argument('--partial', action='store_true', help='leave samples without a video out')
     add_run_options(parser)
     return parser.parse_args()
 
@@ -69,7 +70,7 @@ def prepare(args: argparse.Namespace) -> bool:
         progress=not args.quiet,
         **pick(args, 'videos', 'skeletons', 'out', 'layout', 'labels', 'boxes', 'text'),
         **pick(args, 'text_options', 'image_features', 'training_options'),
-        **pick(args, 'backend', 'jobs', 'on_error'),
+        **pick(args, 'backend', 'jobs', 'on_error', 'partial'),
     )
     return preparation.run()
 

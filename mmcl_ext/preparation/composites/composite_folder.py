@@ -22,6 +22,7 @@ from mmcl_ext.preparation.composites.composite import ORDERS, make_composite, wr
 from mmcl_ext.preparation.composites.composite_report import CompositeReport
 from mmcl_ext.preparation.extraction.missing_person_log import MissingPersonLog
 from mmcl_ext.preparation.videos.clip import Clip
+from mmcl_ext.preparation.videos.video_source import WHOLE_FRAMES
 
 
 class CompositeFolder:
@@ -111,9 +112,9 @@ class CompositeFolder:
             report.add_reports(gather(own))
         bar.finish()
         report.seconds = time.time() - begin
-        report.frames_without_person = from_main_process(
-            lambda: self._conclude(report, set(samples.names), begin)
-        )
+        absent = from_main_process(lambda: self._conclude(report, set(samples.names), begin))
+        detected = source.recipe.get('boxes') != WHOLE_FRAMES
+        report.frames_without_person = absent if detected else None
         return report
 
     def existing(self) -> set[str]:

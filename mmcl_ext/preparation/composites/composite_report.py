@@ -19,7 +19,8 @@ class CompositeReport:
         missing: Samples without a clip in the source.
         failed: Reason by sample that could not be read and was skipped.
         frames_without_person: Tiles in which no person was found, usually the whole frame, of
-            all composites, those of earlier runs included.
+            all composites, those of earlier runs included; None where nobody was looked
+            for.
         seconds: How long the run took.
     """
 
@@ -28,7 +29,7 @@ class CompositeReport:
     made: int = 0
     missing: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
-    frames_without_person: int = 0
+    frames_without_person: int | None = 0
     seconds: float = 0.0
 
     @property
@@ -64,10 +65,12 @@ class CompositeReport:
         lines += _more(len(self.missing))
         lines += [f'FAILED {name}: {error}' for name, error in list(self.failed.items())[:_SHOWN]]
         lines += _more(len(self.failed))
+        absent = f'{self.frames_without_person} tiles without a person; '
+        absent = '' if self.frames_without_person is None else absent
         lines.append(
             f'{self.folder}: {self.made} composites made, {self.present} were there, '
             f'{len(self.missing)} without a clip, {len(self.failed)} failed; '
-            f'{self.frames_without_person} tiles without a person; {clock(self.seconds)}'
+            f'{absent}{clock(self.seconds)}'
         )
         return '\n'.join(lines)
 

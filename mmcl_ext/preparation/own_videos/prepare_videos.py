@@ -15,6 +15,7 @@ from mmcl_ext.datasets.converters import convert_custom, convert_pickle
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.datasets.store.write_subset import write_subset
 from mmcl_ext.datasets.validation.check_composites import check_composites
 from mmcl_ext.datasets.validation.check_features import check_features
 from mmcl_ext.datasets.validation.check_store import check_store
@@ -24,7 +25,7 @@ from mmcl_ext.parallel.collectives import rank
 from mmcl_ext.parallel.process_group import from_main_process
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
 from mmcl_ext.preparation.features.image_features import extract_image_features
-from mmcl_ext.preparation.own_videos.training_config import TrainingConfig, check_base
+from mmcl_ext.preparation.own_videos.training_config import TrainingConfig, check_base, try_config
 from mmcl_ext.preparation.person_boxes import detect_persons
 from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
 from mmcl_ext.preparation.text import extract_text_features
@@ -56,6 +57,7 @@ class VideoPreparation:
         backend: Video decoder.
         jobs: Worker processes.
         on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
+        partial: Leave samples without a video out, in a store of their own.
         progress: Show progress.
     """
 
@@ -74,6 +76,7 @@ class VideoPreparation:
     backend: str = 'auto'
     jobs: int = 1
     on_error: str = 'stop'
+    partial: bool = False
     progress: bool = True
 
     def run(self) -> bool:
@@ -84,7 +87,7 @@ class VideoPreparation:
             OSError: A file cannot be read or written.
         """
         from_main_process(self._check_inputs)
-        store = self._open_store()
+        store = self._with_videos(self._open_store())
         training = TrainingConfig(store, self.out / 'composites', **self.training)
         complete = self._make_composites(store)
         text, text_complete = self._extract_text(store)
@@ -92,8 +95,11 @@ class VideoPreparation:
         config = self.out / 'config.py'
         from_main_process(lambda: training.write(config))
         images, images_complete = self._extract_images(store, training, config)
+        written = config if images is None else config.with_name('config_image_features.py')
+        if complete and text_complete and images_complete:
+            from_main_process(lambda: try_config(written))
         findings = from_main_process(lambda: self._check(store, [f for f in (text, images) if f]))
-        self._conclude(training, images)
+        self._conclude(training, images, written)
         return complete and text_complete and images_complete and not findings
 
     def _check_inputs(self) -> None:
@@ -137,6 +143,19 @@ class VideoPreparation:
         from_main_process(lambda: self._convert(path))
         return SkeletonStore(path)
 
+    def _with_videos(self, store: SkeletonStore) -> SkeletonStore:
+        """Leave the samples without a video out where that is wanted."""
+        names = set(VideoFolder(self.videos).names)
+        if not self.partial or names.issuperset(store.names):
+            return store
+        if not names.intersection(store.names):
+            raise ValueError(f'{self.videos} has no video of any sample of {store.path}')
+        path = self.out / 'skeletons_with_videos.safetensors'
+        from_main_process(lambda: write_subset(store, path, names))
+        kept = SkeletonStore(path)
+        self._say(f'{path}: {len(kept)} of {len(store)} samples have a video')
+        return kept
+
     def _convert(self, path: Path) -> None:
         """Convert the skeletons unless that is done; refuse what was made of other ones."""
         labels = None if self.labels is None else os.path.abspath(self.labels)
@@ -152,7 +171,7 @@ class VideoPreparation:
             self._say(f'{path}: was there')
             return
         if self.skeletons.suffix == '.pkl':
-            report = convert_pickle(self.skeletons, path)
+            report = convert_pickle(self.skeletons, path, progress=self.progress)
         else:
             report = convert_custom(
                 self.skeletons,
@@ -172,7 +191,7 @@ class VideoPreparation:
         if lacking and self.on_error == 'stop':
             raise ValueError(
                 f'{self.videos} has no video of {len(lacking)} of the {len(store)} samples, such '
-                f'as {lacking[0]!r}'
+                f'as {lacking[0]!r}; --partial leaves them out'
             )
         source = VideoSource(
             videos,
@@ -253,7 +272,7 @@ class VideoPreparation:
         self._say(f'checked: {len(findings)} findings' if findings else 'checked: all is well')
         return findings
 
-    def _conclude(self, training: TrainingConfig, images: Path | None) -> None:
+    def _conclude(self, training: TrainingConfig, images: Path | None, written: Path) -> None:
         train, val = training.splits
         self._say(
             f'skeletons   {training.store.path}\n'
@@ -263,8 +282,7 @@ class VideoPreparation:
             f'training    {train or "all samples"}; validation {val or "all samples"}'
             + (' (no held-out split: accuracy of training samples)' if train == val else '')
         )
-        name = 'config.py' if images is None else 'config_image_features.py'
-        self._say(f'train with: python tools/train.py {self.out / name}')
+        self._say(f'train with: python tools/train.py {written}')
 
     def _say(self, text: str) -> None:
         if rank() == 0:

@@ -1,17 +1,23 @@
 """Configurations that train on prepared videos."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DefaultScope
 
+from mmcl_ext.config.options import load_config
 from mmcl_ext.config.walk import map_texts
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.registry import DATASETS, MODELS
 
 _BUILT_IN = ('nturgb+d', 'nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose')
 _HEAD = """\
@@ -132,7 +138,7 @@ class TrainingConfig:
         if self.store.layout in _BUILT_IN:
             return self.store.layout
         description = asdict(get_layout(self.store.layout))
-        return {key: value for key, value in description.items() if value}
+        return {key: value for key, value in description.items() if value not in ((), {})}
 
     def _num_person(self) -> int:
         return min(int(self.store.num_persons.max()), 2)
@@ -190,9 +196,37 @@ def check_base(base: str) -> None:
         raise ValueError(f'cannot inherit {base!r}: {error}') from error
 
 
+def try_config(path: Path) -> None:
+    """Build the model of a configuration and take one training and one test sample through it.
+
+    Raises:
+        ValueError: Says what does not work.
+    """
+    try:
+        _take_one_sample(load_config(path))
+    except Exception as error:  # of any part that the configuration names
+        reason = f'{type(error).__name__}: {error}'
+        raise ValueError(f'{path}: the configuration that was written fails: {reason}') from error
+
+
+@torch.inference_mode()
+def _take_one_sample(cfg: Config) -> None:
+    encoder = cfg.model.co_learning.get('image_encoder')
+    if encoder and encoder.get('pretrained'):
+        encoder.pretrained = None  # whether the weights can be had shows when a training begins
+    with DefaultScope.overwrite_default_scope('mmcl_ext'):
+        model = MODELS.build(cfg.model).eval()
+        for loader in (cfg.train_dataloader, cfg.test_dataloader):
+            dataset = DATASETS.build(loader.dataset)
+            batch = model.data_preprocessor(pseudo_collate([dataset[0]]), False)
+    model(**batch, mode='predict')
+
+
 def _to_text(head: str, base: str, settings: Mapping[str, Any], folder: Path) -> str:
     settings = map_texts(dict(settings), lambda text: _relative_to(os.path.abspath(folder), text))
     text = Config(settings).pretty_text
+    # The name of the folder, put in when the file is read, may hold a quotation mark.
+    text = re.sub(r"""(['"])(\{\{ fileDirname \}\}.*?)\1""", r'"""\2"""', text)
     return f'{head}_base_ = [{base!r}]\n\n{text}'
 
 

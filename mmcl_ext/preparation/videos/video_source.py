@@ -10,6 +10,9 @@ from mmcl_ext.preparation.videos.clip import Clip
 from mmcl_ext.preparation.videos.sample_frames import sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
 
+WHOLE_FRAMES = 'whole frames'
+"""The boxes in the recipe of clips in which no person was looked for."""
+
 
 class Videos(Protocol):
     """Where videos lie, such as :class:`~mmcl_ext.preparation.videos.video_folder.VideoFolder`."""
@@ -82,7 +85,7 @@ class VideoSource:
     @property
     def recipe(self) -> dict[str, object]:
         """What shapes the clips; clips of equal recipes are equal."""
-        boxes = 'whole frames' if self.boxes is None else dict(self.boxes.metadata)
+        boxes = WHOLE_FRAMES if self.boxes is None else dict(self.boxes.metadata)
         return {'source': 'videos', 'boxes': boxes}
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
