@@ -4,11 +4,7 @@ _base_ = [
     '../_base_/mmcl/ntu60.py',
 ]
 
-model = dict(
-    type='MMCLRecognizer',
-    data_preprocessor=_base_.co_learning_preprocessor,
-    co_learning=_base_.co_learning,
-)
+model = dict(type='MMCLRecognizer', co_learning=_base_.co_learning)
 pipeline = [*_base_.load_co_learning, *_base_.train_pipeline[:-1], _base_.pack_co_learning]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 default_hooks = _base_.co_learning_hooks

@@ -1,4 +1,4 @@
-# The skeleton-only twin of configs/mmcl: same data, same schedule, no co-learning.
+# Data and schedule of configs/mmcl/ctrgcn_hdgraph_ntu60.py, without co-learning.
 _base_ = [
     '../_base_/models/ctrgcn.py',
     '../_base_/datasets/ntu60_xsub.py',

@@ -1,4 +1,4 @@
-# MMCL's schedule on the backbone's own graph: the skeleton-only twin of mmcl/ctrgcn_ntu120.py.
+# Data and schedule of configs/mmcl/ctrgcn_ntu120.py, without co-learning.
 _base_ = [
     '../_base_/models/ctrgcn.py',
     '../_base_/datasets/ntu120_xsub.py',

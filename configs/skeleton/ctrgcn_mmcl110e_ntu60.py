@@ -1,4 +1,4 @@
-# MMCL's schedule on the backbone's own graph: the skeleton-only twin of mmcl/ctrgcn_ntu60.py.
+# Data and schedule of configs/mmcl/ctrgcn_ntu60.py, without co-learning.
 _base_ = [
     '../_base_/models/ctrgcn.py',
     '../_base_/datasets/ntu60_xsub.py',

@@ -1,4 +1,4 @@
-# CTR-GCN has no published recipe for SYSU 3D HOI: the schedule is that of UTD-MHAD.
+# No settings of CTR-GCN are published for SYSU 3D HOI. The schedule is that of UTD-MHAD.
 _base_ = [
     '../_base_/models/ctrgcn.py',
     '../_base_/datasets/sysu_xsub.py',

@@ -1,5 +1,5 @@
-# The skeleton-only twin of configs/mmcl: same data, same schedule, no co-learning.
-# The HD-Graph is HD-GCN's own, by levels.
+# Data and schedule of configs/mmcl/hdgcn_hdgraph_ntu120.py, without co-learning.
+# HD-GCN keeps the levels of the HD-Graph apart.
 _base_ = [
     '../_base_/models/hdgcn.py',
     '../_base_/datasets/ntu120_xsub.py',

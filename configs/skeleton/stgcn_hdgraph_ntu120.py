@@ -1,4 +1,4 @@
-# The skeleton-only twin of configs/mmcl: same data, same schedule, no co-learning.
+# Data and schedule of configs/mmcl/stgcn_hdgraph_ntu120.py, without co-learning.
 _base_ = [
     '../_base_/models/stgcn.py',
     '../_base_/datasets/ntu120_xsub.py',

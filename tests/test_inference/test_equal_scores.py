@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from inference_models import UCLA, UTD, write_checkpoint, write_config
+from test_configs.combinations import Combination
 
 from mmcl_ext.datasets.converters import NW_UCLA_CLASSES, UTD_MHAD_CLASSES
 from mmcl_ext.inference import MMCLInferencer
@@ -39,7 +40,10 @@ def test_scores_are_those_of_the_test_tool(kind, stores, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize('family', FAMILIES)
 def test_scores_of_every_family(family, stores, tmp_path, monkeypatch):
-    config = UTD.with_name(f'{family}_utdmhad.py')
+    backbone, _, graph = family.partition('_')
+    combination = Combination('skeleton', backbone, f'{graph}_utdmhad'.lstrip('_'))
+    config = tmp_path / f'{family}.py'
+    combination.load().dump(config)
     compare_with_test('utd', config, stores, tmp_path, monkeypatch)
 
 

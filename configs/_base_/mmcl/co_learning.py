@@ -1,6 +1,6 @@
 # The co-learning branch of MMCL (Liu et al., ACM MM 2024, Eq. 3-10), as variables: `model` is
-# defined by the skeleton-only twin, and two bases must not define the same name. A data set's
-# file beside this one adds where its images and texts lie.
+# defined by the skeleton-only configuration, and two bases must not define the same name. A data
+# set's file beside this one adds the paths of its images and texts.
 custom_imports = dict(imports=['mmcl_ext.mmcl'], allow_failed_imports=False)
 
 co_learning = dict(
@@ -20,7 +20,6 @@ co_learning = dict(
         ),
     ),
 )
-co_learning_preprocessor = dict(type='MMCLDataPreprocessor')
 
 pack_co_learning = dict(
     type='PackActionInputs',

@@ -1,7 +1,6 @@
 # MMAction2's AAGCN on any registered graph; with `gcn_attention=False` it is 2s-AGCN.
 model = dict(
     type='SkeletonRecognizer',
-    data_preprocessor=dict(type='SkeletonDataPreprocessor'),
     backbone=dict(
         type='AAGCN',
         graph_cfg=dict(type='SkeletonGraph', layout='nturgb+d', mode='mmaction_spatial'),

@@ -1,7 +1,6 @@
 # CTR-GCN with its own edge list; children set the number of classes.
 model = dict(
     type='SkeletonRecognizer',
-    data_preprocessor=dict(type='SkeletonDataPreprocessor'),
     backbone=dict(
         type='CTRGCN',
         graph_cfg=dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial'),

@@ -1,7 +1,6 @@
 # The CTR-GCN authors' baseline with static topologies; children set the number of classes.
 model = dict(
     type='SkeletonRecognizer',
-    data_preprocessor=dict(type='SkeletonDataPreprocessor'),
     backbone=dict(
         type='CTRSGCN',
         graph_cfg=dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial'),

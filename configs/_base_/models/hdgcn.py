@@ -2,7 +2,6 @@
 # model.backbone.graph_cfg.center=2 and =21.
 model = dict(
     type='SkeletonRecognizer',
-    data_preprocessor=dict(type='SkeletonDataPreprocessor'),
     backbone=dict(
         type='HDGCN',
         graph_cfg=dict(type='HDGraph', layout='nturgb+d', center=1, flatten=None),

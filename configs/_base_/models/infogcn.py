@@ -2,7 +2,6 @@
 # (--cfg-options model.backbone.k=8); leave `stream` at 'joint', or 'joint_motion' for motion.
 model = dict(
     type='SkeletonRecognizer',
-    data_preprocessor=dict(type='SkeletonDataPreprocessor'),
     backbone=dict(
         type='InfoGCN',
         k=1,

@@ -1,7 +1,6 @@
 # MMAction2's ST-GCN++ on any registered graph; children set the number of classes.
 model = dict(
     type='SkeletonRecognizer',
-    data_preprocessor=dict(type='SkeletonDataPreprocessor'),
     backbone=dict(
         type='STGCN',
         gcn_adaptive='init',
