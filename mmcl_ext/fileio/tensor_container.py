@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from mmcl_ext.fileio.atomic_file import atomic_file
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, printable
 from mmcl_ext.fileio.tensor_header import (
     MAX_HEADER,
     PREFIX,
@@ -104,9 +104,10 @@ class TensorContainer:
         if metadata.get('format') != name:
             raise ValueError(f'{self._path} is a safetensors file but not a {self.kind}')
         if metadata.get('format_version') != version:
+            told = printable(metadata.get('format_version', 'unknown'), 20)
             raise ValueError(
-                f'{self._path} has version {metadata.get("format_version", "unknown")[:20]} of '
-                f'the format; this release reads version {version}'
+                f'{self._path} has version {told} of the format; this release reads version '
+                f'{version}'
             )
 
     def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:

@@ -126,6 +126,12 @@ def layout_names() -> tuple[str, ...]:
     return tuple(_LAYOUTS)
 
 
+def usual_layout(num_joints: int) -> str | None:
+    """Name the layout that data sets and pose estimators with so many joints mostly have."""
+    usual = {25: 'nturgb+d', 20: 'kinect_v1', 18: 'openpose', 17: 'coco'}
+    return usual.get(num_joints)
+
+
 def get_layout(name: str) -> Layout:
     """Look a layout up by its name.
 

@@ -5,11 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.graphs.layouts import usual_layout
 from mmcl_ext.inference.person_tracker import PersonTracker
-
-LAYOUT_OF_JOINTS = {25: 'nturgb+d', 17: 'coco', 18: 'openpose', 20: 'kinect_v1'}
-"""The usual layout of a pose estimator or data set with so many joints."""
 
 MAX_PERSONS = 16
 """Persons that are followed at a time; of more the surest detections are taken."""
@@ -115,9 +112,10 @@ def guess_layout(num_joints: int, name: str) -> str:
     Raises:
         ValueError: There is none.
     """
-    if num_joints not in LAYOUT_OF_JOINTS:
+    layout = usual_layout(num_joints)
+    if layout is None:
         raise ValueError(f'clip {name!r}: {num_joints} joints: say which layout they are in')
-    return get_layout(LAYOUT_OF_JOINTS[num_joints]).name
+    return layout
 
 
 def _is_frame(frame: Any) -> bool:

@@ -68,7 +68,7 @@ def _mutate_text(text: str, rng: random.Random) -> Any:
     """Damage text, and inside of it where it is JSON itself."""
     inner = load_json(text)
     if inner is None:
-        return mutate_bytes(text.encode(), rng).decode('latin-1')
+        return mutate_bytes(text.encode(errors='surrogatepass'), rng).decode('latin-1')
     return dump_json(mutate_json(inner, rng), rng)
 
 

@@ -16,6 +16,7 @@ from mmcl_ext.graphs import (
     resolve_layout,
 )
 from mmcl_ext.graphs.adjacency import hop_groups
+from mmcl_ext.graphs.layouts import usual_layout
 
 # A star with a tail: 0 - 1 - 2 and 3 on the centre 1.
 TOY = dict(joint_names=('a', 'b', 'c', 'd'), edges=((0, 1), (2, 1), (3, 1)), center=1)
@@ -196,3 +197,9 @@ def test_layouts_survive_workers_and_sets(name):
     layout = get_layout(name)
     assert pickle.loads(pickle.dumps(layout)) == layout == copy.deepcopy(layout)
     assert len({layout, copy.deepcopy(layout)}) == 1
+
+
+def test_usual_layouts_have_their_number_of_joints() -> None:
+    for num_joints in (17, 18, 20, 25):
+        assert get_layout(usual_layout(num_joints)).num_joints == num_joints
+    assert usual_layout(7) is None

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from mmcl_ext.checkpoints.families.key_table import State
+from mmcl_ext.graphs.layouts import usual_layout
 
 Config = dict[str, Any]
 
@@ -20,12 +21,12 @@ def layout_of(joints: int, ntu_edges: str = '') -> str:
     Raises:
         ValueError: If no layout has it.
     """
-    layouts = {25: f'nturgb+d{ntu_edges}', 20: 'kinect_v1', 17: 'coco', 18: 'openpose'}
-    if joints not in layouts:
+    layout = usual_layout(joints)
+    if layout is None:
         raise ValueError(
             f'no layout is known with {joints} joints: give a configuration whose graph has them'
         )
-    return layouts[joints]
+    return layout + ntu_edges if layout == 'nturgb+d' else layout
 
 
 def take_entry(state: State, key: str) -> Tensor:

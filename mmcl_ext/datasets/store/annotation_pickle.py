@@ -9,10 +9,9 @@ import numpy as np
 
 from mmcl_ext.datasets.store.numbered_classes import MOST_CLASSES
 from mmcl_ext.datasets.store.split_positions import split_positions
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.safe_pickle import load_pickle
-from mmcl_ext.graphs.layouts import get_layout
-
-_LAYOUT_OF_JOINTS = {25: 'nturgb+d', 17: 'coco', 18: 'openpose', 20: 'kinect_v1'}
+from mmcl_ext.graphs.layouts import get_layout, usual_layout
 
 
 class AnnotationPickle:
@@ -43,14 +42,17 @@ class AnnotationPickle:
         content = dict(split={}, annotations=content) if isinstance(content, list) else content
         if not isinstance(content, Mapping) or not {'split', 'annotations'} <= set(content):
             raise ValueError(f"{self.path}: expected a dict with 'split' and 'annotations'")
-        if not content['annotations']:
+        annotations = content['annotations']
+        if not isinstance(annotations, list | tuple) or not annotations:
             raise ValueError(f'{self.path} holds no annotations')
-        self._annotations: Sequence[Mapping[str, Any]] = content['annotations']
+        self._annotations: Sequence[Mapping[str, Any]] = annotations
         self.names = [self._name(i) for i in range(len(self))]
         self.labels = np.array([self._label(i) for i in range(len(self))], np.int64)
         self.layout = layout or self._guess_layout()
         self.num_nonfinite = np.array([self._check(i) for i in range(len(self))], np.int64)
-        self.splits = {key: self._positions(key, content['split'][key]) for key in content['split']}
+        if not isinstance(content['split'], Mapping):
+            raise ValueError(f"{self.path}: field 'split': expected a dict of lists of names")
+        self.splits = {key: self._positions(key, names) for key, names in content['split'].items()}
 
     def __len__(self) -> int:
         return len(self._annotations)
@@ -83,54 +85,65 @@ class AnnotationPickle:
             raise ValueError(f'{self.path}: annotation {index} is a {type(annotation).__name__}')
         name = annotation.get('filename', annotation.get('frame_dir'))
         if not isinstance(name, str):
-            raise ValueError(f"{self.path}: annotation {index}: field 'frame_dir': got {name!r}")
+            problem = f"field 'frame_dir': got {bounded_repr(name)}"
+            raise ValueError(f'{self.path}: annotation {index}: {problem}')
         return name
 
     def _label(self, index: int) -> int:
         label = self._annotations[index].get('label')
         if not isinstance(label, (int, np.integer)) or not 0 <= label < MOST_CLASSES:
-            problem = f'expected an integer from 0 to {MOST_CLASSES - 1}, got {label!r}'
+            problem = f'expected an integer from 0 to {MOST_CLASSES - 1}, got {bounded_repr(label)}'
             raise self._fail(index, 'label', problem)
         return int(label)
 
     def _guess_layout(self) -> str:
-        shape: tuple[int, ...] = getattr(self._coordinates(0), 'shape', ())
-        num_joints = shape[2] if len(shape) == 4 else 0
-        if num_joints in _LAYOUT_OF_JOINTS:
-            return _LAYOUT_OF_JOINTS[num_joints]
-        raise self._fail(
-            0, 'keypoint', f'needs (M, T, V, C) and a layout; V = {num_joints} is not known'
-        )
+        num_joints = self._array(0, 'keypoint').shape[2]
+        layout = usual_layout(num_joints)
+        if layout is None:
+            problem = f'needs a layout: V = {num_joints} is not known'
+            raise self._fail(0, 'keypoint', problem)
+        return layout
 
-    def _coordinates(self, index: int) -> Any:
-        keypoint = self._annotations[index].get('keypoint')
-        if keypoint is None:  # Kinetics: each annotation points to a file of its own
-            raise self._fail(index, 'keypoint', 'the annotation has no coordinates')
-        return keypoint
+    def _array(self, index: int, field: str) -> np.ndarray:
+        """Return the coordinates (M, T, V, C) or confidences (M, T, V) of an annotation."""
+        array = self._annotations[index].get(field)
+        if array is None:  # Kinetics: each annotation points to a file of its own
+            raise self._fail(index, field, 'the annotation has no coordinates')
+        axes = 'MTVC' if field == 'keypoint' else 'MTV'
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in 'fiu':
+            got = bounded_repr(array, 60)
+            raise self._fail(index, field, f'expected an array ({", ".join(axes)}), got {got}')
+        if array.ndim != len(axes) or 0 in array.shape:
+            raise self._fail(index, field, f'expected ({", ".join(axes)}), got {array.shape}')
+        return array
 
     def _check(self, index: int) -> int:
         """Check the arrays of one annotation and count the coordinates that are not finite."""
-        keypoint, score = self._coordinates(index), self._annotations[index].get('keypoint_score')
-        if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4 or 0 in keypoint.shape:
-            shape = getattr(keypoint, 'shape', None)
-            raise self._fail(index, 'keypoint', f'expected (M, T, V, C), got {shape}')
+        keypoint = self._array(index, 'keypoint')
         if keypoint.shape[2] != get_layout(self.layout).num_joints:
             problem = f'{keypoint.shape[2]} joints do not fit the layout {self.layout!r}'
             raise self._fail(index, 'keypoint', problem)
-        shape = getattr(score, 'shape', None)
-        if score is not None and shape != keypoint.shape[:3]:
-            problem = f'expected {keypoint.shape[:3]}, got {shape}'
-            raise self._fail(index, 'keypoint_score', problem)
+        if self._annotations[index].get('keypoint_score') is not None:
+            shape = self._array(index, 'keypoint_score').shape
+            if shape != keypoint.shape[:3]:
+                problem = f'expected {keypoint.shape[:3]}, got {shape}'
+                raise self._fail(index, 'keypoint_score', problem)
         return keypoint.size - int(np.isfinite(keypoint).sum())
 
     def _positions(self, key: str, names: Sequence[str]) -> np.ndarray:
         """Return where a split's samples lie, in the order of the annotations."""
+        if not isinstance(names, list | tuple | set | np.ndarray) or not all(
+            isinstance(name, str) for name in names
+        ):
+            raise ValueError(f'{self.path}: split {bounded_repr(key)} is no list of names')
         wanted = set(names)
         known = wanted.intersection(self.names)
         if known != wanted:
             unknown = sorted(wanted - known)[0]
-            raise ValueError(f'{self.path}: split {key!r} names the unknown sample {unknown!r}')
+            problem = f'names the unknown sample {bounded_repr(unknown)}'
+            raise ValueError(f'{self.path}: split {bounded_repr(key)} {problem}')
         return np.array([i for i, name in enumerate(self.names) if name in wanted], np.int64)
 
     def _fail(self, index: int, field: str, problem: str) -> ValueError:
-        return ValueError(f'{self.path}: sample {self.names[index]!r}: field {field!r}: {problem}')
+        name = bounded_repr(self.names[index])
+        return ValueError(f'{self.path}: sample {name}: field {field!r}: {problem}')

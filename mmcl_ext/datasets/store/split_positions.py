@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mmcl_ext.fileio.printable import bounded_repr
+
 
 def split_positions(
     source: str | os.PathLike, splits: Mapping[str, np.ndarray], name: str
@@ -20,5 +22,6 @@ def split_positions(
         ValueError: There is no such split; names those that exist.
     """
     if name not in splits:
-        raise ValueError(f'{source} has no split {name!r}; it has {sorted(splits)}')
+        known = bounded_repr(sorted(splits))
+        raise ValueError(f'{source} has no split {bounded_repr(name)}; it has {known}')
     return splits[name]
