@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from mmengine.utils import ProgressBar
+from mmengine.utils import track_iter_progress
 
 from mmcl_ext.datasets.validation.data_issue import DataIssue, collect, groups_of_equals
 
@@ -70,16 +70,9 @@ def check_composites(
 
 
 def _look_at_all(paths: Sequence[Path], threads: int, progress: bool) -> list[_Image]:
-    bar = ProgressBar(len(paths)) if progress and paths else None
-    images = []
     with ThreadPoolExecutor(threads) as pool:
-        for image in pool.map(_look_at, paths):
-            images.append(image)
-            if bar:
-                bar.update()
-    if bar:
-        print()
-    return images
+        images = pool.map(_look_at, paths)
+        return list(track_iter_progress((images, len(paths))) if progress and paths else images)
 
 
 def _look_at(path: Path) -> _Image:

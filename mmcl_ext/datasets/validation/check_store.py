@@ -6,7 +6,7 @@ from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
-from mmengine.utils import ProgressBar
+from mmengine.utils import track_iter_progress
 
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.validation.data_issue import DataIssue, collect, groups_of_equals
@@ -36,17 +36,12 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]
         store: The store.
         progress: Show a progress bar.
     """
-    bar = ProgressBar(len(store)) if progress else None
-    samples = []
-    for i in range(len(store)):
-        samples.append(_look_at(store.keypoint(i)))
-        if bar:
-            bar.update()
-    if bar:
-        print()
+    indices = range(len(store))
+    tracked = track_iter_progress((indices, len(store))) if progress else indices
+    samples = [_look_at(store.keypoint(i)) for i in tracked]
     names = list(store.names)
-    lost = [name for name, sample in zip(names, samples, strict=True) if sample.absent_joints]
-    empty = [name for name, sample in zip(names, samples, strict=True) if sample.empty]
+    lost = [names[i] for i in indices if samples[i].absent_joints]
+    empty = [names[i] for i in indices if samples[i].empty]
     digests = [None if sample.empty else sample.digest for sample in samples]
     return [
         *_check_splits(store),
@@ -106,11 +101,6 @@ def _check_copies(store: SkeletonStore, digests: list[bytes | None]) -> list[Dat
 def _protocols(store: SkeletonStore) -> Iterator[tuple[str, str]]:
     """List the pairs of splits that are the training and a held-out half of one protocol."""
     for train, held_out in permutations(store.splits, 2):
-        if _compete(train, held_out):
+        protocol = train.removesuffix(_TRAIN)
+        if train.endswith(_TRAIN) and held_out in {protocol + end for end in _HELD_OUT}:
             yield train, held_out
-
-
-def _compete(train: str, held_out: str) -> bool:
-    """Whether two splits are the training and the held-out half of one protocol."""
-    protocol = train.removesuffix(_TRAIN)
-    return train.endswith(_TRAIN) and held_out in {protocol + end for end in _HELD_OUT}
