@@ -8,6 +8,7 @@ from typing import Any
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.inference.command_line import add_model_options, open_inferencer
 from mmcl_ext.inference.inference_report import (
     animate_result,
@@ -97,7 +98,7 @@ def save(args: argparse.Namespace, info: ModelInfo, values: Sequence[dict[str, A
     if args.out:
         path = Path(args.out) / 'predictions.json'
         write_json(path, info, values)
-        print(f'{len(values)} results in {path}', flush=True)
+        print(f'{counted(len(values), "result")} in {path}', flush=True)
 
 
 if __name__ == '__main__':

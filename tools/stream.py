@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.inference.command_line import add_model_options, open_inferencer
 from mmcl_ext.inference.live import LiveFrame, replay, watch
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
@@ -52,7 +53,7 @@ def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterato
 
 
 def summary(stream: StreamingInferencer, frames: int, predictions: int, lag: float) -> str:
-    text = f'{frames} frames, {predictions} predictions'
+    text = f'{counted(frames, "frame")}, {counted(predictions, "prediction")}'
     if predictions:
         p50, p95 = (1000 * seconds for seconds in stream.latency())
         text += f'; latency p50 {p50:.1f} ms, p95 {p95:.1f} ms'

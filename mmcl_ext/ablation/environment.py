@@ -59,14 +59,10 @@ def _cpu_name() -> str:
 
 
 def job_environments(jobs: int, processes: int = 1) -> list[dict[str, str]]:
-    """Share a machine among runs at the same time.
+    """Share a machine among runs at the same time: the variables of each of the jobs.
 
-    Each run gets GPUs of its own where there are any, and its part of the processor's threads;
-    variables that are set already are left alone.
-
-    Args:
-        jobs: Number of runs at a time.
-        processes: Processes of a run, each with one GPU.
+    Each run gets GPUs of its own where there are any, one for each of its processes, and its part
+    of the processor's threads; variables that are set already are left alone.
 
     Raises:
         ValueError: There are GPUs, but not enough for all.

@@ -9,12 +9,8 @@ from mmcl_ext.ablation.run import Run
 def reuse(runs: Sequence[Run], folders: Sequence[str | Path]) -> Iterator[str]:
     """Give every run without a result the work folder with its configuration and seed.
 
-    Args:
-        runs: The runs.
-        folders: Work folders, or folders of work folders.
-
     Yields:
-        One line for each work folder.
+        One line for each work folder; the folders are such, or hold such.
 
     Raises:
         FileNotFoundError: A folder does not exist.

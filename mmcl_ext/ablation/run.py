@@ -17,6 +17,7 @@ from mmcl_ext.ablation.declaration import Variant
 from mmcl_ext.config.options import last_checkpoint, load_config, set_randomness
 from mmcl_ext.fileio.atomic_file import atomic_path, write_json
 from mmcl_ext.fileio.lock import locked
+from mmcl_ext.fileio.printable import counted
 
 _EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
 
@@ -148,7 +149,9 @@ class Run:
         if self.result:
             state = 'done'
         else:
-            state = f'epoch {self.epoch}/{self.epochs}' if self.epoch else f'{self.epochs} epochs'
+            state = (
+                f'epoch {self.epoch}/{self.epochs}' if self.epoch else counted(self.epochs, 'epoch')
+            )
         makes = [step.makes for step in self.variant.prepare if not Path(step.makes).exists()]
         needs = f', first makes {", ".join(makes)}' * bool(makes)
         return f'{self}: {state}{needs} ({self.variant.config}, {self.folder})'
@@ -188,15 +191,11 @@ class Run:
         return state
 
     def reuse(self, work_dir: Path, whatever_config: bool = False) -> None:
-        """Take over a training that has ended elsewhere; it is tested anew.
-
-        Args:
-            work_dir: Work folder of that training.
-            whatever_config: Take it even if its configuration differs.
+        """Take over a training that has ended in ``work_dir``; it is tested anew.
 
         Raises:
             FileNotFoundError: The folder has no configuration or no checkpoint.
-            ValueError: The configuration differs, or the training has not ended.
+            ValueError: The training has not ended, or the configuration differs and may not.
         """
         checkpoint = last_checkpoint(work_dir)
         if checkpoint is None:

@@ -11,15 +11,10 @@ _QUIET_INTERVAL = 60.0
 
 
 class RunProgress:
-    """Tells what is done, what is at work and how long the rest will take.
+    """Tells how many of ``total`` runs are done, what is at work and how long the rest will take.
 
     The estimate takes every epoch of every run as equally long. On a terminal one line is
-    written over and over, elsewhere a line a minute.
-
-    Args:
-        pending: Runs that are not finished.
-        total: Number of runs, finished ones included.
-        each_epoch: Print a line after each epoch of a run, too.
+    written over and over, elsewhere a line a minute; ``each_epoch`` adds a line an epoch.
     """
 
     def __init__(self, pending: Sequence[Run], total: int, each_epoch: bool = False) -> None:

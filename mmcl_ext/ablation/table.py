@@ -1,14 +1,13 @@
 """Results of an ablation as one table."""
 
-import csv
-import io
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmcl_ext.ablation.declaration import Ablation, Variant
 from mmcl_ext.ablation.run import Run
+from mmcl_ext.evaluation.text_table import write_csv
 from mmcl_ext.fileio.atomic_file import write_bytes, write_json
 
 _TITLES = {'acc/top1': 'top-1', 'acc/top5': 'top-5', 'acc/mean1': 'mean class'}
@@ -62,7 +61,8 @@ def write_summary(summary: Mapping[str, Any], stem: Path) -> None:
     """Write what :func:`summarize` gave as ``<stem>.md``, ``.csv`` and ``.json``."""
     write_json(stem.with_name(f'{stem.name}.json'), summary)
     write_bytes(stem.with_name(f'{stem.name}.md'), render(summary).encode())
-    write_bytes(stem.with_name(f'{stem.name}.csv'), _csv(summary).encode())
+    heading = ('variant', 'metric', 'seed', 'value', 'mean', 'std')
+    write_csv(stem.with_name(f'{stem.name}.csv'), heading, _lines(summary))
 
 
 def _row(variant: Variant, runs: Sequence[Run]) -> dict[str, Any]:
@@ -136,14 +136,10 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _csv(summary: Mapping[str, Any]) -> str:
+def _lines(summary: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """One line a variant, metric and seed, with the mean and the deviation over the seeds."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(('variant', 'metric', 'seed', 'value', 'mean', 'std'))
     for row in summary['rows']:
         for metric, values in row['metrics'].items():
             std = '' if values['std'] is None else values['std']
             for seed, value in values['seeds'].items():
-                writer.writerow((row['variant'], metric, seed, value, values['mean'], std))
-    return text.getvalue()
+                yield row['variant'], metric, seed, value, values['mean'], std

@@ -32,8 +32,8 @@ class Complexity(NamedTuple):
         parameters: All parameters of the model.
         macs: Multiply-accumulates that the model carries out in convolutions, linear
             layers and products of activations.
-        published_macs: The same of the network as its authors published it, without
-            the rewrites of this package; None, as below, where this is not recorded.
+        published_macs: The same of the network as its authors published it; None, as below,
+            where this is not recorded.
         table_parameters: Parameters of the published network as thop 0.1.1 counts
             them: those of convolutions, linear layers and normalisations only.
         table_macs: What thop 0.1.1 reports for the published network: convolutions,
@@ -134,14 +134,10 @@ def clip_length(cfg: Config, default: int = 64) -> int:
 
 
 def measure(model: nn.Module, shape: Sequence[int]) -> Complexity:
-    """Count the parameters and multiply-accumulates of a model.
-
-    Args:
-        model: Recognizer with ``backbone`` and ``cls_head``; left in eval mode.
-        shape: Input of the backbone, (N, M, T, V, C) for skeletons.
+    """Count the parameters and multiply-accumulates of a recognizer, which is left in eval mode.
 
     Raises:
-        ValueError: If an axis is not positive or the input does not fit the backbone.
+        ValueError: An axis is not positive or the input does not fit the backbone.
     """
     if len(shape) != 5 or min(shape) < 1:
         raise ValueError(f'the input has five positive axes, ({_AXES}), got {tuple(shape)}')

@@ -12,10 +12,7 @@ from mmcl_ext.evaluation.split_labels import open_annotation
 
 
 def annotation_file(source: str | os.PathLike) -> str:
-    """Return the annotation file: the source itself, or that of a configuration's tests.
-
-    Args:
-        source: Store (``.safetensors``), annotation pickle (``.pkl``) or configuration (``.py``).
+    """Return a store or annotation pickle itself, or that of a configuration's (``.py``) tests.
 
     Raises:
         ValueError: The configuration names no annotation file for tests.

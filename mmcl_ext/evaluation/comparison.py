@@ -54,11 +54,7 @@ class ChangedSample(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs, sample by sample.
-
-    Args:
-        first: Scores of one run.
-        second: Scores of the other run for the same samples, in any order.
+    """Two runs, sample by sample; the second may hold the samples in another order.
 
     Raises:
         ValueError: The samples, labels or numbers of classes differ.

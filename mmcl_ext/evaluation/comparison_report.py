@@ -1,11 +1,8 @@
 """Report of a comparison: text, and tables as CSV."""
 
-import csv
-import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,8 +14,8 @@ from mmcl_ext.evaluation.comparison import (
 )
 from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.evaluation.system_result import SystemResult
-from mmcl_ext.evaluation.text_table import format_table
-from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.evaluation.text_table import format_table, write_csv
+from mmcl_ext.fileio.printable import counted
 
 _DIRECTIONS = (('wrong -> right', True), ('right -> wrong', False))
 
@@ -39,8 +36,8 @@ def format_comparison(
         classes: K class names.
         names: Names of the two runs.
         num_shown: Length of each list.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        resamples: Number of resamples of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Raises:
         ValueError: ``num_shown``, ``resamples`` or ``seed`` makes no sense.
@@ -57,7 +54,7 @@ def format_comparison(
     for title, improved in _DIRECTIONS:
         found = [sample for sample in comparison.changed if sample.is_improved == improved]
         table = _changed_table(found[:num_shown], classes, names)
-        blocks.append(f'{title}, {len(found)} samples:\n{table}')
+        blocks.append(f'{title}, {counted(len(found), "sample")}:\n{table}')
     return '\n\n'.join(blocks)
 
 
@@ -112,16 +109,6 @@ def write_comparison(
     ]
 
 
-def write_csv(path: Path, heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
-    """Write a table that appears under its name only when it is whole."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(heading)
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode(), durable=False)
-    return path
-
-
 def run_table(runs: Sequence[Scores], names: Sequence[str], resamples: int, seed: int) -> str:
     """Tabulate the accuracies of runs with their confidence intervals."""
     rows: list[tuple[str, ...]] = [('run', 'top-1', 'top-5', 'mean class')]
@@ -151,13 +138,14 @@ def _summary(comparison: Comparison, names: tuple[str, str], resamples: int, see
     num_samples, num_classes = comparison.first.values.shape
     return '\n'.join(
         [
-            f'{num_samples} samples, {num_classes} classes, joined by sample name',
+            f'{counted(num_samples, "sample")}, {num_classes} classes, joined by sample name',
             '',
             run_table(comparison.runs, names, resamples, seed),
             '',
             f'{names[1]} minus {names[0]}: {value:+.2f} [{low:+.2f}, {high:+.2f}] points of top-1',
-            f'{comparison.num_improved} samples wrong -> right, {comparison.num_worsened} '
-            f"right -> wrong; McNemar's exact test: p = {comparison.p_value:.3g}",
+            f'{counted(comparison.num_improved, "sample")} wrong -> right, '
+            f'{comparison.num_worsened} right -> wrong; '
+            f"McNemar's exact test: p = {comparison.p_value:.3g}",
             f'in brackets: 95 % confidence intervals, bootstrap over samples, {resamples} '
             f'resamples, seed {seed}; the difference is paired',
         ]

@@ -54,7 +54,7 @@ class Ensemble:
         best: Position of the stream with the highest top-1 accuracy.
         gain: Top-1 accuracy of the fused scores minus that of this stream.
         resamples: Number of resamples of the bootstrap.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
     """
 
     streams: tuple[SystemResult, ...]
@@ -139,13 +139,7 @@ def fuse(
 def search_on_held_out(
     held_out: Sequence[Scores], tested: Sequence[Scores], treatment: str, largest: int = 6
 ) -> Weights:
-    """Search weights on streams of a held-out part of the training data.
-
-    Args:
-        held_out: Scores of the streams on the held-out samples.
-        tested: Scores of the same streams, in the same order, on the test samples.
-        treatment: See :func:`treat`.
-        largest: Largest weight.
+    """Search weights on a held-out part of the training data, whose streams are in equal order.
 
     Raises:
         ValueError: There is not one held-out file per stream, or a held-out sample is tested on.

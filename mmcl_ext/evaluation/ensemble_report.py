@@ -4,6 +4,7 @@ from typing import Any
 
 from mmcl_ext.evaluation.ensemble import Ensemble
 from mmcl_ext.evaluation.text_table import format_table
+from mmcl_ext.fileio.printable import counted
 
 TEST_DATA_WARNING = (
     'WEIGHTS SEARCHED ON THE TEST DATA: THE FUSED ACCURACY IS AN UPPER BOUND, NOT A RESULT'
@@ -19,8 +20,8 @@ def format_ensemble(ensemble: Ensemble) -> str:
     """Write what a reader should know of an ensemble."""
     kinds = '/'.join(sorted({stream.kind for stream in ensemble.streams}))
     lines = [
-        f'{len(ensemble.scores)} samples, {ensemble.scores.num_classes} classes, '
-        f'{len(ensemble.streams)} streams joined by sample name',
+        f'{counted(len(ensemble.scores), "sample")}, {ensemble.scores.num_classes} classes, '
+        f'{counted(len(ensemble.streams), "stream")} joined by sample name',
         f'scores: {kinds}, {_TREATMENTS[ensemble.treatment]}',
         f'weights: {ensemble.weights.origin}',
         *_search_lines(ensemble),

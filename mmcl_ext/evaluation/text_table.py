@@ -1,6 +1,12 @@
-"""Tables of plain text."""
+"""Tables as plain text and as CSV."""
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmcl_ext.fileio.atomic_file import write_bytes
 
 
 def format_table(rows: Sequence[Sequence[str]], gap: int = 2, headings: int = 1) -> str:
@@ -13,6 +19,15 @@ def format_table(rows: Sequence[Sequence[str]], gap: int = 2, headings: int = 1)
     """
     columns = [_align(column, headings) for column in zip(*rows, strict=True)]
     return '\n'.join((' ' * gap).join(cells).rstrip() for cells in zip(*columns, strict=True))
+
+
+def write_csv(path: Path, heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a table, which gets its name when it is complete; return its path."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerows([heading, *rows])
+    write_bytes(path, text.getvalue().encode(), durable=False)
+    return path
 
 
 def _align(column: Sequence[str], headings: int) -> list[str]:

@@ -22,6 +22,11 @@ def printable(text: str, limit: int = 200) -> str:
     return shown if len(shown) <= limit else f'{shown[: limit - 3]}...'
 
 
+def counted(number: int, noun: str, plural: str = '') -> str:
+    """Return a number with its noun: ``'1 sample'``, ``'2 samples'``, ``'2 classes'``."""
+    return f'{number} {noun if number == 1 else plural or noun + "s"}'
+
+
 def bounded_repr(value: Any, limit: int = 200) -> str:
     """Return what ``repr`` says of a value that a file holds, in bounded time and length.
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TextIO
 
+from mmcl_ext.fileio.printable import counted
+
 
 class Progress:
     """Says now and then how much is done, at what rate and how long the rest will take.
@@ -62,7 +64,7 @@ class Progress:
         done, seconds = self._count(), begin - self._begin
         rate = done / seconds if seconds else 0.0
         left = clock((self._total - done) / rate) if rate else 'unknown time'
-        line = f'{done}/{self._total} samples, {rate:.1f}/s, {left} left'
+        line = f'{done}/{counted(self._total, "sample")}, {rate:.1f}/s, {left} left'
         print(f'{line:<60}', end=end, file=self._stream, flush=True)
         self._last = time.monotonic()
         # Counting the files of a slow disk must not become the work.

@@ -19,17 +19,12 @@ _COLOURS: dict[str, tuple[Colour, ...]] = {
 
 @dataclass(frozen=True)
 class HeldObject:
-    """An object: its kind and looks.
+    """An object: its kind, its main colour (BGR) and its size relative to the average.
 
     Its own axes are x to the right of the holder, y up and z towards the holder.
 
-    Args:
-        kind: One of ``ITEM_KINDS``.
-        colour: Main colour, BGR.
-        size: Size relative to the average.
-
     Raises:
-        ValueError: If there is no such kind.
+        ValueError: There is no such kind.
     """
 
     kind: str

@@ -15,18 +15,12 @@ _NEAREST = 0.5  # metres; what flies closer to the camera has left the view
 
 
 def render(scene: Scene, frame: int, background: np.ndarray | None = None) -> np.ndarray:
-    """Draw one frame of a scene.
+    """Draw frame number ``frame`` of a scene: (H, W, 3) uint8, BGR.
 
-    Args:
-        scene: The scene.
-        frame: Frame number, from 0.
-        background: (H, W, 3) the painted room, to paint it once for several frames.
-
-    Returns:
-        (H, W, 3) uint8, BGR.
+    The painted room may be given as ``background``, to paint it once for several frames.
 
     Raises:
-        ValueError: If the scene has no such frame.
+        ValueError: The scene has no such frame.
     """
     if not 0 <= frame < scene.num_frames:
         raise ValueError(f'frame {frame} of a scene of {scene.num_frames}')

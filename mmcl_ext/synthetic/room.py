@@ -62,14 +62,7 @@ class Room:
         )
 
     def paint(self, camera: PinholeCamera) -> np.ndarray:
-        """Paint the empty room.
-
-        Args:
-            camera: The viewer.
-
-        Returns:
-            (H, W, 3) uint8, BGR.
-        """
+        """Paint the empty room: (H, W, 3) uint8, BGR."""
         width, height = camera.size
         edge = round(float(self._project(camera, 0.0, 0.0)[1]))
         light = np.linspace(1.08, 0.9, height)[:, None, None]

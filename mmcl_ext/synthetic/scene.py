@@ -43,13 +43,7 @@ class Scene:
 
     @classmethod
     def draw(cls, action: Action, subject: Subject, rng: np.random.Generator) -> 'Scene':
-        """Let a subject perform an action somewhere.
-
-        Args:
-            action: What is done.
-            subject: Who does it.
-            rng: Source of chance; the same state gives the same scene.
-        """
+        """Let a subject perform an action somewhere; equal states of ``rng`` give equal scenes."""
         trial = Trial(subject, rng)
         room = Room.draw(rng)
         track, held = action.motion(trial)

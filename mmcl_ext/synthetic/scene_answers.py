@@ -16,11 +16,6 @@ def scene_answers(scene: Scene, num_tiles: int = 5, rule: str = 'center') -> np.
     Each frame answers yes or no, and in case of yes names the kind of the object; the
     probabilities are the shares of the frames. No language model takes part.
 
-    Args:
-        scene: The scene.
-        num_tiles: Number m of frames of the composite.
-        rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
-
     Returns:
         (D,) float32 probabilities of ``ANSWERS``: those of yes and no sum to 1, and those of
         the kinds to that of yes.

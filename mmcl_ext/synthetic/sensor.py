@@ -17,22 +17,14 @@ _UNSTEADY = {'hand_tip': 2.5, 'thumb': 2.5, 'hand': 1.6, 'wrist': 1.3, 'foot': 1
 def add_sensor_noise(
     joints: np.ndarray, rng: np.random.Generator, scale: float = 1.0
 ) -> np.ndarray:
-    """Disturb joints as a tracker does.
+    """Disturb joints (T, V=25, 3), in metres and the sensor's axes, as a tracker does.
 
     There is white noise that grows with the distance from the sensor, a slowly varying error of
     each joint, and now and then the end of a limb is lost for some frames and its joints are
-    inferred, that is, jitter by centimetres.
-
-    Args:
-        joints: (T, V=25, 3) metres, in the sensor's axes.
-        rng: Source of chance.
-        scale: Size of all errors; 0 for none.
-
-    Returns:
-        (T, V=25, 3) disturbed copy.
+    inferred, that is, jitter by centimetres. ``scale`` is the size of all errors, 0 for none.
 
     Raises:
-        ValueError: If the scale is negative.
+        ValueError: The scale is negative.
     """
     if scale < 0:
         raise ValueError(f'scale is {scale}, expected 0 or more')

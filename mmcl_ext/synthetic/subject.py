@@ -24,21 +24,18 @@ _TROUSERS: tuple[Colour, ...] = ((85, 65, 50), (55, 55, 60), (80, 95, 110), (100
 
 @dataclass(frozen=True)
 class Subject:
-    """A person who performs actions in a way of their own.
+    """A person who performs actions in a way of their own; tempo and amplitude are relative.
 
     Args:
         index: Number of the subject.
         body: Lengths of the bones.
-        tempo: Speed relative to the average.
-        amplitude: Size of movements relative to the average.
+        tempo: Speed of movements.
+        amplitude: Size of movements.
         stoop: Forward lean of the trunk at rest, in radians.
         elbow_out: How far the elbows point to the side; 0 is straight down.
         left_handed: Whether the left hand leads.
         habit: (3,) metres: how far off the average place the hands come to rest.
-        skin: Colour of the skin, BGR.
-        hair: Colour of the hair, BGR.
-        shirt: Colour of the shirt, BGR.
-        trousers: Colour of the trousers, BGR.
+        skin: Colours of skin, hair and clothes, BGR.
     """
 
     index: int

@@ -14,11 +14,8 @@ from mmcl_ext.synthetic.synthetic_data import SyntheticData
 class SyntheticVideoSource:
     """Clips of synthetic scenes for composite images; only the frames asked for are drawn.
 
-    Args:
-        data: The data set.
-        names: Samples that have a video; None for the training samples, since a test reads no
-            image.
-        padding: See :func:`~mmcl_ext.preparation.videos.projected_boxes.boxes_from_joints`.
+    Without ``names``, the training samples have a video: a test reads no image. ``padding`` is
+    that of :func:`~mmcl_ext.preparation.videos.projected_boxes.boxes_from_joints`.
     """
 
     def __init__(

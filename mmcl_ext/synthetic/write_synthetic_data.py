@@ -23,18 +23,13 @@ TEXT_FEATURES = 'text_features.safetensors'
 def write_synthetic_data(
     root: str | os.PathLike, data: SyntheticData, *, jobs: int = 1, progress: bool = True
 ) -> None:
-    """Write skeletons, composite images and text features; go on where an earlier run stopped.
+    """Write skeletons, composite images and text features into a folder, in ``jobs`` processes.
 
-    Images and texts are made for the training samples only. What is already there is kept.
-
-    Args:
-        root: Folder; made when missing.
-        data: The data set.
-        jobs: Number of processes that draw.
-        progress: Show a progress bar.
+    Images and texts are made for the training samples only. What is already there is kept, and an
+    interrupted run goes on where it stopped.
 
     Raises:
-        ValueError: If the folder holds another data set.
+        ValueError: The folder holds another data set.
     """
     root = Path(root)
     _write_skeletons(root / SKELETONS, data)

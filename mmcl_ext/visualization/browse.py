@@ -56,7 +56,7 @@ def browse(
     motion: str | None = 'gif',
     fps: float = 30.0,
 ) -> Iterator[Path]:
-    """Write a page and a moving picture of each item.
+    """Write a page and a moving picture of each item, and yield each file when it is written.
 
     Args:
         dataset: The data set; its pipeline is the augmentation to show.
@@ -66,9 +66,6 @@ def browse(
         draws: How often to draw the augmentation.
         motion: ``'gif'``, ``'mp4'`` or None.
         fps: Frames per second of the moving picture.
-
-    Yields:
-        Each file when it is written.
     """
     for index in indices:
         item = dataset.get_data_info(index)

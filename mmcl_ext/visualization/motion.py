@@ -148,15 +148,10 @@ def draw_body(
     sides: list[str],
     thickness: int | None = None,
 ) -> None:
-    """Draw the bones and joints of one body into an image.
+    """Draw the bones and joints of one body into an image (H, W, 3), uint8, RGB.
 
-    Args:
-        panel: uint8, RGB, (H, W, 3), drawn into.
-        pixels: (V, 2), to the right and downwards.
-        seen: bool, (V,).
-        edges: Bones of the layout.
-        sides: See :func:`bone_sides`.
-        thickness: Of the bones in pixels; None takes what suits a body as high as the image.
+    ``pixels`` (V, 2) go to the right and downwards, ``seen`` is bool, (V,), and ``sides`` come from
+    :func:`bone_sides`. Without a thickness, bones suit a body as high as the image.
     """
     thickness = thickness or max(len(panel) // 110, 1)
     fixed = np.where(seen[:, None], pixels * 2**_SHIFT, 0).round().astype(int).tolist()

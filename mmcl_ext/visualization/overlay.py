@@ -103,9 +103,7 @@ def write_overlay(
     layout: Any,
     scores: Callable[[int], Scores],
 ) -> None:
-    """Write a video with skeletons and scores over it as ``.mp4`` or ``.gif``.
-
-    See :func:`overlay_frames` for the joints, their layout and the scores.
+    """Write a video with skeletons and scores over it, see :func:`overlay_frames`.
 
     Raises:
         FileNotFoundError: There is no such video.

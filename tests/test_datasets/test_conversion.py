@@ -70,8 +70,8 @@ def test_store_and_report(tmp_path):
     assert lines[0].split() == ['class', 'kept', 'dropped', 'train', 'val']
     assert lines[2].split() == ['1', 'kick', '6', '2', '3', '3']
     assert 'splits: train 11 (1 dropped), val 8' in lines
-    assert 'dropped 1 samples, nobody there: clip07' in lines
-    assert 'MISSING 1 samples: clip99' in lines
+    assert 'dropped 1 sample, nobody there: clip07' in lines
+    assert 'MISSING 1 sample: clip99' in lines
     assert lines[-1] == 'a remark'
     assert not list(tmp_path.glob('*.parts'))
 

@@ -341,7 +341,7 @@ def test_sixty_classes(source, tmp_path):
         'S019C003P047R001A120.skeleton',
     }
     text = str(report)
-    assert 'dropped 1 samples, no body in any frame: S002C003P003R001A002' in text
+    assert 'dropped 1 sample, no body in any frame: S002C003P003R001A002' in text
     assert re.search(r'59 walking apart from each other +1 +0 +0 +1 +1 +0', text)
 
 

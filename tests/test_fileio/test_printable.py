@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmcl_ext.fileio.printable import bounded_repr, printable
+from mmcl_ext.fileio.printable import bounded_repr, counted, printable
 
 
 def test_printable_text_stays_and_the_rest_is_escaped() -> None:
@@ -38,3 +38,8 @@ def test_large_values_are_named() -> None:
     assert bounded_repr(object()) == '<object>'
     assert len(bounded_repr(['z' * 9999] * 9999)) == 200
     assert time.perf_counter() - start < 1
+
+
+def test_a_number_stands_with_its_noun() -> None:
+    assert [counted(n, 'sample') for n in (0, 1, 2)] == ['0 samples', '1 sample', '2 samples']
+    assert [counted(n, 'box', 'boxes') for n in (1, 2)] == ['1 box', '2 boxes']

@@ -242,7 +242,7 @@ def test_tool_with_a_camera(utd, fake_mmpose, tmp_path, monkeypatch, capsys):
     video = write_video(tmp_path / 'v.mp4')
     with pytest.raises(SystemExit, match=r"error: clip 'first frame' has 2 coordinates"):
         stream_tool(monkeypatch, '--webcam', video, '--model', utd['published'])
-    assert capsys.readouterr().out.startswith('1 frames, 0 predictions')
+    assert capsys.readouterr().out.startswith('1 frame, 0 predictions')
     for module in ('mmpose', 'mmpose.apis'):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SystemExit, match='error: a camera needs MMPose'):

@@ -138,7 +138,7 @@ def test_store_against_the_projection(tmp_path, store):
         .splitlines()[-1]
         .startswith(
             f'{tmp_path / "boxes"}: 2 samples, 2 boxed, 0 were there, 0 skipped; 19 boxes, '
-            'no person in 1 frames of 1 samples (the whole frame instead); '
+            'no person in 1 frame of 1 sample (the whole frame instead); '
         )
     )
 

@@ -71,7 +71,7 @@ def test_boxes_of_sampled_frames(tmp_path):
     np.testing.assert_allclose(boxes, [square(1), [0, 0, 96, 64], square(5)], atol=1)
     assert (file.num_frames('b'), file.image_size('b')) == (7, (96, 64))
     assert report.count == (6, 1, 1)
-    assert 'no person in 1 frames of 1 samples (the whole frame instead)' in str(report)
+    assert 'no person in 1 frame of 1 sample (the whole frame instead)' in str(report)
 
 
 def test_boxes_of_all_frames_and_the_nearest_one(tmp_path):

@@ -8,8 +8,9 @@ from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation import SplitLabels, read_scores
 from mmcl_ext.evaluation.accuracy import confusion_matrix
 from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
-from mmcl_ext.evaluation.comparison_report import pair_table, run_table, write_csv
+from mmcl_ext.evaluation.comparison_report import pair_table, run_table
 from mmcl_ext.evaluation.ensemble import short_name
+from mmcl_ext.evaluation.text_table import write_csv
 from mmcl_ext.visualization import save_figure
 from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
 

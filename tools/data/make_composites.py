@@ -11,6 +11,7 @@ from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.datasets.converters import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.box_file import BoxFile
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.collectives import rank
 from mmcl_ext.preparation.composites.composite import ORDERS
 from mmcl_ext.preparation.composites.composite_folder import (
@@ -127,7 +128,7 @@ def write_sheets(args: argparse.Namespace, samples: SampleStore) -> None:
     elif args.kind == 'ntu':
         labels, classes = [NTUName.parse(name).label for name in names], ntu_classes(120)
     sheets = write_contact_sheets(args.out, args.contact_sheets, names, labels, classes)
-    print(f'{args.contact_sheets}: {len(sheets)} contact sheets')
+    print(f'{args.contact_sheets}: {counted(len(sheets), "contact sheet")}')
 
 
 def make_composites(args: argparse.Namespace) -> CompositeReport:

@@ -11,6 +11,7 @@ from mmcl_ext.datasets.validation.check_composites import check_composites
 from mmcl_ext.datasets.validation.check_features import check_features
 from mmcl_ext.datasets.validation.check_store import check_store
 from mmcl_ext.datasets.validation.data_issue import KINDS, DataIssue
+from mmcl_ext.fileio.printable import counted
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,18 +43,19 @@ def needed_names(store: SkeletonStore, splits: list[str] | None) -> list[str]:
 
 def report(title: str, findings: Iterable[DataIssue], args: argparse.Namespace) -> int:
     """Print the findings; return how many count."""
-    counted = [finding for finding in findings if finding.kind not in args.ignore]
-    print(f'{title}:' if counted else f'{title}: nothing wrong')
-    for finding in counted:
+    kept = [finding for finding in findings if finding.kind not in args.ignore]
+    print(f'{title}:' if kept else f'{title}: nothing wrong')
+    for finding in kept:
         print(f'  {finding.describe(args.num_shown)}')
-    return len(counted)
+    return len(kept)
 
 
 def check(args: argparse.Namespace) -> int:
     store = SkeletonStore(args.store)
     names, everyone = needed_names(store, args.splits), list(store.names)
     sizes = ', '.join(f'{name} {len(index)}' for name, index in store.splits.items())
-    title = f'{args.store} ({len(store)} samples, {len(store.classes)} classes; {sizes})'
+    classes = counted(len(store.classes), 'class', 'classes')
+    title = f'{args.store} ({counted(len(store), "sample")}, {classes}; {sizes})'
     count = report(title, check_store(store, progress=not args.quiet), args)
     if args.composites:
         found = check_composites(
@@ -64,10 +66,10 @@ def check(args: argparse.Namespace) -> int:
             threads=args.threads,
             progress=not args.quiet,
         )
-        count += report(f'{args.composites} (for {len(names)} samples)', found, args)
+        count += report(f'{args.composites} (for {counted(len(names), "sample")})', found, args)
     for path in args.features:
         found = check_features(FeatureFile(path), names, others=everyone)
-        count += report(f'{path} (for {len(names)} samples)', found, args)
+        count += report(f'{path} (for {counted(len(names), "sample")})', found, args)
     return count
 
 
@@ -75,7 +77,7 @@ def main() -> None:
     args = parse_args()
     with one_line_errors():
         count = check(args)
-    print(f'{count} findings' if count else 'all is well')
+    print(counted(count, 'finding') if count else 'all is well')
     sys.exit(1 if count else 0)
 
 

@@ -4,6 +4,7 @@ import argparse
 
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment import export as exporting
+from mmcl_ext.fileio.printable import counted
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,8 +42,8 @@ def main() -> None:
     print(f'checked with {source}; allowed difference {args.tolerance:.0e}')
     for check in exported.checks:
         print(
-            f'{check.runtime:12} {check.clips} clips, difference {check.difference:.1e}, '
-            f'same class {check.agreement:.1%}'
+            f'{check.runtime:12} {counted(check.clips, "clip")}, '
+            f'difference {check.difference:.1e}, same class {check.agreement:.1%}'
         )
     print(f'{exported.path} ({exported.path.stat().st_size / 2**20:.1f} MiB)')
 

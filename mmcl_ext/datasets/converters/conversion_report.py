@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mmcl_ext.fileio.printable import counted
+
 _MOST_SPLITS = 8  # in the text: SYSU has 120
 
 
@@ -39,16 +41,19 @@ class ConversionReport:
     def __str__(self) -> str:
         lines = [
             *_table(self.class_counts),
-            f'{self.out}: {self.num_samples} samples, {self.num_frames} frames, '
+            f'{self.out}: {counted(self.num_samples, "sample")}, '
+            f'{counted(self.num_frames, "frame")}, '
             f'{self.seconds:.1f} s',
             f'splits: {self._splits_text()}',
         ]
         for reason, names in _by_reason(self.dropped).items():
-            lines.append(f'dropped {len(names)} samples, {reason}: {_some(names)}')
+            lines.append(f'dropped {counted(len(names), "sample")}, {reason}: {_some(names)}')
         if self.missing:
-            lines.append(f'MISSING {len(self.missing)} samples: {_some(self.missing)}')
+            lines.append(f'MISSING {counted(len(self.missing), "sample")}: {_some(self.missing)}')
         if self.ignored:
-            lines.append(f'ignored {len(self.ignored)} other files: {_some(self.ignored)}')
+            lines.append(
+                f'ignored {counted(len(self.ignored), "other file")}: {_some(self.ignored)}'
+            )
         return '\n'.join([*lines, *self.notes])
 
     def _splits_text(self) -> str:

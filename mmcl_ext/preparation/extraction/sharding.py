@@ -21,6 +21,7 @@ import numpy as np
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.fileio.atomic_file import sweep, write_bytes, write_json
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.collectives import rank, world_size
 from mmcl_ext.parallel.process_group import from_main_process
 from mmcl_ext.parallel.progress import clock
@@ -96,8 +97,9 @@ class ExtractionReport:
         made = self.total - self.present - len(self.skipped)
         shapes = ', '.join(f'{name} {shape}' for name, shape in self.shapes.items())
         lines.append(
-            f'{self.target}: {self.total} samples, {made} extracted, {self.present} were there, '
-            f'{len(self.skipped)} skipped; {shapes}; {clock(self.seconds)}'
+            f'{self.target}: {counted(self.total, "sample")}, {made} extracted, '
+            f'{self.present} were there, {len(self.skipped)} skipped; '
+            f'{shapes}; {clock(self.seconds)}'
         )
         return '\n'.join(lines)
 

@@ -1,6 +1,7 @@
 from dataclasses import dataclass, field
 
 from mmcl_ext.datasets.store.box_file import BoxCount
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.progress import clock
 from mmcl_ext.preparation.extraction.sharding import ExtractionReport
 
@@ -25,12 +26,13 @@ class BoxReport(ExtractionReport):
     def __str__(self) -> str:
         lines = [f'SKIPPED {name}: {reason}' for name, reason in self.skipped.items()]
         made = self.total - self.present - len(self.skipped)
-        absent = f'no person in {self.count.without_person} frames'
+        absent = f'no person in {counted(self.count.without_person, "frame")}'
         if self.count.without_person:
-            absent += f' of {self.count.samples} samples ({_FALLBACKS[self.fallback]})'
+            absent += f' of {counted(self.count.samples, "sample")} ({_FALLBACKS[self.fallback]})'
         lines.append(
-            f'{self.target}: {self.total} samples, {made} boxed, {self.present} were there, '
-            f'{len(self.skipped)} skipped; {self.count.boxes} boxes, {absent}; '
+            f'{self.target}: {counted(self.total, "sample")}, {made} boxed, '
+            f'{self.present} were there, {len(self.skipped)} skipped; '
+            f'{counted(self.count.boxes, "box", "boxes")}, {absent}; '
             f'{clock(self.seconds)}'
         )
         return '\n'.join(lines)
