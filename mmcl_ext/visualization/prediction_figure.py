@@ -40,7 +40,7 @@ def draw_predictions(
     from matplotlib.figure import Figure
 
     if not predictions:
-        raise ValueError('no samples to draw')
+        raise ValueError('no predictions: there are no samples to draw')
     figure = Figure(figsize=(14, 0.9 + 2.35 * len(predictions)), layout='constrained')
     widths = (1.6, 1.0, 1.1) if headings else (1.6, 1.0)
     ratios = {'width_ratios': widths}
