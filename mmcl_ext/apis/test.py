@@ -2,8 +2,6 @@
 
 import copy
 import os
-import re
-from pathlib import Path
 
 from mmengine.config import Config
 
@@ -12,7 +10,7 @@ from mmcl_ext.config.config_errors import run_explained
 from mmcl_ext.config.launch import prepare_launch
 from mmcl_ext.config.options import add_dump, set_work_dir, use_deployed_model
 from mmcl_ext.config.text_refinement import use_text_refinement
-from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
+from mmcl_ext.fileio.checkpoint import require_checkpoint
 
 
 def test_model(
@@ -39,9 +37,7 @@ def test_model(
             type that is not registered or an argument that a class does not take.
     """
     checkpoint = os.fspath(checkpoint)
-    is_local = re.match(r'\w+:', checkpoint) is None  # MMEngine reads addresses, too
-    if is_local and not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'no checkpoint at {checkpoint}')
+    require_checkpoint(checkpoint)
     cfg = copy.deepcopy(cfg)
     set_work_dir(cfg, work_dir, cfg.filename or 'model')
     if dump is not None:
@@ -50,9 +46,7 @@ def test_model(
     if not use_text_refinement(cfg):
         use_deployed_model(cfg)
     cfg.load_from, cfg.resume = checkpoint, False
-    runner = run_explained(lambda: build_runner(cfg))
-    runner.register_hook(CheckpointFitHook())
-    return run_explained(runner.test)
+    return run_explained(lambda: build_runner(cfg).test())
 
 
 test_model.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's

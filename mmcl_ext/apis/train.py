@@ -3,6 +3,7 @@
 import copy
 import os
 import sys
+from urllib.error import URLError
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -18,12 +19,14 @@ from mmcl_ext.config.options import (
     set_resume,
     set_work_dir,
 )
+from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
+from mmcl_ext.fileio.checkpoint import require_checkpoint
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import RUNNERS
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner of a configuration, ``runner_type`` if it names one.
+    """Build the runner of a configuration, which keeps checkpoints and data together.
 
     Raises:
         ValueError: The configuration has no model.
@@ -32,7 +35,9 @@ def build_runner(cfg: Config) -> Runner:
         raise ValueError(
             f'{cfg.filename} has no model: it is no configuration to train or test with'
         )
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner.register_hook(CheckpointFitHook())
+    return runner
 
 
 def train_model(
@@ -67,13 +72,20 @@ def train_model(
     set_resume(cfg, resume)
     if amp:
         set_amp(cfg)
+    if cfg.get('load_from'):
+        require_checkpoint(cfg.load_from)
     prepare_launch(cfg)
+    problem = ''
     try:
         model = run_explained(lambda: build_runner(cfg).train())
+    except URLError as error:
+        problem = f'load_from={cfg.load_from} cannot be read: {error.reason}'
     except KeyboardInterrupt:
         if is_main_process():
             print(f'\n{describe_interruption(cfg.work_dir)}', file=sys.stderr)
         raise
+    if problem:
+        raise OSError(problem)
     return unwrap_model(model)
 
 

@@ -11,6 +11,11 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmcl_ext.checkpoints.build_model import build_model
+from mmcl_ext.checkpoints.data_description import (
+    ALLOWED_KEY,
+    DataDescription,
+    check_same_data,
+)
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.config.options import load_config
@@ -47,7 +52,11 @@ def load_deployed(
     published = checkpoint is None
     content = read_checkpoint(model if checkpoint is None else checkpoint)
     cfg = None if published else load_config(Path(model))
-    info = _published_info(model, content) if cfg is None else describe(cfg, content)
+    info = (
+        _published_info(model, content)
+        if cfg is None
+        else describe(cfg, content, source=str(checkpoint))
+    )
     if refinement and cfg is None:
         raise ValueError(f'{model} is published without refinement: give its configuration')
     settings = info.model if cfg is None or not refinement else _with_refinement(cfg)
@@ -57,7 +66,10 @@ def load_deployed(
 
 
 def describe(
-    cfg: Config, content: Mapping[str, Any], recipe: Mapping[str, Any] | None = None
+    cfg: Config,
+    content: Mapping[str, Any],
+    recipe: Mapping[str, Any] | None = None,
+    source: str = 'the checkpoint',
 ) -> ModelInfo:
     """Describe a trained model by its configuration and its checkpoint.
 
@@ -68,16 +80,30 @@ def describe(
         cfg: Configuration of the training.
         content: What :func:`read_checkpoint` gave.
         recipe: Additions to the recipe.
+        source: Name of the checkpoint, for messages.
+
+    Raises:
+        ValueError: The checkpoint was trained on other data than the configuration names.
     """
     dataset = cfg.test_dataloader.dataset
-    known = {**_store_facts(dataset), **(content['meta'].get('dataset_meta') or {})}
-    published = content['meta'].get(INFO_KEY) or {}
-    return ModelInfo.from_cfg(
+    meta, stored = content['meta'], _store_facts(dataset)
+    known = {**stored, **(meta.get('dataset_meta') or {})}
+    published = meta.get(INFO_KEY) or {}
+    info = ModelInfo.from_cfg(
         cfg,
         classes=known.get('classes') or published.get('classes'),
         layout=dataset.get('layout') or known.get('layout') or published.get('layout'),
         recipe={**published.get('recipe', {}), **(recipe or {})},
     )
+    with DefaultScope.overwrite_default_scope(info.scope):
+        check_same_data(
+            DataDescription.from_meta(meta),
+            DataDescription.of(info.pipeline, stored | dataset.get('metainfo', {})),
+            source,
+            'the configuration and its test data',
+            cfg.get(ALLOWED_KEY, ()),
+        )
+    return info
 
 
 def build_from_info(info: ModelInfo, settings: Mapping[str, Any] | None = None) -> nn.Module:
@@ -126,7 +152,9 @@ def _store_facts(dataset: Mapping[str, Any]) -> dict[str, Any]:
     if path.suffix != '.safetensors' or not path.is_file():
         return {}
     store = SkeletonStore(path)
-    return dict(classes=store.classes, layout=store.layout)
+    facts = dict(classes=store.classes, layout=dataset.get('layout') or store.layout)
+    # with a map between classes, the labels are those of the training, not of the store
+    return {k: v for k, v in facts.items() if k != 'classes' or 'class_map' not in dataset}
 
 
 def _with_refinement(cfg: Config) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mmcl_ext.checkpoints.data_description import last_setting, stream_of
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout
 from mmcl_ext.registry import MODELS
@@ -17,9 +18,6 @@ from mmcl_ext.version import __version__
 
 FORMAT_VERSION = 1
 """Version of the fields of :class:`ModelInfo`; a reader refuses later ones."""
-
-_WINDOW_KEYS = ('window', 'num_frames', 'clip_len')
-_LETTERS = {'j': 'joint', 'b': 'bone', 'jm': 'joint_motion', 'bm': 'bone_motion'}
 
 
 @dataclass(frozen=True)
@@ -147,9 +145,9 @@ class ModelInfo:
             classes=_classes(classes, head['num_classes']),
             layout=description.pop('name'),
             skeleton=description,
-            stream=_stream(pipeline),
-            num_person=_last(pipeline, ('num_person',)) or slots,
-            window=_last(pipeline, _WINDOW_KEYS),
+            stream=stream_of(pipeline),
+            num_person=last_setting(pipeline, ('num_person',)) or slots,
+            window=last_setting(pipeline),
             in_channels=in_channels,
             pipeline=tuple(pipeline),
             average_clips=average_clips,
@@ -275,20 +273,6 @@ def _classes(names: Sequence[str] | None, number: int) -> tuple[str, ...]:
     if len(names) != number:
         raise ValueError(f'{len(names)} names of classes for a model of {number} classes')
     return names
-
-
-def _stream(pipeline: Sequence[Mapping[str, Any]]) -> str:
-    for step in pipeline:
-        if step['type'].endswith('SkeletonStream'):
-            return step.get('stream', 'joint')
-        if step['type'].endswith('GenSkeFeat'):
-            return ', '.join(_LETTERS.get(letter, letter) for letter in step.get('feats', 'j'))
-    return 'joint'
-
-
-def _last(pipeline: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> int | None:
-    values = [step[key] for step in pipeline for key in keys if isinstance(step.get(key), int)]
-    return values[-1] if values else None
 
 
 def _recipe(cfg: Config) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def publish(
     recipe = {'config': _config_name(config), **(recipe or {})}
     cfg = load_config(Path(config))
     check_config(cfg)
-    info = describe(cfg, content, recipe)
+    info = describe(cfg, content, recipe, str(checkpoint))
     model = build_from_info(info)
     load_weights(model, content['state_dict'], str(checkpoint))
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}

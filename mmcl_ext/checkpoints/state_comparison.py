@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def check_fit(
@@ -39,3 +39,29 @@ def check_fit(
         count = '1 entry does' if len(problems) == 1 else f'{len(problems)} entries do'
         first = '; '.join(problems[:5])
         raise ValueError(f'{source and f"{source}: "}{count} not fit the model: {first}')
+
+
+def describe_loading(model: nn.Module, given: Mapping[str, Tensor], source: str) -> str:
+    """Say which share of a model's weights a checkpoint fills, and which entries it does not.
+
+    Args:
+        model: The model.
+        given: State to load; entries of another shape are left out, as MMEngine does.
+        source: Where it comes from.
+
+    Raises:
+        ValueError: It fills none.
+    """
+    weights = dict(model.named_parameters())
+    fits = [k for k, v in weights.items() if k in given and given[k].shape == v.shape]
+    rest = [k for k in weights if k not in set(fits)]
+    total = sum(value.numel() for value in weights.values())
+    share = sum(weights[key].numel() for key in fits) / max(total, 1)
+    if weights and not fits:
+        raise ValueError(
+            f'{source} fits none of the {len(weights)} weights of the model: it has '
+            f'{next(iter(given), None)!r}, the model {rest[0]!r}'
+        )
+    more = f' and {len(rest) - 3} more' if len(rest) > 3 else ''
+    left = f'; not loaded: {", ".join(rest[:3])}{more}' if rest else ''
+    return f'{source}: {share:.1%} of the weights loaded ({len(fits)} of {len(weights)}){left}'

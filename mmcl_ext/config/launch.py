@@ -216,7 +216,7 @@ def _report(error: Exception) -> None:
     """
     rank = os.environ.get('RANK')
     where = '' if rank is None else f'rank {rank}: '
-    if any(text in str(error) for text in _PEER_LOST):
+    if rank is not None and any(text in str(error) for text in _PEER_LOST):
         print(f'{where}stopped: another process has ended', file=sys.stderr)
         return
     if not _is_for_user(error):

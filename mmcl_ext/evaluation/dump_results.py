@@ -14,11 +14,12 @@ from mmcl_ext.registry import METRICS
 
 @METRICS.register_module()
 class DumpResults(_DumpResults):
-    """MMEngine's metric of this name with three differences.
+    """MMEngine's metric of this name with four differences.
 
     A prediction without a sample name is refused at the first batch, since files are fused by
     name. Each tensor is copied: on a CPU the scores of a sample are a row of their batch, and
-    pickling a row writes the whole batch with it. The file appears only when it is whole.
+    pickling a row writes the whole batch with it. Every entry names the classes, so that files
+    of other classes are not fused. The file appears only when it is whole.
 
     Args:
         out_file_path: Pickle to write; ends in .pkl or .pickle.
@@ -42,6 +43,10 @@ class DumpResults(_DumpResults):
 
     def compute_metrics(self, results: list) -> dict:
         """Write the file; there are no metrics."""
+        classes = (self.dataset_meta or {}).get('classes')
+        if classes:  # one tuple for all: it is pickled once
+            named = {'classes': tuple(classes)}
+            results = [{**item, **named} for item in results]
         write_pickle(self.out_file_path, results)
         print_log(f'predictions are in {self.out_file_path}', logger='current')
         return {}

@@ -133,7 +133,7 @@ def fuse(
     share = np.array(weights, float) / np.sum(weights)
     values = np.tensordot(share, treat(aligned, treatment), axes=1)
     searched = any(stream.searched_on_test for stream in aligned)
-    return Scores(aligned[0].names, values, aligned[0].labels, name, searched)
+    return Scores(aligned[0].names, values, aligned[0].labels, name, searched, aligned[0].classes)
 
 
 def search_on_held_out(

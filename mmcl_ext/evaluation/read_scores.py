@@ -27,6 +27,7 @@ class _Content(NamedTuple):
     values: list[Any]
     labels: list[int] | None
     searched_on_test: bool = False
+    classes: tuple[str, ...] | None = None
 
 
 def read_scores(
@@ -57,7 +58,9 @@ def read_scores(
         check_same_names(names, source, split.names, split.source)
     labels = _labels(names, content.labels, split, source)
     values = _stack(content.values, names, source)
-    scores = Scores(names, values, labels, source, content.searched_on_test)
+    scores = Scores(
+        names, values, labels, source, content.searched_on_test, classes=content.classes
+    )
     if split is not None and content.labels is not None:
         known = dict(zip(split.names, split.labels.tolist(), strict=True))
         wrong = [i for i, name in enumerate(names) if known[name] != labels[i]]
@@ -95,7 +98,10 @@ def _dump_content(items: Sequence[Mapping[str, Any]], source: str) -> _Content:
     ]
     labels = [_field(item, i, ('gt_label', 'gt_labels'), source) for i, item in enumerate(items)]
     numbers = [_single(label, i, source) for i, label in enumerate(labels)]
-    return _Content(names, values, numbers, any(item.get(SEARCHED_ON_TEST) for item in items))
+    searched = any(item.get(SEARCHED_ON_TEST) for item in items)
+    classes = items[0].get('classes')
+    known = isinstance(classes, (list, tuple)) and all(isinstance(name, str) for name in classes)
+    return _Content(names, values, numbers, searched, tuple(classes) if known else None)
 
 
 def _field(item: Mapping[str, Any], index: int, fields: tuple[str, str], source: str) -> Any:

@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import softmax
 
+from mmcl_ext.checkpoints.data_description import DataDescription, describe_differences
+
 _ROUNDING = 0.01  # half-precision probabilities of 120 classes do not sum to 1 exactly
 
 
@@ -21,6 +23,7 @@ class Scores:
         source: Where the scores come from, for messages.
         searched_on_test: Whether they are an ensemble's, the weights of which were chosen by
             these labels.
+        classes: Names of the K classes, where they are known.
 
     Raises:
         ValueError: Names occur twice, shapes do not fit, a score is not finite, or a label
@@ -32,6 +35,7 @@ class Scores:
     labels: np.ndarray
     source: str = 'scores'
     searched_on_test: bool = False
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         shapes = (len(self.names), *np.shape(self.labels), *np.shape(self.values))
@@ -91,14 +95,17 @@ class Scores:
         """Return these scores in the order of another model's samples.
 
         Raises:
-            ValueError: The two do not have the same samples, labels and number of classes;
-                names the first sample that differs.
+            ValueError: The two do not have the same samples, labels and classes; names the
+                first sample or class that differs.
         """
         if self.num_classes != other.num_classes:
             raise ValueError(
                 f'{self.source} has {self.num_classes} classes, '
                 f'{other.source} has {other.num_classes}'
             )
+        data = DataDescription(classes=self.classes)
+        if found := data.differences(DataDescription(classes=other.classes)):
+            raise ValueError(describe_differences(found, self.source, other.source))
         check_same_names(self.names, self.source, other.names, other.source)
         rows = np.array([self.positions[name] for name in other.names])
         aligned = replace(

@@ -1,6 +1,7 @@
 """Writing of score files."""
 
 import os
+from typing import Any
 
 import torch
 
@@ -12,7 +13,9 @@ from mmcl_ext.fileio.write_pickle import write_pickle
 def write_scores(path: str | os.PathLike, scores: Scores) -> None:
     """Write scores in float32 as ``tools/test.py --dump`` does, so that ensembles nest."""
     values = torch.from_numpy(scores.values).float()
-    mark = {SEARCHED_ON_TEST: True} if scores.searched_on_test else {}
+    mark: dict[str, Any] = {SEARCHED_ON_TEST: True} if scores.searched_on_test else {}
+    if scores.classes:
+        mark['classes'] = scores.classes
     items = [
         dict(
             sample_name=name,

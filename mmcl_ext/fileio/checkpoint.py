@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,18 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     return {'state_dict': weights, 'meta': dict(content.get('meta') or {})}
 
 
-def _load(path: str | os.PathLike) -> Any:
-    if '://' not in str(path) and not Path(path).is_file():
+def require_checkpoint(path: str | os.PathLike) -> None:
+    """Check that a checkpoint is there; addresses, which MMEngine reads, are not opened.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    if re.match(r'\w{2,}:', str(path)) is None and not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {os.fspath(path)!r}')
+
+
+def _load(path: str | os.PathLike) -> Any:
+    require_checkpoint(path)
     if str(path).endswith('.safetensors'):
         return _load_safetensors(path)
     try:

@@ -9,5 +9,5 @@ from mmcl_ext.apis import test_model
 @pytest.mark.parametrize('name', ['gone.pth', '.'])
 def test_a_missing_checkpoint_is_named(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=f'^no checkpoint at {name}$'):
+    with pytest.raises(FileNotFoundError, match=f'^there is no checkpoint {name!r}$'):
         test_model(Config(dict(launcher='none')), name)

@@ -1,38 +1,141 @@
-"""Whether a checkpoint is that of the model."""
+"""Whether a checkpoint is that of the model and of the data."""
 
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
-from torch import Tensor
+from mmengine.runner import BaseLoop, Runner
+from torch import Tensor, nn
 
-from mmcl_ext.checkpoints.state_comparison import check_fit
+from mmcl_ext.checkpoints.data_description import (
+    ALLOWED_KEY,
+    DATA_KEY,
+    DataDescription,
+    check_same_data,
+    describe_differences,
+    find_pipeline,
+    stream_of,
+)
+from mmcl_ext.checkpoints.state_comparison import check_fit, describe_loading
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 
 @HOOKS.register_module()
 class CheckpointFitHook(Hook):
-    """Stop a test whose checkpoint lacks weights of the model, or has others of another shape.
+    """Write into a checkpoint what data it was trained on, and compare where it is loaded.
 
-    MMEngine warns of both and tests what is left at random, which gives numbers all the same.
-    What the checkpoint has beyond the model is left alone: it may be that of a training.
+    - A test stops where the checkpoint lacks weights of the model, has others of another
+      shape, or was trained on other data. MMEngine warns of the first two and tests what is
+      left at random. What the checkpoint has beyond the model is left alone.
+    - A training that is resumed stops where the checkpoint is no whole one, or that of
+      another training.
+    - A training that starts from ``load_from`` says before its first step which share of the
+      weights was loaded and how the data differ. It stops where nothing was loaded, and where
+      it keeps a head for other classes than the data have.
+
+    The configuration's ``allow_differences`` names fields of :class:`DataDescription` that
+    may differ.
     """
 
     def __init__(self) -> None:
         self._weights: dict[str, Tensor] | None = None
+        self._meta: dict[str, Any] = {}
+        self._notes: list[str] = []
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Describe the data of the training in ``meta``."""
+        checkpoint['meta'][DATA_KEY] = describe_training(runner).to_dict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Note what the checkpoint has, before MMEngine fills the model."""
+        """Note what the checkpoint has, before MMEngine fills the model; check a training's."""
         weights = checkpoint.get('state_dict', checkpoint)
         self._weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+        self._meta = checkpoint.get('meta') or {}
+        if isinstance(getattr(runner, '_train_loop', None), BaseLoop):
+            if runner._resume:
+                self._check_resumed(runner, checkpoint)
+            else:
+                self._check_start(runner)
+
+    def before_train(self, runner: Runner) -> None:
+        """Say what was loaded."""
+        for note in self._notes:
+            runner.logger.info(note)
 
     def before_test(self, runner: Runner) -> None:
-        """Compare it with the model.
+        """Compare the checkpoint with the model and the test data.
 
         Raises:
-            ValueError: Weights are missing or have another shape; names the first.
+            ValueError: Weights are missing or have another shape, or the data are others.
         """
-        if self._weights is not None:
-            model = unwrap_model(runner.model).state_dict()
-            check_fit(model, self._weights, 'the checkpoint', allow_more=True)
+        if self._weights is None:
+            return
+        check_fit(
+            unwrap_model(runner.model).state_dict(),
+            self._weights,
+            'the checkpoint',
+            allow_more=True,
+        )
+        if self._meta:
+            pipeline = find_pipeline(runner.cfg.test_dataloader)
+            metainfo = getattr(runner.test_dataloader.dataset, 'metainfo', {})
+            used = DataDescription.of(pipeline, metainfo)
+            self._compare(runner, used, 'the test')
+
+    def _check_resumed(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        source = f'cannot resume from {runner._load_from or "the last checkpoint"}'
+        if 'message_hub' not in checkpoint:
+            raise ValueError(
+                f'{source}: it holds weights alone, as stripped and published files do, not the '
+                'state of a training; start one from it with --cfg-options load_from=FILE'
+            )
+        model = unwrap_model(runner.model)
+        check_fit(model.state_dict(), self._weights or {}, source, allow_more=True)
+        self._compare(runner, describe_training(runner), 'this training')
+
+    def _check_start(self, runner: Runner) -> None:
+        model, source = unwrap_model(runner.model), f'load_from={runner._load_from}'
+        weights = self._weights or {}
+        self._notes = [describe_loading(model, weights, source)]
+        here = describe_training(runner)
+        found = DataDescription.from_meta(self._meta).differences(here)
+        if found:
+            self._notes.append(describe_differences(found, source, 'this training'))
+        if 'classes' in found and _keeps_head(model, weights):
+            _refuse_head(runner, here, self._notes[-1])
+
+    def _compare(self, runner: Runner, here: DataDescription, place: str) -> None:
+        trained = DataDescription.from_meta(self._meta)
+        name = str(runner._load_from or 'the checkpoint')
+        check_same_data(trained, here, name, place, runner.cfg.get(ALLOWED_KEY, ()))
+
+
+def describe_training(runner: Runner) -> DataDescription:
+    """Describe the data of a training: its own stream, and the transforms of the test."""
+    cfg = runner.cfg
+    trained = find_pipeline(cfg.get('train_dataloader'))
+    tested = find_pipeline(cfg.get('test_dataloader') or cfg.get('val_dataloader'))
+    head = getattr(unwrap_model(runner.model), 'cls_head', None)
+    return DataDescription.of(
+        tested,
+        getattr(runner.train_dataloader.dataset, 'metainfo', {}),
+        stream=trained and stream_of(trained),
+        num_classes=getattr(head, 'num_classes', None),
+    )
+
+
+def _keeps_head(model: nn.Module, weights: dict[str, Tensor]) -> bool:
+    """Tell whether the head's weights are all taken over."""
+    head = {k: v for k, v in model.named_parameters() if k.startswith('cls_head.')}
+    return all(k in weights and weights[k].shape == v.shape for k, v in head.items())
+
+
+def _refuse_head(runner: Runner, here: DataDescription, difference: str) -> None:
+    """Stop where the head that is kept has another number of classes than the data."""
+    classes = len(here.classes or ())
+    allowed = runner.cfg.get(ALLOWED_KEY, ())
+    if classes != here.num_classes and 'classes' not in allowed:
+        raise ValueError(
+            f'{difference}: set model.cls_head.num_classes={classes} for a new head, or '
+            f'{ALLOWED_KEY}="classes" to keep the head of {here.num_classes}'
+        )

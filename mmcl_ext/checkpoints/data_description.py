@@ -1,0 +1,236 @@
+"""What gives the inputs and outputs of trained weights their meaning, and its comparison."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from mmcl_ext.checkpoints.strip import plain
+from mmcl_ext.graphs.layout import Layout
+from mmcl_ext.graphs.layouts import get_layout, layout_names
+from mmcl_ext.registry import TRANSFORMS
+
+DATA_KEY = 'data_description'
+"""Entry of a checkpoint's ``meta`` with :meth:`DataDescription.to_dict`."""
+
+ALLOWED_KEY = 'allow_differences'
+"""Variable of a configuration: names of the fields that may differ."""
+
+_WINDOW_KEYS = ('window', 'num_frames', 'clip_len')
+_LETTERS = {'j': 'joint', 'b': 'bone', 'jm': 'joint_motion', 'bm': 'bone_motion'}
+# Compared as the stream and the layout, or without influence on the meaning of a skeleton.
+_OTHER_STEPS = ('SkeletonStream', 'GenSkeFeat', 'InterpolateJoints', 'Pack', 'Load', 'Random')
+_OTHER_SETTINGS = ('type', 'num_clips', 'test_mode', 'seed', *_WINDOW_KEYS)
+
+Step = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DataDescription:
+    """The data that a network was trained on; None where it is not known.
+
+    Attributes:
+        stream: ``'joint'``, ``'bone'``, ``'joint_motion'`` or ``'bone_motion'``.
+        layout: Name of the layout that enters the network.
+        joints: Names of its joints, in order.
+        parents: Parent of each joint, by which bones are computed.
+        preprocessing: Configurations of the test transforms, in their order.
+        window: Frames of the network's input.
+        unit: Unit of the coordinates, where the data set's meta information says it.
+        classes: Names of the classes in the order of the scores.
+        num_classes: Number of classes.
+    """
+
+    stream: str | None = None
+    layout: str | None = None
+    joints: tuple[str, ...] | None = None
+    parents: tuple[int, ...] | None = None
+    preprocessing: tuple[Step, ...] | None = None
+    window: int | None = None
+    unit: str | None = None
+    classes: tuple[str, ...] | None = None
+    num_classes: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        pipeline: Sequence[Step] | None,
+        metainfo: Mapping[str, Any],
+        *,
+        stream: str | None = None,
+        num_classes: int | None = None,
+    ) -> 'DataDescription':
+        """Describe data by their test transforms and the meta information of the data set.
+
+        Args:
+            pipeline: Configurations of the test transforms; None if there are none.
+            metainfo: ``layout``, ``classes`` and ``unit``, whatever is known.
+            stream: Stream of the training; None takes that of the transforms.
+            num_classes: Classes of the head.
+        """
+        classes = metainfo.get('classes')
+        layout = _layout_after(pipeline or (), metainfo.get('layout'))
+        return cls(
+            stream=stream or (None if pipeline is None else stream_of(pipeline)),
+            layout=layout and layout.name,
+            joints=layout and layout.joint_names,
+            parents=layout and layout.parents,
+            preprocessing=None if pipeline is None else tuple(map(plain, pipeline)),
+            window=None if pipeline is None else last_setting(pipeline, _WINDOW_KEYS),
+            unit=metainfo.get('unit'),
+            classes=None if classes is None else tuple(classes),
+            num_classes=num_classes or (None if classes is None else len(classes)),
+        )
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> 'DataDescription':
+        """Read the description in the ``meta`` of a checkpoint; old ones say less, or nothing."""
+        if isinstance(meta.get(DATA_KEY), Mapping):
+            known = {item.name for item in fields(cls)}
+            values = {key: value for key, value in meta[DATA_KEY].items() if key in known}
+            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        published = meta.get('model_info')
+        if not isinstance(published, Mapping):
+            return cls.of(None, meta.get('dataset_meta') or {})
+        layout = Layout.from_dict(dict(published['skeleton'], name=published['layout']))
+        known_data = dict(classes=published['classes'], layout=layout)
+        return cls.of(published['pipeline'], known_data, stream=published['stream'])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that are known."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    def differences(self, other: 'DataDescription') -> dict[str, tuple[str, str]]:
+        """Name the fields in which two descriptions differ, with both values in words."""
+        found = {}
+        for field in ('stream', 'window', 'unit', 'classes'):
+            pair = (getattr(self, field), getattr(other, field))
+            if None not in pair and pair[0] != pair[1]:
+                found[field] = _in_words(field, *pair)
+        if _unlike(self.joints, other.joints) or (
+            str(self.stream).startswith('bone') and _unlike(self.parents, other.parents)
+        ):
+            found['layout'] = (_layout_text(self), _layout_text(other))
+        if self.preprocessing is not None and other.preprocessing is not None:
+            ours, theirs = (list(_steps(d.preprocessing or ())) for d in (self, other))
+            if ours != theirs:
+                found['preprocessing'] = (_only(ours, theirs), _only(theirs, ours))
+        return found
+
+
+def check_same_data(
+    trained: DataDescription,
+    used: DataDescription,
+    checkpoint: str,
+    place: str,
+    allowed: str | Sequence[str] = (),
+) -> None:
+    """Compare the data of a checkpoint with those that it meets.
+
+    Args:
+        trained: What the checkpoint says.
+        used: What the other side says.
+        checkpoint: Name of the checkpoint, for the message.
+        place: Name of the other side.
+        allowed: Fields that may differ.
+
+    Raises:
+        ValueError: They differ; the message names both values of every such field.
+    """
+    allowed = (allowed,) if isinstance(allowed, str) else allowed
+    found = {k: v for k, v in trained.differences(used).items() if k not in allowed}
+    if found:
+        raise ValueError(
+            f'{describe_differences(found, checkpoint, place)}. If that is meant, set '
+            f'{ALLOWED_KEY}="{",".join(found)}" in the configuration'
+        )
+
+
+def describe_differences(found: Mapping[str, tuple[str, str]], checkpoint: str, place: str) -> str:
+    """Put differences into one line."""
+    texts = (f'{field} is {a} in {checkpoint}, {b} in {place}' for field, (a, b) in found.items())
+    return '; '.join(texts)
+
+
+def find_pipeline(loader: Mapping[str, Any] | None) -> list[Step] | None:
+    """Return the transforms of a data loader's configuration, inside of any wrappers."""
+    node: Any = (loader or {}).get('dataset')
+    while isinstance(node, Mapping) and 'pipeline' not in node:
+        node = node.get('dataset') or next(iter(node.get('datasets') or ()), None)
+    return list(node['pipeline']) if isinstance(node, Mapping) else None
+
+
+def stream_of(pipeline: Sequence[Step]) -> str:
+    """Name the stream that a pipeline computes."""
+    for step in pipeline:
+        if str(step['type']).endswith('SkeletonStream'):
+            return step.get('stream', 'joint')
+        if str(step['type']).endswith('GenSkeFeat'):
+            return ', '.join(_LETTERS.get(letter, letter) for letter in step.get('feats', 'j'))
+    return 'joint'
+
+
+def last_setting(pipeline: Sequence[Step], keys: Sequence[str] = _WINDOW_KEYS) -> int | None:
+    """Return the last whole number that a pipeline has under one of the keys."""
+    values = [step[key] for step in pipeline for key in keys if isinstance(step.get(key), int)]
+    return values[-1] if values else None
+
+
+def _layout_after(pipeline: Sequence[Step], layout: Any) -> Layout | None:
+    """Return the layout of what a pipeline delivers; None if it is not known here."""
+    made = [s['target'] for s in pipeline if str(s['type']).endswith('InterpolateJoints')]
+    layout = made[-1] if made else layout
+    if isinstance(layout, str):
+        return get_layout(layout) if layout in layout_names() else None
+    return Layout.from_dict(layout) if isinstance(layout, Mapping) else layout
+
+
+def _steps(pipeline: Sequence[Step]) -> Iterator[str]:
+    """Write the transforms that shape a skeleton as calls, with the defaults of their classes."""
+    for step in pipeline:
+        name = str(step['type']).rpartition('.')[2]
+        if not name.startswith(_OTHER_STEPS):
+            given = {**_defaults(step['type']), **step}
+            settings = {k: v for k, v in given.items() if k not in _OTHER_SETTINGS}
+            values = (f'{key}={_plain(settings[key])}' for key in sorted(settings))
+            yield f'{name}({", ".join(values)})'
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    known = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
+    parameters = inspect.signature(known).parameters.values() if known else ()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def _plain(value: Any) -> Any:
+    """Write tuples as lists, and one number as a list of it: files know no difference."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value] if len(value) != 1 else _plain(value[0])
+    return value
+
+
+def _unlike(a: Any, b: Any) -> bool:
+    return a is not None and b is not None and tuple(a) != tuple(b)
+
+
+def _in_words(field: str, a: Any, b: Any) -> tuple[str, str]:
+    if field != 'classes':
+        return repr(a), repr(b)
+    if len(a) != len(b):
+        return f'{len(a)} ({_short(a)})', f'{len(b)} ({_short(b)})'
+    place = next(i for i in range(len(a)) if a[i] != b[i])
+    return f'{a[place]!r} at place {place}', repr(b[place])
+
+
+def _short(names: Sequence[str]) -> str:
+    return ', '.join(names[:4]) + (', ...' if len(names) > 4 else '')
+
+
+def _layout_text(data: DataDescription) -> str:
+    return f'{data.layout!r} with {len(data.joints or ())} joints'
+
+
+def _only(steps: list[str], others: list[str]) -> str:
+    return ', '.join(step for step in steps if step not in others) or (
+        'another order' if sorted(steps) == sorted(others) else 'nothing besides'
+    )
