@@ -53,7 +53,7 @@ def require_checkpoint(path: str | os.PathLike) -> None:
     Raises:
         FileNotFoundError: There is no such file.
     """
-    if re.match(r'\w{2,}:', str(path)) is None and not Path(path).is_file():
+    if re.match(r'[\w+.-]{2,}:', str(path)) is None and not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {os.fspath(path)!r}')
 
 
