@@ -38,7 +38,7 @@ class DataDescription:
         window: Frames of the network's input.
         unit: Unit of the coordinates, where the data set's meta information says it.
         classes: Names of the classes in the order of the scores.
-        num_classes: Number of classes.
+        num_classes: Classes of the head.
     """
 
     stream: str | None = None
@@ -79,7 +79,7 @@ class DataDescription:
             window=None if pipeline is None else last_setting(pipeline, _WINDOW_KEYS),
             unit=metainfo.get('unit'),
             classes=None if classes is None else tuple(classes),
-            num_classes=num_classes or (None if classes is None else len(classes)),
+            num_classes=num_classes,
         )
 
     @classmethod
@@ -101,12 +101,17 @@ class DataDescription:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
     def differences(self, other: 'DataDescription') -> dict[str, tuple[str, str]]:
-        """Name the fields in which two descriptions differ, with both values in words."""
+        """Name the fields in which two descriptions differ, with both values in words.
+
+        Names of classes that are not as many as the head has classes are not compared.
+        """
         found = {}
+        head = self.num_classes or other.num_classes or len(self.classes or ())
         for field in ('stream', 'window', 'unit', 'classes'):
-            pair = (getattr(self, field), getattr(other, field))
-            if None not in pair and pair[0] != pair[1]:
-                found[field] = _in_words(field, *pair)
+            ours, theirs = getattr(self, field), getattr(other, field)
+            named = field != 'classes' or len(ours or ()) == head
+            if None not in (ours, theirs) and ours != theirs and named:
+                found[field] = _in_words(field, ours, theirs)
         if _unlike(self.joints, other.joints) or (
             str(self.stream).startswith('bone') and _unlike(self.parents, other.parents)
         ):

@@ -98,7 +98,11 @@ def describe(
     with DefaultScope.overwrite_default_scope(info.scope):
         check_same_data(
             DataDescription.from_meta(meta),
-            DataDescription.of(info.pipeline, stored | dataset.get('metainfo', {})),
+            DataDescription.of(
+                info.pipeline,
+                stored | dataset.get('metainfo', {}),
+                num_classes=len(info.classes),
+            ),
             source,
             'the configuration and its test data',
             cfg.get(ALLOWED_KEY, ()),

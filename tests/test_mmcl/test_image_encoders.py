@@ -1,4 +1,3 @@
-import pickle
 import sys
 import types
 from pathlib import Path
@@ -9,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.mmcl import ImageEncoder, InceptionV3
 from mmcl_ext.mmcl.encoders import weights
 
@@ -152,15 +152,15 @@ def test_weights_of_unknown_architecture() -> None:
 
 def test_weights_are_never_unpickled(tmp_path: Path) -> None:
     torch.save({'state_dict': {'a': Path('x')}}, tmp_path / 'evil.pth')
-    with pytest.raises(pickle.UnpicklingError):
-        weights.read_weights(tmp_path / 'evil.pth')
+    with pytest.raises(ValueError, match='was not loaded'):
+        read_checkpoint(tmp_path / 'evil.pth')
 
 
 def test_weights_in_either_format(tmp_path: Path) -> None:
     save_file({'a': torch.ones(2)}, tmp_path / 'a.safetensors')
     torch.save({'state_dict': {'a': torch.ones(2)}}, tmp_path / 'a.pth')
     for name in ('a.safetensors', 'a.pth'):
-        assert weights.read_weights(tmp_path / name)['a'].tolist() == [1, 1]
+        assert read_checkpoint(tmp_path / name)['state_dict']['a'].tolist() == [1, 1]
 
 
 def resnet(**kwargs: object) -> ImageEncoder:

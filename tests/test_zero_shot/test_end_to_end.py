@@ -182,7 +182,7 @@ def test_clips_of_a_sample_share_its_text(root):
 
 def test_incomplete_refinement_stops(root, trained):
     stripped = trained.with_name('epoch_1_skeleton.pth')
-    with pytest.raises(ValueError, match='checkpoint has no co_learning'):
+    with pytest.raises(ValueError, match=r"'co_learning\.frm\.matrices' is missing"):
         run_test(root, 'a', stripped, text_refinement='replace')
     with pytest.raises(ValueError, match="text_refinement is 'sum'"):
         run_test(root, 'b', trained, text_refinement='sum')

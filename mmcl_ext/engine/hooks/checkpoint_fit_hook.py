@@ -58,7 +58,11 @@ class CheckpointFitHook(Hook):
                 self._check_start(runner)
 
     def before_train(self, runner: Runner) -> None:
-        """Say what was loaded."""
+        """Say what was loaded, and where the data name another number of classes."""
+        here = describe_training(runner)
+        names, head = len(here.classes or ()), here.num_classes
+        if names and head and names != head:
+            self._notes.append(f'the data name {names} classes, the head has {head}')
         for note in self._notes:
             runner.logger.info(note)
 
@@ -79,7 +83,7 @@ class CheckpointFitHook(Hook):
         if self._meta:
             pipeline = find_pipeline(runner.cfg.test_dataloader)
             metainfo = getattr(runner.test_dataloader.dataset, 'metainfo', {})
-            used = DataDescription.of(pipeline, metainfo)
+            used = DataDescription.of(pipeline, metainfo, num_classes=_head_size(runner))
             self._compare(runner, used, 'the test')
 
     def _check_resumed(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -115,13 +119,16 @@ def describe_training(runner: Runner) -> DataDescription:
     cfg = runner.cfg
     trained = find_pipeline(cfg.get('train_dataloader'))
     tested = find_pipeline(cfg.get('test_dataloader') or cfg.get('val_dataloader'))
-    head = getattr(unwrap_model(runner.model), 'cls_head', None)
     return DataDescription.of(
         tested,
         getattr(runner.train_dataloader.dataset, 'metainfo', {}),
         stream=trained and stream_of(trained),
-        num_classes=getattr(head, 'num_classes', None),
+        num_classes=_head_size(runner),
     )
+
+
+def _head_size(runner: Runner) -> int | None:
+    return getattr(getattr(unwrap_model(runner.model), 'cls_head', None), 'num_classes', None)
 
 
 def _keeps_head(model: nn.Module, weights: dict[str, Tensor]) -> bool:

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.mmcl.encoders.base import BaseImageEncoder
-from mmcl_ext.mmcl.encoders.weights import read_weights, weights_file
+from mmcl_ext.mmcl.encoders.weights import weights_file
 from mmcl_ext.registry import MODELS
 
 _SMALLEST = 75
@@ -76,7 +77,8 @@ class InceptionV3(BaseImageEncoder):
     def init_weights(self) -> None:
         """Load the pretrained weights, or draw random ones."""
         if self.pretrained is not None:
-            self._load(read_weights(weights_file(self.pretrained, 'inception_v3')))
+            file = weights_file(self.pretrained, 'inception_v3')
+            self._load(read_checkpoint(file)['state_dict'])
         elif self.init_cfg:
             super().init_weights()
         else:

@@ -4,12 +4,9 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
-import torch
 from mmengine import dist
-from torch import Tensor
 from torch.hub import download_url_to_file, get_dir
 
 URLS: Mapping[str, str] = {
@@ -54,25 +51,6 @@ def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f'pretrained weights of the image encoder not found: {path}')
     return path
-
-
-def read_weights(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Read a state dict without unpickling anything but tensors and containers.
-
-    Args:
-        path: ``.pth`` or ``.safetensors`` file holding a state dict, or a dict with
-            one under ``state_dict``.
-
-    Returns:
-        Parameter name to tensor, on the CPU.
-    """
-    if Path(path).suffix == '.safetensors':
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    loaded: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
-    state: dict[str, Tensor] = loaded.get('state_dict', loaded)
-    return state
 
 
 def _download(url: str) -> Path:

@@ -5,20 +5,18 @@ from typing import Any
 import mmaction.engine.model  # noqa: F401  registers the initialiser of the branches
 from mmaction.models.backbones.aagcn import AAGCN as MMActionAAGCN  # noqa: N811
 from mmengine.registry import DefaultScope
-from torch import Tensor, nn
 
 from mmcl_ext.models.backbones.mmaction_graph import (
+    MMActionGraphBackbone,
     make_picklable,
     mmaction_graph_cfg,
-    normalize_mmaction_input,
 )
-from mmcl_ext.models.backbones.per_person import PerPersonBackbone
-from mmcl_ext.models.backbones.skeleton_input import build_graph, check_skeleton
+from mmcl_ext.models.backbones.skeleton_input import build_graph
 from mmcl_ext.registry import MODELS
 
 
 @MODELS.register_module()
-class AAGCN(PerPersonBackbone, MMActionAAGCN):
+class AAGCN(MMActionGraphBackbone, MMActionAAGCN):
     """MMAction2's AAGCN on any registered graph.
 
     Source: Shi et al., IEEE TIP 2020, arXiv 1912.06971. 2s-AGCN (CVPR 2019, arXiv
@@ -36,12 +34,6 @@ class AAGCN(PerPersonBackbone, MMActionAAGCN):
         out_channels: Channels C' of the output.
     """
 
-    data_bn: nn.Module
-    data_bn_type: str
-    gcn: nn.ModuleList
-    in_channels: int
-    num_person: int
-
     def __init__(self, graph_cfg: Any, **kwargs: Any) -> None:
         graph = build_graph(graph_cfg)
         super().__init__(mmaction_graph_cfg(graph, type(self).__name__), **kwargs)
@@ -55,23 +47,3 @@ class AAGCN(PerPersonBackbone, MMActionAAGCN):
         # One of the initialisers is registered in MMAction2's scope only.
         with DefaultScope.overwrite_default_scope('mmaction'):
             super().init_weights()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Extract features.
-
-        Raises:
-            ValueError: If persons, joints or channels differ from what was built.
-        """
-        persons = self.num_person if self.data_bn_type == 'MVC' else None
-        check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
-        return self.extract(x)
-
-    def normalize_input(self, x: Tensor) -> Tensor:
-        """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C, T, V)."""
-        return normalize_mmaction_input(self.data_bn, x, self.data_bn_type)
-
-    def encode(self, rows: Tensor) -> Tensor:
-        """Map embedded persons (R, C, T, V) to features (R, C', T', V)."""
-        for block in self.gcn:
-            rows = block(rows)
-        return rows

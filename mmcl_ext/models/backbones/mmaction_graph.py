@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmcl_ext.models.backbones.skeleton_input import adjacency_subsets
+from mmcl_ext.models.backbones.per_person import PerPersonBackbone
+from mmcl_ext.models.backbones.skeleton_input import adjacency_subsets, check_skeleton
 
 
 class _Partition(dict):
@@ -41,22 +42,48 @@ def mmaction_graph_cfg(graph: Any, backbone: str) -> dict[str, Any]:
     return dict(layout=_Partition(np.ascontiguousarray(adjacency)), mode='layout')
 
 
-def normalize_mmaction_input(norm: nn.Module, x: Tensor, kind: str) -> Tensor:
-    """Normalise skeletons as MMAction2's graph networks do.
+class MMActionGraphBackbone(PerPersonBackbone):
+    """What MMAction2's ST-GCN and AAGCN have in common here.
 
-    Args:
-        norm: Their ``data_bn``.
-        x: Skeletons (N, M, T, V, C).
-        kind: ``'MVC'``: per person slot, too; else per joint and coordinate.
-
-    Returns:
-        Persons (N*M, C, T, V).
+    Attributes:
+        graph: The skeleton graph.
     """
-    n, persons, frames, joints, channels = x.shape
-    x = x.permute(0, 1, 3, 4, 2).contiguous()  # (N, M, V, C, T)
-    merged = x.flatten(1, 3) if kind == 'MVC' else x.flatten(0, 1).flatten(1, 2)
-    x = norm(merged).view(n * persons, joints, channels, frames)
-    return x.permute(0, 2, 3, 1).contiguous()
+
+    data_bn: nn.Module
+    data_bn_type: str
+    gcn: nn.ModuleList
+    graph: Any
+    in_channels: int
+    num_person: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Extract features.
+
+        Raises:
+            ValueError: If persons, joints or channels differ from what was built.
+        """
+        persons = self.num_person if self.data_bn_type == 'MVC' else None
+        check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
+        return self.extract(x)
+
+    def normalize_input(self, x: Tensor) -> Tensor:
+        """Normalise skeletons (N, M, T, V, C), with ``'MVC'`` per person slot, too.
+
+        Returns:
+            Persons (N*M, C, T, V).
+        """
+        n, persons, frames, joints, channels = x.shape
+        x = x.permute(0, 1, 3, 4, 2).contiguous()  # (N, M, V, C, T)
+        slots = self.data_bn_type == 'MVC'
+        merged = x.flatten(1, 3) if slots else x.flatten(0, 1).flatten(1, 2)
+        x = self.data_bn(merged).view(n * persons, joints, channels, frames)
+        return x.permute(0, 2, 3, 1).contiguous()
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Map normalised persons (R, C, T, V) to features (R, C', T', V)."""
+        for block in self.gcn:
+            rows = block(rows)
+        return rows
 
 
 class _Zero(nn.Module):

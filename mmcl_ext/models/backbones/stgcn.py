@@ -3,20 +3,18 @@
 from typing import Any
 
 from mmaction.models.backbones.stgcn import STGCN as MMActionSTGCN  # noqa: N811
-from torch import Tensor, nn
 
 from mmcl_ext.models.backbones.mmaction_graph import (
+    MMActionGraphBackbone,
     make_picklable,
     mmaction_graph_cfg,
-    normalize_mmaction_input,
 )
-from mmcl_ext.models.backbones.per_person import PerPersonBackbone
-from mmcl_ext.models.backbones.skeleton_input import build_graph, check_skeleton
+from mmcl_ext.models.backbones.skeleton_input import build_graph
 from mmcl_ext.registry import MODELS
 
 
 @MODELS.register_module()
-class STGCN(PerPersonBackbone, MMActionSTGCN):
+class STGCN(MMActionGraphBackbone, MMActionSTGCN):
     """MMAction2's ST-GCN on any registered graph.
 
     Source: Yan et al., AAAI 2018, arXiv 1801.07455. ST-GCN++ (Duan et al., ACM MM
@@ -38,12 +36,6 @@ class STGCN(PerPersonBackbone, MMActionSTGCN):
         out_channels: Channels C' of the output.
     """
 
-    data_bn: nn.Module
-    data_bn_type: str
-    gcn: nn.ModuleList
-    in_channels: int
-    num_person: int
-
     def __init__(
         self, graph_cfg: Any, data_bn_type: str = 'VC', num_person: int = 2, **kwargs: Any
     ) -> None:
@@ -59,23 +51,3 @@ class STGCN(PerPersonBackbone, MMActionSTGCN):
         last: Any = self.gcn[-1]
         self.out_channels: int = last.gcn.out_channels
         make_picklable(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Extract features.
-
-        Raises:
-            ValueError: If persons, joints or channels differ from what was built.
-        """
-        persons = self.num_person if self.data_bn_type == 'MVC' else None
-        check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
-        return self.extract(x)
-
-    def normalize_input(self, x: Tensor) -> Tensor:
-        """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C, T, V)."""
-        return normalize_mmaction_input(self.data_bn, x, self.data_bn_type)
-
-    def encode(self, rows: Tensor) -> Tensor:
-        """Map embedded persons (R, C, T, V) to features (R, C', T', V)."""
-        for block in self.gcn:
-            rows = block(rows)
-        return rows

@@ -27,6 +27,10 @@ class CTRGraphConv(nn.Module):
     alpha scales W and w; the sums over subsets and joints are one batched product of
     (V, S*V) by (S*V, T), for which time is kept as the last axis.
 
+    Two more forms of it are in ``deployment``, made from trained weights: ``fused_layers`` runs
+    fastest in PyTorch, ``portable_layers`` is what exporters and other runtimes handle well.
+    This one is trained: alpha, W and the normalisation are still apart.
+
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.

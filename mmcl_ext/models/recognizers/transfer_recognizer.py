@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.models.recognizers.skeleton_recognizer import Config, SkeletonRecognizer
 from mmcl_ext.registry import MODELS
 
@@ -69,8 +69,7 @@ class TransferRecognizer(SkeletonRecognizer):
         return self
 
     def _load_backbone(self, source: str) -> None:
-        checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu')
-        state = checkpoint.get('state_dict', checkpoint)
+        state = read_checkpoint(source)['state_dict']
         state = {k[len(_BACKBONE) :]: v for k, v in state.items() if k.startswith(_BACKBONE)}
         if not state:
             raise ValueError(f'{source} holds no backbone')
