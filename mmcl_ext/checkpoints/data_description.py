@@ -72,9 +72,9 @@ class DataDescription:
         layout = _layout_after(pipeline or (), metainfo.get('layout'))
         return cls(
             stream=stream or (None if pipeline is None else stream_of(pipeline)),
-            layout=layout and layout.name,
-            joints=layout and layout.joint_names,
-            parents=layout and layout.parents,
+            layout=None if layout is None else layout.name,
+            joints=None if layout is None else layout.joint_names,
+            parents=None if layout is None else layout.parents,
             preprocessing=None if pipeline is None else tuple(map(plain, pipeline)),
             window=None if pipeline is None else last_setting(pipeline, _WINDOW_KEYS),
             unit=metainfo.get('unit'),
@@ -84,11 +84,17 @@ class DataDescription:
 
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any]) -> 'DataDescription':
-        """Read the description in the ``meta`` of a checkpoint; old ones say less, or nothing."""
+        """Read the description in the ``meta`` of a checkpoint; old ones say less, or nothing.
+
+        Raises:
+            ValueError: A field holds something else than descriptions do.
+        """
         if isinstance(meta.get(DATA_KEY), Mapping):
             known = {item.name for item in fields(cls)}
-            values = {key: value for key, value in meta[DATA_KEY].items() if key in known}
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            values: dict[str, Any] = {k: v for k, v in meta[DATA_KEY].items() if k in known}
+            _check_fields(values)
+            values.update({k: tuple(v) for k, v in values.items() if isinstance(v, list)})
+            return cls(**values)
         published = meta.get('model_info')
         if not isinstance(published, Mapping):
             return cls.of(None, meta.get('dataset_meta') or {})
@@ -168,9 +174,9 @@ def find_pipeline(loader: Mapping[str, Any] | None) -> list[Step] | None:
 def stream_of(pipeline: Sequence[Step]) -> str:
     """Name the stream that a pipeline computes."""
     for step in pipeline:
-        if str(step['type']).endswith('SkeletonStream'):
+        if str(step.get('type')).endswith('SkeletonStream'):
             return step.get('stream', 'joint')
-        if str(step['type']).endswith('GenSkeFeat'):
+        if str(step.get('type')).endswith('GenSkeFeat'):
             return ', '.join(_LETTERS.get(letter, letter) for letter in step.get('feats', 'j'))
     return 'joint'
 
@@ -181,9 +187,31 @@ def last_setting(pipeline: Sequence[Step], keys: Sequence[str] = _WINDOW_KEYS) -
     return values[-1] if values else None
 
 
+def _check_fields(values: Mapping[str, Any]) -> None:
+    """Refuse what a damaged or hostile file may hold."""
+    for key, value in values.items():
+        kind, item = _KINDS[key]
+        items = value if item is not None and isinstance(value, kind) else ()
+        if not isinstance(value, kind) or not all(isinstance(x, item or object) for x in items):
+            raise ValueError(f'the checkpoint does not describe its data: {key} is {value!r:.80}')
+
+
+_KINDS: dict[str, tuple[Any, Any]] = dict(
+    stream=(str, None),
+    layout=(str, None),
+    joints=((list, tuple), str),
+    parents=((list, tuple), int),
+    preprocessing=((list, tuple), Mapping),
+    window=(int, None),
+    unit=(str, None),
+    classes=((list, tuple), str),
+    num_classes=(int, None),
+)
+
+
 def _layout_after(pipeline: Sequence[Step], layout: Any) -> Layout | None:
     """Return the layout of what a pipeline delivers; None if it is not known here."""
-    made = [s['target'] for s in pipeline if str(s['type']).endswith('InterpolateJoints')]
+    made = [s['target'] for s in pipeline if str(s.get('type')).endswith('InterpolateJoints')]
     layout = made[-1] if made else layout
     if isinstance(layout, str):
         return get_layout(layout) if layout in layout_names() else None
@@ -193,16 +221,21 @@ def _layout_after(pipeline: Sequence[Step], layout: Any) -> Layout | None:
 def _steps(pipeline: Sequence[Step]) -> Iterator[str]:
     """Write the transforms that shape a skeleton as calls, with the defaults of their classes."""
     for step in pipeline:
-        name = str(step['type']).rpartition('.')[2]
+        name = str(step.get('type')).rpartition('.')[2]
         if not name.startswith(_OTHER_STEPS):
-            given = {**_defaults(step['type']), **step}
+            given = {**_defaults(name), **step}
             settings = {k: v for k, v in given.items() if k not in _OTHER_SETTINGS}
             values = (f'{key}={_plain(settings[key])}' for key in sorted(settings))
             yield f'{name}({", ".join(values)})'
 
 
-def _defaults(kind: Any) -> dict[str, Any]:
-    known = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
+def _defaults(name: str) -> dict[str, Any]:
+    """Return the defaults of a registered transform; a name from a file is never imported."""
+    TRANSFORMS.import_from_location()
+    registry: Any = TRANSFORMS
+    while registry is not None and name not in registry.module_dict:
+        registry = registry.parent
+    known = None if registry is None else registry.module_dict[name]
     parameters = inspect.signature(known).parameters.values() if known else ()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 

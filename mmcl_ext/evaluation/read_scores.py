@@ -100,8 +100,8 @@ def _dump_content(items: Sequence[Mapping[str, Any]], source: str) -> _Content:
     numbers = [_single(label, i, source) for i, label in enumerate(labels)]
     searched = any(item.get(SEARCHED_ON_TEST) for item in items)
     classes = items[0].get('classes')
-    known = isinstance(classes, (list, tuple)) and all(isinstance(name, str) for name in classes)
-    return _Content(names, values, numbers, searched, tuple(classes) if known else None)
+    known = tuple(map(str, classes)) if isinstance(classes, (list, tuple)) else None
+    return _Content(names, values, numbers, searched, known)
 
 
 def _field(item: Mapping[str, Any], index: int, fields: tuple[str, str], source: str) -> Any:

@@ -1,6 +1,7 @@
 """A checkpoint is used with the data that it was trained on, or the command ends."""
 
 import logging
+import sys
 
 import pytest
 import torch
@@ -268,3 +269,18 @@ def test_bones_need_the_same_parents():
         for layout in ('nturgb+d', 'nturgb+d-ctrgcn')
     )
     check_same_data(*joints, 'a', 'b')
+
+
+@pytest.mark.parametrize(
+    'wrong', [dict(classes=5), dict(classes=[1]), dict(preprocessing=['x']), dict(window='a')]
+)
+def test_a_hostile_description_is_refused(wrong):
+    with pytest.raises(ValueError, match=f'does not describe its data: {next(iter(wrong))} is'):
+        DataDescription.from_meta({DATA_KEY: wrong})
+
+
+def test_names_of_a_file_are_not_imported():
+    steps = ({'type': 'antigravity.Step'}, {})
+    data = DataDescription.from_meta({DATA_KEY: dict(preprocessing=steps)})
+    assert list(data.differences(DataDescription(preprocessing=()))) == ['preprocessing']
+    assert 'antigravity' not in sys.modules

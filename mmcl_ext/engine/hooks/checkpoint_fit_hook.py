@@ -122,7 +122,7 @@ def describe_training(runner: Runner) -> DataDescription:
     return DataDescription.of(
         tested,
         getattr(runner.train_dataloader.dataset, 'metainfo', {}),
-        stream=trained and stream_of(trained),
+        stream=stream_of(trained) if trained else None,
         num_classes=_head_size(runner),
     )
 
