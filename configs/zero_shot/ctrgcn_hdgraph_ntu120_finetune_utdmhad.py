@@ -5,7 +5,7 @@ _base_ = ['../skeleton/ctrgcn_hdgraph_ntu120.py', '../_base_/zero_shot/finetune.
 
 source = 'work_dirs/mmcl/ctrgcn_hdgraph_ntu120/epoch_110_skeleton.pth'
 model = dict(type='TransferRecognizer', source=source, cls_head=dict(num_classes=27))
-data = dict(ann_file='data/utd_mhad/utd_mhad.safetensors')
+data = dict(ann_file='data/utdmhad/utdmhad.safetensors')
 joints = dict(type='InterpolateJoints', target='nturgb+d-ctrgcn')
 train_data = dict(split='xsub_train', pipeline=[joints, *_base_.train_pipeline], **data)
 test_data = dict(split='xsub_test', pipeline=[joints, *_base_.test_pipeline], **data)

@@ -5,7 +5,7 @@ _base_ = ['../skeleton/ctrgcn_hdgraph_utdmhad.py', '../_base_/zero_shot/finetune
 
 source = 'work_dirs/mmcl/ctrgcn_hdgraph_utdmhad/epoch_30.pth'
 model = dict(type='TransferRecognizer', source=source, cls_head=dict(num_classes=10))
-data = dict(ann_file='data/nw_ucla/nw_ucla.safetensors')
+data = dict(ann_file='data/nwucla/nwucla.safetensors')
 face = dict(type='FaceSensor', pitch=10.0)  # as UTD-MHAD's performers do
 train_data = dict(split='xview_train', pipeline=[face, *_base_.train_pipeline], **data)
 test_data = dict(split='xview_val', pipeline=[face, *_base_.test_pipeline], **data)

@@ -5,7 +5,7 @@ _base_ = ['../skeleton/ctrgcn_nwucla.py', '../_base_/zero_shot/finetune.py']
 
 source = 'work_dirs/skeleton/ctrgcn_nwucla/epoch_65.pth'
 model = dict(type='TransferRecognizer', source=source, cls_head=dict(num_classes=27))
-ann_file = 'data/utd_mhad/utd_mhad.safetensors'
+ann_file = 'data/utdmhad/utdmhad.safetensors'
 train_data = dict(ann_file=ann_file, split='xsub_train')
 train_dataloader = dict(sampler=_base_.one_pass, dataset=train_data)
 val_dataloader = dict(dataset=dict(ann_file=ann_file, split='xsub_test'))

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from mmcl_ext.datasets.converters.nw_ucla import NW_UCLA_CLASSES
+from mmcl_ext.datasets.converters.nwucla import NWUCLA_CLASSES
 from mmcl_ext.datasets.converters.sysu import SYSU_CLASSES
-from mmcl_ext.datasets.converters.utd_mhad import UTD_MHAD_CLASSES
+from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
 from mmcl_ext.datasets.metainfo import read_facts
 
 _NTU = read_facts('ntu_classes')
 _CLASSES = {
     'ntu60': _NTU[:60],
     'ntu120': _NTU,
-    'nw_ucla': NW_UCLA_CLASSES,
-    'utd_mhad': UTD_MHAD_CLASSES,
+    'nwucla': NWUCLA_CLASSES,
+    'utdmhad': UTDMHAD_CLASSES,
     'sysu': SYSU_CLASSES,
 }
 
@@ -21,7 +21,7 @@ def class_names(dataset: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names of a data set's classes in the order of its labels.
 
     Args:
-        dataset: ``'ntu60'``, ``'ntu120'``, ``'nw_ucla'``, ``'utd_mhad'``, ``'sysu'``, or the
+        dataset: ``'ntu60'``, ``'ntu120'``, ``'nwucla'``, ``'utdmhad'``, ``'sysu'``, or the
             names themselves.
 
     Raises:
@@ -29,6 +29,7 @@ def class_names(dataset: str | Sequence[str]) -> tuple[str, ...]:
     """
     if not isinstance(dataset, str):
         return tuple(dataset)
-    if dataset not in _CLASSES:
+    known = dataset.replace('_', '')  # zero-shot configurations used to write nw_ucla, utd_mhad
+    if known not in _CLASSES:
         raise ValueError(f'no class names of {dataset!r}; known are {sorted(_CLASSES)}')
-    return _CLASSES[dataset]
+    return _CLASSES[known]

@@ -39,7 +39,7 @@ def read_clips(
     - :class:`SkeletonClip`: as it is.
     - array (T, V, C) or (M, T, V, C).
     - :class:`SkeletonStore`, or the path of a ``.safetensors`` one: all its samples, or after
-      ``::`` one sample or one split (``data/utd_mhad.safetensors::xsub_test``).
+      ``::`` one sample or one split (``data/utdmhad.safetensors::xsub_test``).
     - dict or list of dicts: MMAction2's annotations or pose results, MMPose's results.
     - ``.skeleton`` of NTU RGB+D; ``.mat`` of UTD-MHAD; ``.json`` of NW-UCLA or MMPose; ``.pkl``
       of MMAction2 or PYSKL (never executed), with ``::`` as for stores; ``.npy`` and ``.csv``
@@ -175,7 +175,7 @@ def _from_json(path: str, layout: str | None) -> SkeletonClip:
     content = read_json(path)
     if is_pose_frames(content):
         return SkeletonClip.from_pose_frames(content, Path(path).stem, layout)
-    return SkeletonClip.from_nw_ucla_json(path, layout)
+    return SkeletonClip.from_nwucla_json(path, layout)
 
 
 def _from_ntu(path: str, layout: str | None, model_layout: str) -> SkeletonClip:
@@ -187,7 +187,7 @@ def _from_ntu(path: str, layout: str | None, model_layout: str) -> SkeletonClip:
 _READERS: dict[str, Callable[[str, str | None, str], SkeletonClip]] = {
     '.csv': lambda path, layout, model: SkeletonClip.from_csv(path, layout or model),
     '.json': lambda path, layout, model: _from_json(path, layout),
-    '.mat': lambda path, layout, model: SkeletonClip.from_utd_mhad_mat(path, layout or 'kinect_v1'),
+    '.mat': lambda path, layout, model: SkeletonClip.from_utdmhad_mat(path, layout or 'kinect_v1'),
     '.npy': lambda path, layout, model: SkeletonClip.from_npy(path, layout or model),
     '.skeleton': _from_ntu,
 }

@@ -10,7 +10,7 @@ import numpy as np
 from mmcl_ext.datasets.converters.conversion import DroppedSampleError
 from mmcl_ext.datasets.converters.custom import CustomReader
 from mmcl_ext.datasets.converters.ntu import NTUReader
-from mmcl_ext.datasets.converters.utd_mhad import read_utd_mhad_skeleton
+from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.inference.pose_results import (
@@ -126,9 +126,7 @@ class SkeletonClip:
         return cls.from_pose_frames(content, Path(path).stem, layout)
 
     @classmethod
-    def from_nw_ucla_json(
-        cls, path: str | os.PathLike, layout: str | None = None
-    ) -> 'SkeletonClip':
+    def from_nwucla_json(cls, path: str | os.PathLike, layout: str | None = None) -> 'SkeletonClip':
         """Read a ``.json`` of NW-UCLA, whose field ``skeletons`` is (T, V, C).
 
         Raises:
@@ -169,9 +167,7 @@ class SkeletonClip:
         return cls(Path(path).stem, _read(read, path), layout)
 
     @classmethod
-    def from_utd_mhad_mat(
-        cls, path: str | os.PathLike, layout: str = 'kinect_v1'
-    ) -> 'SkeletonClip':
+    def from_utdmhad_mat(cls, path: str | os.PathLike, layout: str = 'kinect_v1') -> 'SkeletonClip':
         """Read a ``_skeleton.mat`` of UTD-MHAD.
 
         Raises:
@@ -179,7 +175,7 @@ class SkeletonClip:
             ValueError: It is damaged.
         """
         name = Path(path).stem.removesuffix('_skeleton')
-        return cls(name, _read(read_utd_mhad_skeleton, path), layout)
+        return cls(name, _read(read_utdmhad_skeleton, path), layout)
 
     @classmethod
     def from_npy(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':

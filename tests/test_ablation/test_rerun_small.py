@@ -15,7 +15,7 @@ rerun_results = load_tool(REPO / 'tools' / 'rerun_results.py')
 OPTIONS = ' '.join(f'{key}={value}'.replace(' ', '') for key, value in FAST_OPTIONS.items())
 
 
-def is_of_nw_ucla(command: str) -> bool:
+def is_of_nwucla(command: str) -> bool:
     """Whether a command needs nothing but skeletons of Northwestern-UCLA, or score files."""
     return 'configs/skeleton/ctrgcn_nwucla' in command or 'tools/ensemble.py' in command
 
@@ -33,10 +33,10 @@ def root(tmp_path):
     samples = list(tiny_samples(40, num_classes=10, layout='kinect_v1', num_person=1))
     names = [sample['name'] for sample in samples]
     write_store(
-        root / 'data/nw_ucla/nw_ucla.safetensors',
+        root / 'data/nwucla/nwucla.safetensors',
         samples,
         layout='kinect_v1',
-        classes=class_names('nw_ucla'),
+        classes=class_names('nwucla'),
         splits=dict(xview_train=names[:20], xview_val=names[20:]),
     )
     for name in ('configs', 'tools'):
@@ -47,7 +47,7 @@ def root(tmp_path):
 @pytest.mark.slow
 def test_recorded_commands_give_their_numbers(root, tmp_path):
     recorded = rerun_results.load_results(REPO / 'docs/results.toml')
-    chosen = [r for r in recorded if r.numbers and all(map(is_of_nw_ucla, r.commands))]
+    chosen = [r for r in recorded if r.numbers and all(map(is_of_nwucla, r.commands))]
     assert chosen
     for result in chosen:
         small = dataclasses.replace(result, commands=tuple(map(shrink, result.commands)))

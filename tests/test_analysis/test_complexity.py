@@ -183,7 +183,7 @@ def test_the_clip_of_the_configuration_is_measured(get_complexity):
     assert '1,446,672' in out
 
 
-def test_the_clip_of_nw_ucla_has_52_frames(get_complexity):
+def test_the_clip_of_nwucla_has_52_frames(get_complexity):
     """The counter's figures of the authors' class at that size: 1,426,892 and 0.5799 G."""
     out = get_complexity('configs/skeleton/ctrgcn_nwucla.py')
     assert '(1, 1, 52, 20, 3)' in out

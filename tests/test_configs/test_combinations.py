@@ -67,7 +67,7 @@ def write_child(folder: Path, base: str, *lines: str) -> Path:
     return child
 
 
-def infogcn_on_nw_ucla(kind: str, folder: Path) -> Path:
+def infogcn_on_nwucla(kind: str, folder: Path) -> Path:
     """InfoGCN has a schedule of its own there, so its file is the one to start from."""
     graph = HD_GRAPH.format('kinect_v1')
     child = (graph, 'model = dict(backbone=dict(graph_cfg=graph))')
@@ -79,7 +79,7 @@ def load(name: str, folder: Path):
     if (CONFIGS / f'{name}.py').is_file():
         return load_config(CONFIGS / f'{name}.py')
     if name.endswith('/infogcn_hdgraph_nwucla'):
-        return load_config(infogcn_on_nw_ucla(name.partition('/')[0], folder))
+        return load_config(infogcn_on_nwucla(name.partition('/')[0], folder))
     return ALL[name].load()
 
 

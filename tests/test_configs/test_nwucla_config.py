@@ -11,10 +11,10 @@ from mmengine.runner import Runner
 from tiny_data import FAST_OPTIONS
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.datasets.converters import convert_nw_ucla
+from mmcl_ext.datasets.converters import convert_nwucla
 from mmcl_ext.registry import DATA_SAMPLERS, DATASETS, MODELS, OPTIMIZERS, PARAM_SCHEDULERS
 
-STORE = 'data/nw_ucla/nw_ucla.safetensors'
+STORE = 'data/nwucla/nwucla.safetensors'
 LABELS = {'a01': 1, 'a02': 2, 'a12': 10}
 
 
@@ -34,7 +34,7 @@ def store(tmp_path):
         skeletons = np.random.default_rng(seed).normal(size=(20 + seed, 20, 3)).tolist()
         content = dict(file_name=name, skeletons=skeletons, label=LABELS[name[:3]])
         (tmp_path / 'raw' / f'{name}.json').write_text(json.dumps(content))
-    convert_nw_ucla(tmp_path / 'raw', tmp_path / STORE, processes=1, progress=False)
+    convert_nwucla(tmp_path / 'raw', tmp_path / STORE, processes=1, progress=False)
 
 
 def test_built_pipelines_and_sampler(config, store):
@@ -101,7 +101,7 @@ def test_official_feeder(config, shared, tmp_path):
         for name in GOLDEN:
             member = next(m for m in archive.namelist() if m.endswith(f'/{name}.json'))
             archive.extract(member, tmp_path / 'raw')
-    convert_nw_ucla(tmp_path / 'raw', tmp_path / STORE, processes=1, progress=False)
+    convert_nwucla(tmp_path / 'raw', tmp_path / STORE, processes=1, progress=False)
     sums: dict[str, list[float]] = {name: [] for name in GOLDEN}
     for stream in ('joint', 'bone', 'joint_motion', 'bone_motion'):
         dataset = DATASETS.build(config(stream=stream).test_dataloader.dataset)

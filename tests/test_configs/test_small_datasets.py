@@ -94,11 +94,11 @@ def test_infogcn_takes_its_own_recipe_where_there_is_one():
     assert backbone.differences.sum(dim=1).tolist()[:4] == [-1, 0, -3, 1]
 
 
-def test_nw_ucla_learns_with_images_and_texts(tmp_path, monkeypatch):
+def test_nwucla_learns_with_images_and_texts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    data = Path('data/nw_ucla')
+    data = Path('data/nwucla')
     data.mkdir(parents=True)
-    store = data / 'nw_ucla.safetensors'
+    store = data / 'nwucla.safetensors'
     names = write_tiny_store(store, layout='kinect_v1', num_person=1)
     write_tiny_images(data / 'composites', names)
     write_tiny_text(data / 'text_features.safetensors', names)

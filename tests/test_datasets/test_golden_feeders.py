@@ -75,7 +75,7 @@ def test_ntu_test_time_feeder(shared: Path, name: str, golden: tuple[float, ...]
         ('a02_s09_e04_v03', (70.9367, 1637.4563, 850.3949, 0, 0), (0.72213, 0.05495, -0.28739)),
     ],
 )
-def test_nw_ucla_validation_feeder(
+def test_nwucla_validation_feeder(
     shared: Path, name: str, golden: tuple[float, ...], first: tuple[float, ...]
 ) -> None:
     with zipfile.ZipFile(shared / 'datasets' / 'nw_ucla' / 'all_sqe.zip') as archive:

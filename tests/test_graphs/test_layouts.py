@@ -84,7 +84,7 @@ def test_bones_of_the_ctrgcn_layout_are_its_bone_list():
     assert get_layout('nturgb+d-ctrgcn').parents == tuple(p - 1 for p in parents)
 
 
-def test_bones_of_twenty_joints_are_the_bone_list_of_nw_ucla():
+def test_bones_of_twenty_joints_are_the_bone_list_of_nwucla():
     parents = [2, 3, 3, 3, 3, 5, 6, 7, 3, 9, 10, 11, 1, 13, 14, 15, 1, 17, 18, 19]
     assert get_layout('kinect_v1').parents == tuple(p - 1 for p in parents)
 

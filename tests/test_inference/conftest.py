@@ -9,10 +9,10 @@ from inference_models import NTU, UTD, write_checkpoint, write_config
 
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.datasets.converters import (
-    NW_UCLA_CLASSES,
-    UTD_MHAD_CLASSES,
-    read_nw_ucla_skeleton,
-    read_utd_mhad_skeleton,
+    NWUCLA_CLASSES,
+    UTDMHAD_CLASSES,
+    read_nwucla_skeleton,
+    read_utdmhad_skeleton,
 )
 from mmcl_ext.datasets.store import write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
@@ -23,7 +23,7 @@ from mmcl_ext.inference import MMCLInferencer
 def utd(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Configuration, checkpoint and published file of a model for UTD-MHAD."""
     root = tmp_path_factory.mktemp('utd')
-    checkpoint = write_checkpoint(root / 'epoch_1.pth', UTD, UTD_MHAD_CLASSES, 'kinect_v1')
+    checkpoint = write_checkpoint(root / 'epoch_1.pth', UTD, UTDMHAD_CLASSES, 'kinect_v1')
     config = write_config(root / 'utd.py', UTD)
     published = publish(config, checkpoint, root / 'utd', dict(license='none', metrics={'a': 1.0}))
     return dict(root=root, config=config, checkpoint=checkpoint, published=published.path)
@@ -81,8 +81,8 @@ def stores(
     """Stores of some real samples with the splits that the configurations test on."""
     root = tmp_path_factory.mktemp('stores')
     kinds = dict(
-        utd=('.mat', read_utd_mhad_skeleton, UTD_MHAD_CLASSES, 'xsub_test'),
-        ucla=('.json', read_nw_ucla_skeleton, NW_UCLA_CLASSES, 'xview_val'),
+        utd=('.mat', read_utdmhad_skeleton, UTDMHAD_CLASSES, 'xsub_test'),
+        ucla=('.json', read_nwucla_skeleton, NWUCLA_CLASSES, 'xview_val'),
     )
     made = {}
     for kind, (suffix, read, classes, split) in kinds.items():

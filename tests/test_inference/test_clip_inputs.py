@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mmcl_ext.datasets.converters import convert_ntu, read_utd_mhad_skeleton
+from mmcl_ext.datasets.converters import convert_ntu, read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.graphs import get_layout
@@ -52,7 +52,7 @@ def test_store(inferencer, walk, tmp_path):
 
 def test_files_of_the_data_sets(inferencer, ntu, real_files):
     utd = read(real_files['mat'])[0]
-    same(utd, read_utd_mhad_skeleton(ArchiveFile(real_files['mat'])))
+    same(utd, read_utdmhad_skeleton(ArchiveFile(real_files['mat'])))
     assert (utd.name, utd.layout) == ('a1_s2_t1', 'kinect_v1')
     ucla = read(real_files['ucla'])[0]
     content = json.loads(real_files['ucla'].read_text())

@@ -11,13 +11,13 @@ import torch
 from inference_models import UCLA, UTD, write_checkpoint, write_config
 from test_configs.combinations import Combination
 
-from mmcl_ext.datasets.converters import NW_UCLA_CLASSES, UTD_MHAD_CLASSES
+from mmcl_ext.datasets.converters import NWUCLA_CLASSES, UTDMHAD_CLASSES
 from mmcl_ext.inference import MMCLInferencer
 
 REPO = Path(__file__).resolve().parents[2]
 CASES = {
-    'utd': (UTD, UTD_MHAD_CLASSES, 'xsub_test'),
-    'ucla': (UCLA, NW_UCLA_CLASSES, 'xview_val'),
+    'utd': (UTD, UTDMHAD_CLASSES, 'xsub_test'),
+    'ucla': (UCLA, NWUCLA_CLASSES, 'xview_val'),
 }
 FAMILIES = ('ctrsgcn', 'hdgcn_hdgraph', 'infogcn', 'stgcn', 'stgcnpp', 'aagcn')
 
@@ -84,8 +84,8 @@ def test_results(inferencer, walk):
     probability = np.exp(logits) / np.exp(logits).sum()
     np.testing.assert_allclose(result.probability, probability, rtol=1e-5)
     order = sorted(range(27), key=lambda k: -logits[k])
-    assert [name for name, _ in result.top(3)] == [UTD_MHAD_CLASSES[k] for k in order[:3]]
-    assert result.label_name == UTD_MHAD_CLASSES[order[0]]
+    assert [name for name, _ in result.top(3)] == [UTDMHAD_CLASSES[k] for k in order[:3]]
+    assert result.label_name == UTDMHAD_CLASSES[order[0]]
     assert len(result.top(100)) == 27
     with pytest.raises(ValueError, match='k must be positive'):
         result.top(0)

@@ -17,7 +17,7 @@ from mmcl_ext.apis import load_config
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.checkpoints.publish import publish
-from mmcl_ext.datasets.converters import UTD_MHAD_CLASSES
+from mmcl_ext.datasets.converters import UTDMHAD_CLASSES
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -34,7 +34,7 @@ def test_published_file(utd):
     content = torch.load(path, weights_only=True)  # plain PyTorch, without our allow-list
     assert all(value.device.type == 'cpu' for value in content['state_dict'].values())
     info = ModelInfo.from_dict(content['meta']['model_info'])
-    assert info.classes == UTD_MHAD_CLASSES
+    assert info.classes == UTDMHAD_CLASSES
     assert (info.layout, info.stream, info.num_person) == ('kinect_v1', 'joint', 1)
     assert (info.window, info.in_channels, info.average_clips) == (64, 3, 'score')
     assert info.joint_names[:2] == ('hip_center', 'spine')
@@ -209,4 +209,4 @@ def test_unknown_backend(utd):
         MMCLInferencer(utd['published'], backend='tensorrt')
     with pytest.raises(ValueError, match='batch_size'):
         MMCLInferencer(utd['published'], batch_size=0)
-    np.testing.assert_array_equal(MMCLInferencer(utd['published']).classes, UTD_MHAD_CLASSES)
+    np.testing.assert_array_equal(MMCLInferencer(utd['published']).classes, UTDMHAD_CLASSES)

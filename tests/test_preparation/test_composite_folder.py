@@ -10,7 +10,7 @@ import pytest
 from tool_module import load_tool, run_main
 from utd_raw import save_sample
 
-from mmcl_ext.datasets.converters import convert_utd_mhad
+from mmcl_ext.datasets.converters import convert_utdmhad
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.preparation.composites import composite
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
@@ -26,7 +26,7 @@ NAMES = ('a1_s1_t1', 'a1_s2_t1', 'a2_s1_t1', 'a2_s2_t1', 'a3_s1_t1')
 def raw(tmp_path):
     for index, name in enumerate(NAMES):
         save_sample(tmp_path / 'raw', name, frames=30 + index)
-    convert_utd_mhad(tmp_path / 'raw', tmp_path / 'utd.safetensors', progress=False)
+    convert_utdmhad(tmp_path / 'raw', tmp_path / 'utd.safetensors', progress=False)
     return tmp_path / 'raw'
 
 
@@ -241,10 +241,10 @@ def test_command_lines(repo, raw, tmp_path, monkeypatch, capsys):
     def run(tool, *arguments):
         return run_main(load_tool(repo / 'tools/data' / tool), arguments, monkeypatch, capsys)
 
-    status, output, _ = run('convert.py', 'utd-mhad', raw, tmp_path / 's.safetensors', '--quiet')
+    status, output, _ = run('convert.py', 'utdmhad', raw, tmp_path / 's.safetensors', '--quiet')
     assert not status
     assert 'splits: xsub_train 3, xsub_test 2' in output
-    arguments = ('utd-mhad', raw, tmp_path / 's.safetensors', tmp_path / 'out')
+    arguments = ('utdmhad', raw, tmp_path / 's.safetensors', tmp_path / 'out')
     status, output, _ = run('make_composites.py', *arguments, '--contact-sheets', tmp_path / 'c')
     assert status == 0
     assert '5 composites made' in output

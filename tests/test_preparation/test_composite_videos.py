@@ -241,7 +241,7 @@ def test_wrong_paths_leave_nothing_behind(tool, absent):
         (('videos', videos, out, '--store', nowhere), 'no skeleton store'),
         (('ntu', videos, nowhere, out), 'neither a folder nor an archive'),
         (('ntu', videos, empty, out), 'has no *.skeleton'),
-        (('utd-mhad', nowhere, nowhere, out), 'no skeleton store'),
+        (('utdmhad', nowhere, nowhere, out), 'no skeleton store'),
     ):
         status, _, error = tool(*arguments, '--quiet')
         assert status == 1

@@ -3,7 +3,7 @@ import pytest
 from scipy.io import loadmat, savemat
 from utd_raw import FOCAL, save_sample
 
-from mmcl_ext.datasets.converters import find_utd_mhad, read_utd_mhad_skeleton
+from mmcl_ext.datasets.converters import find_utdmhad, read_utdmhad_skeleton
 from mmcl_ext.preparation.videos.camera import CAMERAS
 from mmcl_ext.preparation.videos.depth import UTDDepthSource, render_depth
 from mmcl_ext.preparation.videos.sample_frames import sample_frames
@@ -24,7 +24,7 @@ def test_range_must_have_a_width():
 
 
 def keypoint_of(root, name):
-    return read_utd_mhad_skeleton(find_utd_mhad(root, 'Skeleton')[name])
+    return read_utdmhad_skeleton(find_utdmhad(root, 'Skeleton')[name])
 
 
 @pytest.mark.parametrize('stride', [1, 4])
@@ -96,7 +96,7 @@ def test_real_joints_land_on_the_figure_two_frames_later(shared):
         depth = loadmat(folder / f'Depth_full_sample/{name}_depth.mat')['d_depth']
         keypoint = keypoint_of(folder, name)[0]
         u, v = (
-            np.rint(CAMERAS['utd_mhad_depth'].project(keypoint[:, :3]))
+            np.rint(CAMERAS['utdmhad_depth'].project(keypoint[:, :3]))
             .astype(int)
             .transpose(2, 0, 1)
         )

@@ -113,7 +113,7 @@ def test_ntu_page(repo, convert, shared, tmp_path):
     assert len(checksums) == 2
 
 
-def test_nw_ucla_page(repo, convert, shared, tmp_path, capsys):
+def test_nwucla_page(repo, convert, shared, tmp_path, capsys):
     (tmp_path / 'raw').symlink_to(shared / 'datasets/nw_ucla')
     page = (repo / 'docs/datasets/nw_ucla.md').read_text()
     [command] = commands(page)
@@ -138,7 +138,7 @@ def test_arrays(convert, tmp_path):
 
 def test_errors_are_one_line(convert, tmp_path):
     with pytest.raises(SystemExit, match='error: neither a folder nor an archive: nowhere'):
-        convert(['nw-ucla', 'nowhere', 'o'])
+        convert(['nwucla', 'nowhere', 'o'])
     with pytest.raises(SystemExit, match=r'error: no file SUBJECT/videoK/sklWorld.mat in nowhere'):
         convert(['sysu', 'nowhere', 'o'])
     with pytest.raises(SystemExit) as stop:

@@ -72,7 +72,7 @@ def test_shipped_maps_fit_the_classes(path):
 def test_the_authors_labels():
     """Published code: a3, a6, a7, a24, a25, a27 are NTU's 22, 95, 62, 8, 7, 79."""
     config = Config.fromfile(BASES / 'ntu120_to_utdmhad_paper.py').target.class_map
-    class_map = ClassMap.from_config(config, class_names('ntu120'), class_names('utd_mhad'))
+    class_map = ClassMap.from_config(config, class_names('ntu120'), class_names('utdmhad'))
     rows = class_map.row_of_target
     labels = {f'a{i + 1}': int(class_map.source_of_row[row].argmax())
               for i, row in enumerate(rows) if row >= 0}  # fmt: skip
@@ -82,7 +82,7 @@ def test_the_authors_labels():
 
 def sequences(shared, dataset):
     """Number of sequences of each action in the authors' archives, by its number."""
-    archive = dict(utd_mhad='utd_mhad/Skeleton.zip', nw_ucla='nw_ucla/all_sqe.zip')[dataset]
+    archive = dict(utdmhad='utd_mhad/Skeleton.zip', nwucla='nw_ucla/all_sqe.zip')[dataset]
     with ZipFile(shared / 'datasets' / archive) as file:
         found = (
             re.search(r'(?:^|/)a(\d+)_s[^/]*\.(?:mat|json)$', name) for name in file.namelist()
@@ -109,7 +109,8 @@ def test_as_many_sequences_are_tested_as_the_page_says(shared, path):
 def test_class_names():
     assert [len(class_names(name)) for name in ('ntu60', 'ntu120', 'sysu')] == [60, 120, 12]
     assert class_names(['a', 'b']) == ('a', 'b')
+    assert class_names('utd_mhad') == class_names('utdmhad')  # as older configurations write it
     with pytest.raises(ValueError, match='ucf101'):
         class_names('ucf101')
-    for name in ('ntu120', 'nw_ucla', 'utd_mhad', 'sysu'):
+    for name in ('ntu120', 'nwucla', 'utdmhad', 'sysu'):
         assert len(np.unique(class_names(name))) == len(class_names(name))

@@ -21,7 +21,7 @@ SOURCE = REPO / 'configs/mmcl/ctrgcn_hdgraph_ntu120.py'
 TARGET = REPO / 'configs/zero_shot/ctrgcn_hdgraph_ntu120_to_utdmhad.py'
 FINETUNE = REPO / 'configs/zero_shot/ctrgcn_hdgraph_ntu120_finetune_utdmhad.py'
 ACTIONS = (2, 5, 6, 23, 24, 26)  # of UTD-MHAD, 0-based, that the authors test
-TEXT = 'data/utd_mhad/text_features.safetensors'
+TEXT = 'data/utdmhad/text_features.safetensors'
 
 
 def write_target(folder):
@@ -31,10 +31,10 @@ def write_target(folder):
     names = [sample['name'] for sample in samples]
     splits = dict(xsub_train=names[:27], xsub_test=names[27:])
     write_store(
-        folder / 'utd_mhad.safetensors',
+        folder / 'utdmhad.safetensors',
         samples,
         layout='kinect_v1',
-        classes=class_names('utd_mhad'),
+        classes=class_names('utdmhad'),
         splits=splits,
     )
     tested = [s['name'] for s in samples if s['label'] in ACTIONS]
@@ -60,7 +60,7 @@ def run_test(root, name, checkpoint, path=TARGET, **options):
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp('transfer')
     write_tiny_data(root)
-    write_target(root / 'data/utd_mhad')
+    write_target(root / 'data/utdmhad')
     before = Path.cwd()
     os.chdir(root)
     yield root

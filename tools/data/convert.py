@@ -17,10 +17,10 @@ from mmcl_ext.datasets.converters import (
     convert_ctrgcn_npz,
     convert_custom,
     convert_ntu,
-    convert_nw_ucla,
+    convert_nwucla,
     convert_pickle,
     convert_sysu,
-    convert_utd_mhad,
+    convert_utdmhad,
     export_pickle,
 )
 
@@ -112,12 +112,12 @@ def read_lines(path: str) -> list[str]:
 Convert = Callable[..., ConversionReport]
 AddOptions = Callable[[argparse.ArgumentParser], None]
 KINDS: dict[str, tuple[Convert, AddOptions, str]] = {
-    'utd-mhad': (convert_utd_mhad, add_raw, 'folder with Skeleton/ or Skeleton.zip'),
+    'utdmhad': (convert_utdmhad, add_raw, 'folder with Skeleton/ or Skeleton.zip'),
     'ntu60': (convert_ntu60, add_ntu, 'folder with .skeleton files or their archives'),
     'ntu120': (convert_ntu120, add_ntu, 'folder with .skeleton files or their archives'),
     'ctrgcn-npz': (convert_ctrgcn_npz, add_npz, 'NTU60_CS.npz or another of these files'),
     'pickle': (convert_pickle, add_pickle, '.pkl of MMAction2 or PYSKL'),
-    'nw-ucla': (convert_nw_ucla, add_raw, 'all_sqe.zip, or a folder that holds it or its files'),
+    'nwucla': (convert_nwucla, add_raw, 'all_sqe.zip, or a folder that holds it or its files'),
     'sysu': (convert_sysu, add_sysu, 'folder with SUBJECT/videoK/sklWorld.mat'),
     'custom': (convert_custom, add_custom, 'folder with a .npy or .csv per sample'),
     'export-pickle': (export_pickle, add_common, 'store; OUT is a .pkl for MMAction2'),

@@ -37,7 +37,7 @@ Prepared = tuple[ClipSource, SampleStore]
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
-    add_utd_mhad(commands.add_parser('utd-mhad', help='depth maps or videos of UTD-MHAD'))
+    add_utdmhad(commands.add_parser('utdmhad', help='depth maps or videos of UTD-MHAD'))
     add_ntu(commands.add_parser('ntu', help='videos of NTU RGB+D, boxed by the .skeleton files'))
     add_videos(commands.add_parser('videos', help='any folder of videos'))
     for command in commands.choices.values():
@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def add_utd_mhad(parser: argparse.ArgumentParser) -> None:
+def add_utdmhad(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('source', help='folder with Depth/, Depth.zip, RGB/ or RGB.zip of UTD-MHAD')
     parser.add_argument('store', help='annotation store made by convert.py')
     parser.add_argument('out', help='folder for the images')
@@ -91,7 +91,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
 
 
-def prepare_utd_mhad(args: argparse.Namespace) -> Prepared:
+def prepare_utdmhad(args: argparse.Namespace) -> Prepared:
     store = SkeletonStore(args.store)
     if args.modality == 'depth':
         return UTDDepthSource(args.source, args.depth_stride, args.padding), store
@@ -113,7 +113,7 @@ def prepare_videos(args: argparse.Namespace) -> Prepared:
 
 
 PREPARE: dict[str, Callable[[argparse.Namespace], Prepared]] = {
-    'utd-mhad': prepare_utd_mhad,
+    'utdmhad': prepare_utdmhad,
     'ntu': prepare_ntu,
     'videos': prepare_videos,
 }

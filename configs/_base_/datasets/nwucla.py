@@ -1,10 +1,10 @@
 # Northwestern-UCLA, cross-view: 1,020 sequences of the views 1 and 2 train, 464 of view 3 test.
 # Fed as CTR-GCN feeds it: every sequence five times per epoch, in other views and frames.
-# Made by: tools/data/convert.py nw-ucla all_sqe.zip data/nw_ucla/nw_ucla.safetensors
+# Made by: tools/data/convert.py nwucla all_sqe.zip data/nwucla/nwucla.safetensors
 _base_ = './loaders.py'
 
 stream = 'joint'  # 'bone', 'joint_motion', 'bone_motion': --cfg-options stream=bone
-ann_file = 'data/nw_ucla/nw_ucla.safetensors'
+ann_file = 'data/nwucla/nwucla.safetensors'
 
 train_pipeline = [
     dict(type='CenterSkeleton', joint=1),

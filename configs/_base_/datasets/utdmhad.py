@@ -1,10 +1,10 @@
 # UTD-MHAD, cross-subject: 431 sequences of the odd subjects train, 430 of the even ones test.
 # There is no validation split; accuracy on the test split is reported at the end of training.
-# Made by: tools/data/convert.py utd-mhad SOURCE data/utd_mhad/utd_mhad.safetensors
+# Made by: tools/data/convert.py utdmhad SOURCE data/utdmhad/utdmhad.safetensors
 _base_ = './loaders.py'
 
 stream = 'joint'  # 'bone', 'joint_motion', 'bone_motion': --cfg-options stream=bone
-ann_file = 'data/utd_mhad/utd_mhad.safetensors'
+ann_file = 'data/utdmhad/utdmhad.safetensors'
 
 train_pipeline = [
     dict(type='CenterSkeleton', joint=1),

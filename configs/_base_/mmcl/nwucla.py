@@ -2,8 +2,8 @@
 # no pictures: both come from the videos of the data set's authors, see docs/datasets/nw_ucla.md.
 _base_ = './co_learning.py'
 
-image_dir = 'data/nw_ucla/composites'
-text_file = 'data/nw_ucla/text_features.safetensors'
+image_dir = 'data/nwucla/composites'
+text_file = 'data/nwucla/text_features.safetensors'
 co_learning = dict(frm=dict(text_channels=text_file))  # the file tells the width
 load_co_learning = [
     dict(type='LoadCompositeImage', img_dir=image_dir),

@@ -1,8 +1,8 @@
 # One composite image per sample of UTD-MHAD, from depth maps (or RGB videos), no text.
-# Made by: tools/data/make_composites.py utd-mhad SOURCE STORE data/utd_mhad/composites
+# Made by: tools/data/make_composites.py utdmhad SOURCE STORE data/utdmhad/composites
 _base_ = './co_learning.py'
 
-image_dir = 'data/utd_mhad/composites'
+image_dir = 'data/utdmhad/composites'
 co_learning = dict(
     # The paper's Inception-V3 at 299 pixels would take hours on a CPU. ResNet-34 is the other
     # encoder of its Table 4. Random weights: none are public for depth images, and the run

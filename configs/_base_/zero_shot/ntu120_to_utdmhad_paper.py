@@ -19,5 +19,5 @@ class_map = dict(
     ],
 )
 target = dict(
-    ann_file='data/utd_mhad/utd_mhad.safetensors', source_classes='ntu120', class_map=class_map
+    ann_file='data/utdmhad/utdmhad.safetensors', source_classes='ntu120', class_map=class_map
 )

@@ -18,5 +18,5 @@ class_map = dict(
     ],
 )
 target = dict(
-    ann_file='data/utd_mhad/utd_mhad.safetensors', source_classes='nw_ucla', class_map=class_map
+    ann_file='data/utdmhad/utdmhad.safetensors', source_classes='nwucla', class_map=class_map
 )

@@ -14,5 +14,5 @@ class_map = dict(
     excluded=['drop trash', 'donning', 'doffing', 'carry'],
 )
 target = dict(
-    ann_file='data/nw_ucla/nw_ucla.safetensors', source_classes='utd_mhad', class_map=class_map
+    ann_file='data/nwucla/nwucla.safetensors', source_classes='utdmhad', class_map=class_map
 )

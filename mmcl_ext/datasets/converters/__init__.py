@@ -18,30 +18,30 @@ from mmcl_ext.datasets.converters.ntu_protocol import (
     ntu_names,
     ntu_splits,
 )
-from mmcl_ext.datasets.converters.nw_ucla import (
-    NW_UCLA_CLASSES,
-    convert_nw_ucla,
-    nw_ucla_val_order,
-    read_nw_ucla_skeleton,
+from mmcl_ext.datasets.converters.nwucla import (
+    NWUCLA_CLASSES,
+    convert_nwucla,
+    nwucla_val_order,
+    read_nwucla_skeleton,
 )
 from mmcl_ext.datasets.converters.pickle_file import convert_pickle, export_pickle
 from mmcl_ext.datasets.converters.skeleton_file import Recording, read_skeleton_file
 from mmcl_ext.datasets.converters.sysu import SYSU_CLASSES, convert_sysu, sysu_splits
-from mmcl_ext.datasets.converters.utd_mhad import (
-    UTD_MHAD_CLASSES,
-    convert_utd_mhad,
-    find_utd_mhad,
-    read_utd_mhad_skeleton,
-    utd_mhad_names,
+from mmcl_ext.datasets.converters.utdmhad import (
+    UTDMHAD_CLASSES,
+    convert_utdmhad,
+    find_utdmhad,
+    read_utdmhad_skeleton,
+    utdmhad_names,
 )
 
 __all__ = [
     'NPZ_SECOND_BODIES',
     'NTU_PREPROCESSINGS',
-    'NW_UCLA_CLASSES',
+    'NWUCLA_CLASSES',
     'SECOND_BODIES',
     'SYSU_CLASSES',
-    'UTD_MHAD_CLASSES',
+    'UTDMHAD_CLASSES',
     'Conversion',
     'ConversionReport',
     'DroppedSampleError',
@@ -52,22 +52,22 @@ __all__ = [
     'convert_ctrgcn_npz',
     'convert_custom',
     'convert_ntu',
-    'convert_nw_ucla',
+    'convert_nwucla',
     'convert_pickle',
     'convert_sysu',
-    'convert_utd_mhad',
+    'convert_utdmhad',
     'export_pickle',
-    'find_utd_mhad',
+    'find_utdmhad',
     'load_layout',
     'ntu_classes',
     'ntu_missing_names',
     'ntu_names',
     'ntu_splits',
-    'nw_ucla_val_order',
-    'read_nw_ucla_skeleton',
+    'nwucla_val_order',
+    'read_nwucla_skeleton',
     'read_skeleton_file',
-    'read_utd_mhad_skeleton',
+    'read_utdmhad_skeleton',
     'sysu_splits',
     'translate_sequence',
-    'utd_mhad_names',
+    'utdmhad_names',
 ]

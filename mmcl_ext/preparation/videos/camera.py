@@ -45,8 +45,8 @@ class PinholeCamera:
 # the torso joints land on the figure, whose right is on the right. The RGB videos are mirrored to
 # that, and the camera is the sensor's specification, not fitted.
 CAMERAS = {
-    'utd_mhad_depth': PinholeCamera(focal=285.63, center=(160.0, 120.0), size=(320, 240)),
-    'utd_mhad_rgb': PinholeCamera(
+    'utdmhad_depth': PinholeCamera(focal=285.63, center=(160.0, 120.0), size=(320, 240)),
+    'utdmhad_rgb': PinholeCamera(
         focal=531.15, center=(320.0, 240.0), size=(640, 480), mirrored=True
     ),
 }

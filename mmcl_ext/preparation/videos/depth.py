@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
-from mmcl_ext.datasets.converters.utd_mhad import find_utd_mhad
+from mmcl_ext.datasets.converters.utdmhad import find_utdmhad
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.preparation.videos.camera import CAMERAS
 from mmcl_ext.preparation.videos.clip import Clip
@@ -63,7 +63,7 @@ class UTDDepthSource:
     ) -> None:
         if stride < 1:
             raise ValueError(f'depth stride must be at least 1, got {stride}')
-        self._members = find_utd_mhad(source, 'Depth')
+        self._members = find_utdmhad(source, 'Depth')
         self.stride, self.padding, self.near, self.far = stride, padding, near, far
 
     @property
@@ -100,7 +100,7 @@ class UTDDepthSource:
         depth = self._read(self._members[name], keypoint.shape[1])
         stored = sample_frames(depth.shape[2], num_tiles, rule)
         joints = keypoint[:, np.maximum(stored * self.stride - _LAG, 0)]
-        boxes, found = boxes_from_joints(joints, CAMERAS['utd_mhad_depth'], self.padding)
+        boxes, found = boxes_from_joints(joints, CAMERAS['utdmhad_depth'], self.padding)
         images = render_depth(depth[..., stored].transpose(2, 0, 1), self.near, self.far)
         return Clip(tuple(images), boxes, found)
 

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.utd_mhad import find_utd_mhad
+from mmcl_ext.datasets.converters.utdmhad import find_utdmhad
 from mmcl_ext.fileio.local_file import LocalFile
 from mmcl_ext.preparation.videos.camera import CAMERAS
 from mmcl_ext.preparation.videos.clip import Clip
@@ -36,7 +36,7 @@ class UTDVideoSource:
         self, source: str | os.PathLike, padding: float = 0.1, backend: str = 'auto'
     ) -> None:
         check_backend(backend)
-        self._members = find_utd_mhad(source, 'RGB')
+        self._members = find_utdmhad(source, 'RGB')
         self.padding, self.backend = padding, backend
 
     @property
@@ -68,8 +68,8 @@ class UTDVideoSource:
             num_frames = count_frames(path, self.backend)
             chosen = sample_frames(num_frames, num_tiles, rule)
             frames = read_frames(path, chosen.tolist(), self.backend)
-        if frames[0].shape[:2] != CAMERAS['utd_mhad_rgb'].size[::-1]:
+        if frames[0].shape[:2] != CAMERAS['utdmhad_rgb'].size[::-1]:
             raise ValueError(f'{self._members[name]}: expected 640x480, got {frames[0].shape}')
         joints = keypoint[:, match_frames(chosen, num_frames, keypoint.shape[1], UTD_RGB_LAG)]
-        boxes, found = boxes_from_joints(joints, CAMERAS['utd_mhad_rgb'], self.padding)
+        boxes, found = boxes_from_joints(joints, CAMERAS['utdmhad_rgb'], self.padding)
         return Clip(tuple(frames), boxes, found)

@@ -1,7 +1,7 @@
 # UTD-MHAD's depth maps: skeletons of the store, projected. Camera and lag are fitted to the data.
 source = dict(
     type='ProjectedSkeletonBoxes',
-    camera='utd_mhad_depth',
+    camera='utdmhad_depth',
     lag=2,
 )
 batch_size = 64

@@ -7,11 +7,11 @@ import pytest
 from scipy.io import savemat
 
 from mmcl_ext.datasets.converters import (
-    UTD_MHAD_CLASSES,
-    convert_utd_mhad,
-    find_utd_mhad,
-    read_utd_mhad_skeleton,
-    utd_mhad_names,
+    UTDMHAD_CLASSES,
+    convert_utdmhad,
+    find_utdmhad,
+    read_utdmhad_skeleton,
+    utdmhad_names,
 )
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.graphs.layouts import get_layout
@@ -51,15 +51,15 @@ def zip_folder(source: Path, archive: Path) -> None:
 
 
 def test_names_are_the_861_of_the_archive():
-    names = utd_mhad_names()
+    names = utdmhad_names()
     assert len(names) == len(set(names)) == 861
     assert not {'a8_s1_t4', 'a23_s6_t4', 'a27_s8_t4'} & set(names)
-    assert len(UTD_MHAD_CLASSES) == 27
+    assert len(UTDMHAD_CLASSES) == 27
 
 
 def test_joints_go_to_the_place_of_their_name(source):
-    member = find_utd_mhad(source, 'Skeleton')['a10_s3_t2']
-    keypoint = read_utd_mhad_skeleton(member)
+    member = find_utdmhad(source, 'Skeleton')['a10_s3_t2']
+    keypoint = read_utdmhad_skeleton(member)
     raw = raw_skeleton(2, 7)
     assert keypoint.shape == (1, 7, 20, 3)
     assert keypoint.dtype == np.float32
@@ -69,12 +69,12 @@ def test_joints_go_to_the_place_of_their_name(source):
 
 
 def test_store_holds_labels_splits_and_layout(source, tmp_path):
-    report = convert_utd_mhad(source, tmp_path / 'utd.safetensors', progress=False)
+    report = convert_utdmhad(source, tmp_path / 'utd.safetensors', progress=False)
     store = SkeletonStore(tmp_path / 'utd.safetensors')
     assert list(store.names) == list(NAMES)  # by number: a10 after a2
     assert store.labels.tolist() == [0, 1, 9, 26]
     assert store.layout == 'kinect_v1'
-    assert store.classes == UTD_MHAD_CLASSES
+    assert store.classes == UTDMHAD_CLASSES
     assert {key: index.tolist() for key, index in store.splits.items()} == {
         'xsub_train': [0, 2],
         'xsub_test': [1, 3],
@@ -89,13 +89,13 @@ def test_store_holds_labels_splits_and_layout(source, tmp_path):
 def test_an_unreadable_file_may_be_dropped(source, tmp_path):
     save_skeleton(source / 'Skeleton', 'a2_s2_t1', other=np.zeros(1))
     out = tmp_path / 'utd.safetensors'
-    report = convert_utd_mhad(source, out, on_error='skip', processes=1, progress=False)
+    report = convert_utdmhad(source, out, on_error='skip', processes=1, progress=False)
     assert list(report.dropped) == ['a2_s2_t1']
     assert report.class_counts['1 swipe_right']['dropped'] == 1
     assert report.split_drops == {'xsub_train': 0, 'xsub_test': 1}
     assert 'splits: xsub_train 2, xsub_test 1 (1 dropped)' in str(report)
     assert SkeletonStore(out).dtype == 'float32'
-    convert_utd_mhad(source, out, on_error='skip', dtype='float16', processes=2, progress=False)
+    convert_utdmhad(source, out, on_error='skip', dtype='float16', processes=2, progress=False)
     assert SkeletonStore(out).dtype == 'float16'
 
 
@@ -103,7 +103,7 @@ def test_missing_and_foreign_files_are_reported(source, tmp_path):
     shutil.copy(
         source / 'Skeleton/a1_s1_t1_skeleton.mat', source / 'Skeleton/a28_s1_t1_skeleton.mat'
     )
-    report = convert_utd_mhad(source, tmp_path / 'utd.safetensors', progress=False)
+    report = convert_utdmhad(source, tmp_path / 'utd.safetensors', progress=False)
     assert len(report.missing) == 861 - 4
     assert 'a1_s1_t2' in report.missing
     assert report.ignored == ('a28_s1_t1_skeleton.mat',)
@@ -115,8 +115,8 @@ def test_archive_gives_the_same_store_as_its_folder(source, tmp_path):
     packed = tmp_path / 'packed'
     packed.mkdir()
     zip_folder(source, packed / 'Skeleton.zip')
-    convert_utd_mhad(source, tmp_path / 'a.safetensors', progress=False)
-    convert_utd_mhad(packed, tmp_path / 'b.safetensors', progress=False)
+    convert_utdmhad(source, tmp_path / 'a.safetensors', progress=False)
+    convert_utdmhad(packed, tmp_path / 'b.safetensors', progress=False)
     stores = [SkeletonStore(tmp_path / f'{name}.safetensors') for name in 'ab']
     assert stores[0].checksum() == stores[1].checksum()
 
@@ -133,7 +133,7 @@ def test_archive_gives_the_same_store_as_its_folder(source, tmp_path):
 def test_malformed_file_is_named_with_its_field(source, tmp_path, variables, message):
     save_skeleton(source / 'Skeleton', 'a2_s2_t1', **variables)
     with pytest.raises(ValueError, match=f'a2_s2_t1_skeleton.mat: {message}'):
-        convert_utd_mhad(source, tmp_path / 'out' / 'utd.safetensors', progress=False)
+        convert_utdmhad(source, tmp_path / 'out' / 'utd.safetensors', progress=False)
     assert not list((tmp_path / 'out').glob('*'))  # neither the store nor a part of it
 
 
@@ -142,7 +142,7 @@ def test_coordinate_that_is_no_number_is_located(source, tmp_path):
     raw[7, 1, 3] = np.nan
     save_skeleton(source / 'Skeleton', 'a1_s1_t1', d_skel=raw)
     with pytest.raises(ValueError, match='d_skel: nan at joint 7, axis 1, frame 3'):
-        convert_utd_mhad(source, tmp_path / 'utd.safetensors', progress=False)
+        convert_utdmhad(source, tmp_path / 'utd.safetensors', progress=False)
 
 
 @pytest.mark.parametrize('damage', [lambda data: data[:200], lambda _: b'', lambda _: b'text' * 99])
@@ -150,25 +150,25 @@ def test_damaged_file_is_named(source, tmp_path, damage):
     path = source / 'Skeleton' / 'a1_s1_t1_skeleton.mat'
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=r'a1_s1_t1_skeleton.mat: field d_skel'):
-        convert_utd_mhad(source, tmp_path / 'utd.safetensors', progress=False)
+        convert_utdmhad(source, tmp_path / 'utd.safetensors', progress=False)
 
 
 def test_damaged_archive_is_named(tmp_path):
     (tmp_path / 'Skeleton.zip').write_bytes(b'PK cut')
     with pytest.raises(ValueError, match=r'Skeleton.zip: not a ZIP archive'):
-        find_utd_mhad(tmp_path, 'Skeleton')
+        find_utdmhad(tmp_path, 'Skeleton')
 
 
 def test_source_without_skeletons(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'Skeleton.zip exists'):
-        convert_utd_mhad(tmp_path, tmp_path / 'utd.safetensors', progress=False)
+        convert_utdmhad(tmp_path, tmp_path / 'utd.safetensors', progress=False)
     (tmp_path / 'Skeleton').mkdir()
     with pytest.raises(FileNotFoundError, match='no file a'):
-        convert_utd_mhad(tmp_path, tmp_path / 'utd.safetensors', progress=False)
+        convert_utdmhad(tmp_path, tmp_path / 'utd.safetensors', progress=False)
 
 
 def test_real_archive(shared, tmp_path):
-    report = convert_utd_mhad(
+    report = convert_utdmhad(
         shared / 'datasets/utd_mhad', tmp_path / 'utd.safetensors', progress=False
     )
     assert report.splits == {'xsub_train': 431, 'xsub_test': 430}

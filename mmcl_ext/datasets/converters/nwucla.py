@@ -13,7 +13,7 @@ from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.metainfo import read_facts
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 
-NW_UCLA_CLASSES = (
+NWUCLA_CLASSES = (
     *('pick up with one hand', 'pick up with two hands', 'drop trash', 'walk around'),
     *('sit down', 'stand up', 'donning', 'doffing', 'throw', 'carry'),
 )
@@ -25,12 +25,12 @@ _NAME = re.compile(r'(a\d\d)_s\d\d_e\d\d_(v\d\d)')
 _NUM_SEQUENCES = 1484
 
 
-def nw_ucla_val_order() -> tuple[str, ...]:
+def nwucla_val_order() -> tuple[str, ...]:
     """The 464 test sequences in the order of CTR-GCN's list, which score files follow."""
-    return read_facts('nw_ucla_val_order')
+    return read_facts('nwucla_val_order')
 
 
-def read_nw_ucla_skeleton(member: ArchiveFile) -> np.ndarray:
+def read_nwucla_skeleton(member: ArchiveFile) -> np.ndarray:
     """Read one sequence.
 
     Args:
@@ -74,7 +74,7 @@ def _check_field(member: ArchiveFile, content: dict[str, Any], field: str, expec
         raise ValueError(f'{member}: field {field}: {content.get(field)!r} is not {expected!r}')
 
 
-def convert_nw_ucla(
+def convert_nwucla(
     source: str | os.PathLike,
     out: str | os.PathLike,
     *,
@@ -86,7 +86,7 @@ def convert_nw_ucla(
     """Convert Northwestern-UCLA.
 
     The splits are ``xview_train``, the views 1 and 2 sorted by name, and ``xview_val``,
-    view 3 in the order of CTR-GCN's list (see :func:`nw_ucla_val_order`).
+    view 3 in the order of CTR-GCN's list (see :func:`nwucla_val_order`).
 
     Args:
         source: Folder with the JSON files or ``all_sqe.zip``, or the archive itself.
@@ -102,7 +102,7 @@ def convert_nw_ucla(
     """
     items, ignored = _list_items(source)
     views = {item.name: item.name[-3:] for item in items}
-    published = {name: i for i, name in enumerate(nw_ucla_val_order())}
+    published = {name: i for i, name in enumerate(nwucla_val_order())}
     val = [name for name, view in views.items() if view == 'v03']
     notes = []
     if len(items) != _NUM_SEQUENCES:
@@ -110,9 +110,9 @@ def convert_nw_ucla(
     return Conversion(
         out=Path(out),
         items=items,
-        read=read_nw_ucla_skeleton,
+        read=read_nwucla_skeleton,
         layout='kinect_v1',
-        classes=NW_UCLA_CLASSES,
+        classes=NWUCLA_CLASSES,
         splits=dict(
             xview_train=[name for name, view in views.items() if view in ('v01', 'v02')],
             xview_val=sorted(val, key=lambda name: (published.get(name, len(published)), name)),

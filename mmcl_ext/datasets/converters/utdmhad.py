@@ -12,7 +12,7 @@ from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_members
 
-UTD_MHAD_CLASSES = (
+UTDMHAD_CLASSES = (
     *('swipe_left', 'swipe_right', 'wave', 'clap', 'throw', 'arm_cross', 'basketball_shoot'),
     *('draw_x', 'draw_circle_CW', 'draw_circle_CCW', 'draw_triangle', 'bowling', 'boxing'),
     *('baseball_swing', 'tennis_swing', 'arm_curl', 'tennis_serve', 'push', 'knock', 'catch'),
@@ -27,7 +27,7 @@ _REMOVED = ('a8_s1_t4', 'a23_s6_t4', 'a27_s8_t4')
 _TO_KINECT_V1 = (3, 2, 1, 0, *range(4, 20))
 
 
-def utd_mhad_names() -> tuple[str, ...]:
+def utdmhad_names() -> tuple[str, ...]:
     """Names of the 861 sequences, ``a1_s1_t1`` ... ``a27_s8_t3``, by action, subject, trial."""
     names = (
         f'a{action}_s{subject}_t{trial}'
@@ -38,7 +38,7 @@ def utd_mhad_names() -> tuple[str, ...]:
     return tuple(name for name in names if name not in _REMOVED)
 
 
-def find_utd_mhad(source: str | os.PathLike, modality: str) -> dict[str, ArchiveFile]:
+def find_utdmhad(source: str | os.PathLike, modality: str) -> dict[str, ArchiveFile]:
     """Find one modality of UTD-MHAD, unpacked or still packed.
 
     Args:
@@ -57,7 +57,7 @@ def find_utd_mhad(source: str | os.PathLike, modality: str) -> dict[str, Archive
     return members
 
 
-def read_utd_mhad_skeleton(member: ArchiveFile) -> np.ndarray:
+def read_utdmhad_skeleton(member: ArchiveFile) -> np.ndarray:
     """Read one skeleton sequence.
 
     Args:
@@ -84,7 +84,7 @@ def read_utd_mhad_skeleton(member: ArchiveFile) -> np.ndarray:
     return keypoint[None].astype(np.float32)
 
 
-def convert_utd_mhad(
+def convert_utdmhad(
     source: str | os.PathLike,
     out: str | os.PathLike,
     *,
@@ -99,7 +99,7 @@ def convert_utd_mhad(
     even subjects test (``xsub_test``, 430).
 
     Args:
-        source: See :func:`find_utd_mhad`.
+        source: See :func:`find_utdmhad`.
         out: Store to write; it appears only when it is complete.
         dtype: ``'float32'`` or ``'float16'``.
         processes: See :class:`Conversion`.
@@ -116,13 +116,13 @@ def convert_utd_mhad(
     members, ignored = _sort_members(source, 'Skeleton')
     if not members:
         raise FileNotFoundError(f'no file a*_s*_t*_skeleton.mat in {source}')
-    missing = tuple(name for name in utd_mhad_names() if name not in members)
+    missing = tuple(name for name in utdmhad_names() if name not in members)
     return Conversion(
         out=Path(out),
         items=[SampleInfo(name, _label(name), member) for name, member in members.items()],
-        read=read_utd_mhad_skeleton,
+        read=read_utdmhad_skeleton,
         layout='kinect_v1',
-        classes=UTD_MHAD_CLASSES,
+        classes=UTDMHAD_CLASSES,
         splits=_subject_splits(members),
         dtype=dtype,
         metadata={'dataset': 'UTD-MHAD', 'unit': 'metre', 'missing': list(missing)},
@@ -146,14 +146,14 @@ def _sort_members(
         raise ValueError(f'unknown modality {modality!r}, expected one of {list(_FILES)}')
     suffix, pattern = _FILES[modality]
     known, ignored = {}, []
-    expected = set(utd_mhad_names())
+    expected = set(utdmhad_names())
     for file_name, member in find_members(source, modality, suffix).items():
         match = pattern.fullmatch(file_name)
         if match and match[1] in expected:
             known[match[1]] = member
         else:
             ignored.append(file_name)
-    return {name: known[name] for name in utd_mhad_names() if name in known}, tuple(ignored)
+    return {name: known[name] for name in utdmhad_names() if name in known}, tuple(ignored)
 
 
 def _label(name: str) -> int:

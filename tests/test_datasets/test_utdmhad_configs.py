@@ -8,7 +8,7 @@ from scipy.io import savemat
 from tiny_data import FAST_OPTIONS
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.datasets.converters import convert_utd_mhad
+from mmcl_ext.datasets.converters import convert_utdmhad
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
 from mmcl_ext.preparation.videos.depth import UTDDepthSource
@@ -35,9 +35,9 @@ def data_root(tmp_path_factory):
         depth = generator.integers(0, 4000, (240, 320, 45), dtype=np.uint16)
         savemat(root / f'raw/Skeleton/{name}_skeleton.mat', {'d_skel': joints})
         savemat(root / f'raw/Depth/{name}_depth.mat', {'d_depth': depth})
-    store = root / 'data/utd_mhad/utd_mhad.safetensors'
-    convert_utd_mhad(root / 'raw', store, progress=False)
-    folder = CompositeFolder(root / 'data/utd_mhad/composites')
+    store = root / 'data/utdmhad/utdmhad.safetensors'
+    convert_utdmhad(root / 'raw', store, progress=False)
+    folder = CompositeFolder(root / 'data/utdmhad/composites')
     folder.fill(UTDDepthSource(root / 'raw'), SkeletonStore(store), progress=False)
     return root
 

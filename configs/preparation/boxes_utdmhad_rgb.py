@@ -1,5 +1,5 @@
 # UTD-MHAD's RGB videos: Kinect v1's nominal focal length, not fitted. Set source.videos to the
 # folder of the videos: they have fewer frames than the skeletons.
-_base_ = './boxes_utd_mhad_depth.py'
+_base_ = './boxes_utdmhad_depth.py'
 
-source = dict(camera='utd_mhad_rgb', lag=3)
+source = dict(camera='utdmhad_rgb', lag=3)

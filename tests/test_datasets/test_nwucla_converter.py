@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mmcl_ext.datasets.converters import (
-    NW_UCLA_CLASSES,
-    convert_nw_ucla,
-    nw_ucla_val_order,
-    read_nw_ucla_skeleton,
+    NWUCLA_CLASSES,
+    convert_nwucla,
+    nwucla_val_order,
+    read_nwucla_skeleton,
 )
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.validation.check_store import check_store
@@ -37,7 +37,7 @@ def source(tmp_path):
 
 
 def convert(source, out, **options):
-    return convert_nw_ucla(source, out, processes=1, progress=False, **options)
+    return convert_nwucla(source, out, processes=1, progress=False, **options)
 
 
 def test_store(source, tmp_path):
@@ -53,7 +53,7 @@ def test_store(source, tmp_path):
         'a12_s10_e04_v01': 9,
     }
     assert store.layout == 'kinect_v1'
-    assert store.classes == NW_UCLA_CLASSES
+    assert store.classes == NWUCLA_CLASSES
     assert [store.names[i] for i in store.splits['xview_train']] == list(TRAIN)
     assert [store.names[i] for i in store.splits['xview_val']] == list(VAL)
     assert store.num_frames.tolist() == [5, 3, 6, 4, 7]
@@ -99,7 +99,7 @@ def test_malformed_field_is_named_with_its_file(source, tmp_path, changes, messa
 def test_other_text_is_refused(tmp_path, text, message):
     (tmp_path / f'{VAL[0]}.json').write_text(text)
     with pytest.raises(ValueError, match=f'{VAL[0]}.json: {message}'):
-        read_nw_ucla_skeleton(ArchiveFile(tmp_path / f'{VAL[0]}.json'))
+        read_nwucla_skeleton(ArchiveFile(tmp_path / f'{VAL[0]}.json'))
 
 
 def test_source_without_sequences(tmp_path):
@@ -108,7 +108,7 @@ def test_source_without_sequences(tmp_path):
 
 
 def test_published_order():
-    names = nw_ucla_val_order()
+    names = nwucla_val_order()
     assert len(names) == len(set(names)) == 464
     assert names[:3] == (*VAL, 'a03_s03_e04_v03')
     assert hashlib.sha1('\n'.join(names).encode()).hexdigest()[:12] == '65be864f2ce5'
@@ -125,7 +125,7 @@ def test_real_archive(shared, tmp_path):
     assert [row['xview_train'] for row in counts] == [
         102, 102, 96, 124, 101, 102, 99, 99, 98, 97
     ]  # fmt: skip
-    assert [store.names[i] for i in store.splits['xview_val']] == list(nw_ucla_val_order())
+    assert [store.names[i] for i in store.splits['xview_val']] == list(nwucla_val_order())
     lengths = store.num_frames
     assert (lengths.min(), lengths.max(), round(lengths.mean(), 2)) == (1, 201, 39.44)
     assert round(lengths[store.splits['xview_train']].mean(), 2) == 43.28
