@@ -25,16 +25,11 @@ _NOTED_EVERY = 60.0
 
 
 class Process:
-    """A child process whose output goes to a file, in a session of its own.
+    """A child process in a session of its own, whose output is added to the file ``log``.
 
     Ctrl-C reaches the parent alone, which then ends its children in order; on Linux a child is
-    told to end, too, where its parent is killed.
-
-    Args:
-        command: Program and arguments.
-        log: File that takes the output, behind what it holds.
-        lock: File descriptor that the child keeps open.
-        environment: Variables in addition to the parent's.
+    told to end, too, where its parent is killed. The child keeps the descriptor ``lock`` open;
+    ``environment`` adds to the parent's variables.
     """
 
     def __init__(

@@ -18,11 +18,9 @@ _STEP_FIELDS = ('makes', 'command')
 
 @dataclass(frozen=True)
 class Step:
-    """Something to make before a training.
+    """Something to make before a training, by a tool below ``tools`` and its arguments.
 
-    Args:
-        makes: File or folder that is there afterwards; if it is there before, nothing is done.
-        command: Tool, a path below ``tools``, and its arguments.
+    Nothing is done where the file or folder that it ``makes`` is there already.
     """
 
     makes: str
@@ -52,13 +50,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablation:
-    """Trainings that are compared with one another.
-
-    Args:
-        name: Name of the declaration file.
-        title: What is compared.
-        variants: The trainings; the first is the reference of the others.
-    """
+    """Trainings that are compared with one another; the first is the reference of the others."""
 
     name: str
     title: str

@@ -98,10 +98,9 @@ def recognizer_cfg(row: BackboneRow, num_classes: int) -> dict[str, Any]:
 
 
 def build_deployed(cfg: Config) -> nn.Module:
-    """Build the model that is left after training, with random weights.
+    """Build what is left of a configuration's model after training, with random weights.
 
-    Args:
-        cfg: Configuration of a training; its model is replaced by the deployed one.
+    The model in the configuration is replaced.
     """
     use_deployed_model(cfg)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmcl_ext')):

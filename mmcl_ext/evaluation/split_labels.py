@@ -11,13 +11,7 @@ from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 
 @dataclass(frozen=True)
 class SplitLabels:
-    """The samples of a split in its order.
-
-    Attributes:
-        names: N sample names.
-        labels: (N,) classes.
-        source: File and split, for messages.
-    """
+    """The samples of a split in its order: names, labels (N,), and the source for messages."""
 
     names: tuple[str, ...]
     labels: np.ndarray

@@ -13,14 +13,10 @@ _EXHAUSTIVE = 3e8
 
 
 class WeightSearch(NamedTuple):
-    """What a search found.
+    """What a search found: integer weights without common divisor, and their top-1 accuracy.
 
-    Attributes:
-        weights: One integer per stream, without common divisor.
-        accuracy: Top-1 accuracy with them on the samples of the search.
-        equal_accuracy: The same with equal weights.
-        num_samples: Number of these samples.
-        num_tried: Number of combinations tried.
+    ``equal_accuracy`` is that of equal weights, ``num_samples`` and ``num_tried`` count the samples
+    of the search and the combinations.
     """
 
     weights: tuple[int, ...]

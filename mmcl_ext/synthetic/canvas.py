@@ -17,9 +17,7 @@ _LAYERS = ((1.0, 0.62), (0.86, 0.8), (0.64, 0.95), (0.4, 1.08), (0.18, 1.18))
 class Canvas:
     """Collects solids in space and paints them on a picture in the order of their distance.
 
-    Args:
-        picture: (H, W, 3) uint8, BGR; painted on.
-        camera: The viewer.
+    The picture, (H, W, 3) uint8, BGR, is what the camera sees; it is painted on.
     """
 
     def __init__(self, picture: np.ndarray, camera: PinholeCamera) -> None:
@@ -36,14 +34,9 @@ class Canvas:
         *,
         nearer: float = 0.0,
     ) -> None:
-        """Add a limb: a cone with round ends.
+        """Add a limb between two points (3,): a cone with round ends of two radii, all in metres.
 
-        Args:
-            start: (3,) metres.
-            end: (3,) metres.
-            radii: Radius at the start and at the end in metres.
-            colour: BGR.
-            nearer: Metres by which it counts as nearer than it is when solids are ordered.
+        It counts as ``nearer`` by so many metres when solids are ordered.
         """
         points = np.stack([start, end])
         pixels = self.camera.project(points)

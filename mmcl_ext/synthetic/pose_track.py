@@ -13,7 +13,7 @@ class PoseTrack:
 
     Directions: x to the person's right, y up, z to the person's back. Hands are given from the
     middle of the shoulders, along the axes of the upper trunk; feet and root from the spot on the
-    floor where the person stands.
+    floor where the person stands. Of two hands or feet the left one comes first.
 
     Args:
         root: (T, 3) metres, the base of the spine.
@@ -22,10 +22,10 @@ class PoseTrack:
         twist: (T,) radians, the shoulders turn to the left.
         head_pitch: (T,) radians, the face turns down.
         head_turn: (T,) radians, the face turns to the left.
-        palms: (2, T, 3) metres, the left and the right hand.
+        palms: (2, T, 3) metres.
         fingers: (2, T, 3) directions in which the hands point, of any length but 0.
         elbows: (2, 3) directions to which the elbows point.
-        ankles: (2, T, 3) metres, the left and the right ankle.
+        ankles: (2, T, 3) metres.
     """
 
     root: np.ndarray

@@ -45,15 +45,10 @@ class Trial:
         return np.asarray(scale * np.sqrt(2 / 3) * waves.sum(axis=1))
 
     def place(self, name: str, *offset: float, spread: float = 0.015) -> np.ndarray:
-        """Draw the spot near a place on the body that the hand goes to in this trial.
+        """Draw the spot that the hand goes to: (3,) metres from the middle of the shoulders.
 
-        Args:
-            name: See :meth:`Body.landmark`.
-            offset: Metres to the right, up and to the back of it.
-            spread: Standard deviation between trials in metres.
-
-        Returns:
-            (3,) metres from the middle of the shoulders.
+        It lies near a place of :meth:`Body.landmark`, ``offset`` metres to its right, up and to its
+        back, with a standard deviation of ``spread`` metres between trials.
         """
         chance = self.rng.normal(0.0, spread, size=3) + self.subject.habit
         return self.body.landmark(name) + np.array(offset) + chance

@@ -14,11 +14,9 @@ STREAMS = ('joint', 'bone', 'joint_motion', 'bone_motion')
 
 
 def stream_lengths(keypoint: np.ndarray, layout: str) -> dict[str, np.ndarray]:
-    """Return the lengths (V, T) of the vectors of person 0 for each of the four streams.
+    """Return for each of the four streams of (M, T, V, C) the lengths (V, T) of person 0's vectors.
 
-    Args:
-        keypoint: (M, T, V, C), around an origin on the body.
-        layout: Name of the layout.
+    The coordinates are around an origin on the body.
     """
     lengths = {}
     for stream in STREAMS:

@@ -18,11 +18,8 @@ def class_table(
 ) -> str:
     """Write a line per mapped class of the target.
 
-    Args:
-        class_map: Classes.
-        labels: Class of the target of each sample, (N,).
-        predictions: Row of the map predicted for each sample, (N,).
-        source_hits: Which samples are right over all classes of the source, bool, (N,).
+    Each of N samples has its class of the target in ``labels``, the predicted row of the map in
+    ``predictions``, and in ``source_hits`` whether it is right over all classes of the source.
     """
     lines: list[Sequence[str]] = [_HEAD]
     for label, row in enumerate(class_map.row_of_target.tolist()):

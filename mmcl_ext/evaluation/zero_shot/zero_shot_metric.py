@@ -70,9 +70,6 @@ class ZeroShotMetric(BaseMetric):
     def compute_metrics(self, results: list[tuple[np.ndarray, int]]) -> dict[str, float]:
         """Compute accuracies from 0 to 1, chances and counts, and log the table of classes.
 
-        Args:
-            results: Scores (K,) and label of each sample.
-
         Raises:
             ValueError: The scores do not fit the class map or are not finite.
         """
