@@ -3,6 +3,7 @@
 Nothing is run: the tools' own parsers read the words, and configurations are looked up.
 """
 
+import argparse
 import functools
 import importlib.util
 import re
@@ -15,7 +16,12 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
-PAGES = [REPO / 'README.md', *sorted((REPO / 'docs').rglob('*.md')), REPO / 'docs/results.toml']
+PAGES = [
+    REPO / 'README.md',
+    *sorted((REPO / 'docs').rglob('*.md')),
+    *sorted((REPO / 'configs').rglob('README.md')),
+    REPO / 'docs/results.toml',
+]
 LAUNCHERS = {
     'tools/dist_train.sh': ('tools/train.py', 0),
     'tools/dist_test.sh': ('tools/test.py', 0),
@@ -69,6 +75,26 @@ def load(tool: str) -> dict:
     return vars(module)
 
 
+class Parsed(Exception):
+    """The words were understood; nothing is to be run."""
+
+
+def parse(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a tool's parser read the command line."""
+    if 'parse_args' in load(tool):
+        load(tool)['parse_args']()
+        return
+    read = argparse.ArgumentParser.parse_args
+
+    def read_and_stop(parser: argparse.ArgumentParser, *args: object) -> None:
+        read(parser, *args)
+        raise Parsed
+
+    monkeypatch.setattr(argparse.ArgumentParser, 'parse_args', read_and_stop)
+    with pytest.raises(Parsed):
+        load(tool)['main']()
+
+
 def test_commands_are_found() -> None:
     tools = {parameters.values[0] for parameters in FOUND}
     assert len(FOUND) > 90
@@ -86,7 +112,7 @@ def test_documented_command_is_understood(
         words = [word for word in words[own:] if not word.isdecimal()]
     monkeypatch.setattr(sys, 'argv', [tool, *words])
     try:
-        load(tool)['parse_args']()
+        parse(tool, monkeypatch)
     except SystemExit as stop:
         pytest.fail(f'{capsys.readouterr().err}, exit status {stop.code}')
     missing = [
