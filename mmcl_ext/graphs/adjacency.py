@@ -2,6 +2,7 @@
 
 Every array is *row-receives*: ``A[u, v]`` is the weight with which joint ``u``
 receives from joint ``v``, so a graph convolution computes ``y[u] = sum_v A[u, v] x[v]``.
+Joints are counted from 0, V in number; ``edges`` are pairs (child, parent) unless said otherwise.
 """
 
 from collections.abc import Sequence
@@ -13,15 +14,7 @@ Edges = Sequence[tuple[int, int]]
 
 
 def edge_matrix(num_joints: int, edges: Edges) -> np.ndarray:
-    """Turn directed edges into a 0/1 matrix.
-
-    Args:
-        num_joints: Number of joints, V.
-        edges: Pairs (giver, receiver), 0-based.
-
-    Returns:
-        Array (V, V) with ``A[receiver, giver] = 1``.
-    """
+    """Turn edges (giver, receiver) into a matrix (V, V) with ``A[receiver, giver] = 1``."""
     A = np.zeros((num_joints, num_joints))
     for giver, receiver in edges:
         A[receiver, giver] = 1
@@ -29,21 +22,13 @@ def edge_matrix(num_joints: int, edges: Edges) -> np.ndarray:
 
 
 def normalize_columns(A: np.ndarray) -> np.ndarray:
-    """Divide each column by its sum: what a joint gives away adds up to one.
-
-    Args:
-        A: Non-negative array (..., V, V); columns of zeros stay zero.
-    """
+    """Divide each column of A (..., V, V) by its sum; columns of zeros stay zero."""
     total = A.sum(axis=-2, keepdims=True)
     return np.divide(A, total, out=np.zeros_like(A), where=total > 0)
 
 
 def normalize_rows(A: np.ndarray) -> np.ndarray:
-    """Divide each row by its sum: a joint receives an average.
-
-    Args:
-        A: Non-negative array (..., V, V); rows of zeros stay zero.
-    """
+    """Divide each row of A (..., V, V) by its sum; rows of zeros stay zero."""
     total = A.sum(axis=-1, keepdims=True)
     return np.divide(A, total, out=np.zeros_like(A), where=total > 0)
 
@@ -51,13 +36,10 @@ def normalize_rows(A: np.ndarray) -> np.ndarray:
 def hop_distance(num_joints: int, edges: Edges, max_hop: int | None = None) -> np.ndarray:
     """Count the edges on the shortest way between every two joints.
 
-    Args:
-        num_joints: Number of joints, V.
-        edges: Pairs of joints, 0-based; the direction does not matter.
-        max_hop: Longest way that is looked for; None looks for all.
+    The direction of an edge does not matter.
 
     Returns:
-        Symmetric array (V, V), ``inf`` where there is no way within ``max_hop``.
+        Symmetric array (V, V), ``inf`` where there is no way within ``max_hop`` edges.
     """
     reach = edge_matrix(num_joints, edges)
     step = reach + reach.T + np.eye(num_joints) > 0
@@ -77,10 +59,6 @@ def spatial(num_joints: int, edges: Edges) -> np.ndarray:
     and a child receives its parent divided by the number of that parent's children.
     CTR-GCN (Chen et al., ICCV 2021), Section 3.3, and its released graph.
 
-    Args:
-        num_joints: Number of joints, V.
-        edges: Pairs (child, parent), 0-based.
-
     Returns:
         Array (3, V, V): identity, from children to parent, from parent to children.
     """
@@ -95,10 +73,6 @@ def mmaction_spatial(num_joints: int, edges: Edges) -> np.ndarray:
     Same edges as :func:`spatial`; the rows are normalised (a parent receives the
     *mean* of its children, a child its whole parent), and the two directions
     stand in the other order. The transpose of the result is MMAction2's array.
-
-    Args:
-        num_joints: Number of joints, V.
-        edges: Pairs (child, parent), 0-based.
 
     Returns:
         Array (3, V, V): identity, from parent to children, from children to parent.
@@ -117,12 +91,6 @@ def stgcn_spatial(num_joints: int, edges: Edges, center: int, max_hop: int = 1) 
     the centre beyond ``max_hop`` counts as infinite, hence as equal to any other such.
     ST-GCN (Yan et al., AAAI 2018), Section 3.3, spatial configuration.
 
-    Args:
-        num_joints: Number of joints, V.
-        edges: Pairs of joints, 0-based.
-        center: The joint at the centre, 0-based.
-        max_hop: Number of hops that a graph convolution spans, at least 1.
-
     Returns:
         Array (1 + 2 * max_hop, V, V).
     """
@@ -137,15 +105,7 @@ def stgcn_spatial(num_joints: int, edges: Edges, center: int, max_hop: int = 1) 
 
 
 def binary_adj(num_joints: int, edges: Edges) -> np.ndarray:
-    """Give 1 to every pair of neighbours, in both directions, without self-loops.
-
-    Args:
-        num_joints: Number of joints, V.
-        edges: Pairs of joints, 0-based.
-
-    Returns:
-        Symmetric array (1, V, V).
-    """
+    """Give 1 to every pair of neighbours, both ways, without self-loops: (1, V, V)."""
     inward = edge_matrix(num_joints, edges)
     return np.maximum(inward, inward.T)[None]
 
@@ -158,8 +118,8 @@ def hierarchical(num_joints: int, groups: Sequence[Sequence[int]]) -> np.ndarray
     HD-GCN (Lee et al., ICCV 2023), Section 3.1, hierarchically decomposed graph.
 
     Args:
-        num_joints: Number of joints, V.
-        groups: L + 1 disjoint groups of joints, 0-based, from the centre outwards.
+        num_joints: Number of joints.
+        groups: L + 1 disjoint groups of joints, from the centre outwards.
 
     Returns:
         Array (L, 3, V, V): identity on the joints of both groups, forward
@@ -177,15 +137,6 @@ def _level(num_joints: int, inner: Sequence[int], outer: Sequence[int]) -> np.nd
 
 
 def hop_groups(num_joints: int, edges: Edges, center: int) -> tuple[tuple[int, ...], ...]:
-    """Group the joints of a connected skeleton by their distance from one joint.
-
-    Args:
-        num_joints: Number of joints, V.
-        edges: Pairs of joints, 0-based.
-        center: The joint of the first group, 0-based.
-
-    Returns:
-        Groups of joints, 0-based and ascending, from the centre outwards.
-    """
+    """Group the joints of a connected skeleton by their distance from ``center``, ascending."""
     hops = hop_distance(num_joints, edges)[center]
     return tuple(tuple(np.flatnonzero(hops == hop).tolist()) for hop in range(int(hops.max()) + 1))

@@ -90,14 +90,7 @@ class CoLearning(BaseModule):
         return terms
 
     def refine(self, logits: Tensor, text: Tensor) -> Tensor:
-        """Refine logits by text outside of training.
-
-        Args:
-            logits: Shape (N, K).
-            text: Text features, shape (N, D).
-
-        Returns:
-            Refined logits, shape (N, K).
+        """Refine logits (N, K) by text features (N, D), at test time.
 
         Raises:
             ValueError: The branch has no refinement module.

@@ -43,16 +43,7 @@ class ImageClassifier(BaseModel):
         data_samples: list[BaseDataElement] | None = None,
         mode: str = 'tensor',
     ) -> Any:
-        """Run the model.
-
-        Args:
-            inputs: ``image`` of shape (N, 3, H, W), normalised.
-            data_samples: N samples; with ``gt_label`` in mode ``'loss'``.
-            mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
-
-        Returns:
-            ``'loss'``: losses by name. ``'predict'``: the samples with scores and labels.
-            ``'tensor'``: logits (N, K).
+        """Run the model on ``image`` (N, 3, H, W), as :class:`SkeletonRecognizer` on skeletons.
 
         Raises:
             ValueError: If the mode is another one.

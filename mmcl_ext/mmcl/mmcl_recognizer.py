@@ -105,30 +105,14 @@ class MMCLRecognizer(SkeletonRecognizer):
         return self.cls_head.predict_by_feat(scores, data_samples)
 
     def refine(self, logits: Tensor, text: Tensor) -> Tensor:
-        """Refine logits by text features, where text is at hand at test time.
-
-        Args:
-            logits: Shape (N, K).
-            text: Shape (N, D).
-
-        Returns:
-            Refined logits, shape (N, K).
-
-        Raises:
-            ValueError: The branch has no refinement module.
-        """
+        """Refine logits, see :meth:`CoLearning.refine`."""
         return self.co_learning.refine(logits, text)
 
     @classmethod
     def deploy_cfg(cls, model_cfg: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn the configuration of a training into that of the deployable model.
+        """Return the configuration of the deployed :class:`SkeletonRecognizer`.
 
-        Args:
-            model_cfg: Configuration of this class; left as it is.
-
-        Returns:
-            Configuration of :class:`SkeletonRecognizer` that loads full and stripped
-            checkpoints alike.
+        It loads full and stripped checkpoints alike.
         """
         cfg = copy.deepcopy(dict(model_cfg))
         cfg.pop('co_learning', None)
@@ -145,13 +129,7 @@ class MMCLRecognizer(SkeletonRecognizer):
 
     @classmethod
     def refinement_cfg(cls, model_cfg: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn the configuration of a training into that of a model which refines scores.
-
-        Args:
-            model_cfg: Configuration of this class; left as it is.
-
-        Returns:
-            The same without image encoder and alignment, whose weights it ignores.
+        """Return the configuration without image encoder and alignment, which refines scores.
 
         Raises:
             ValueError: The branch has no refinement module.
@@ -180,15 +158,7 @@ class MMCLRecognizer(SkeletonRecognizer):
 
 
 def stack_labels(data_samples: Sequence[BaseDataElement]) -> Tensor:
-    """Stack the labels of a batch.
-
-    Args:
-        data_samples: N samples whose ``gt_label`` has shape (1,), or (K,) for
-            probabilities.
-
-    Returns:
-        Shape (N,), or (N, K).
-    """
+    """Stack the labels of N samples: indices (N,), or probabilities (N, K)."""
     labels = torch.stack([sample.gt_label for sample in data_samples])
     return labels.squeeze(1) if not labels.is_floating_point() and labels.ndim == 2 else labels
 

@@ -111,14 +111,7 @@ class ContrastiveLoss(nn.Module):
         self.gather = gather
 
     def forward(self, skeleton: Tensor, image: Tensor) -> Tensor:
-        """Compute the mean loss of a batch of pairs.
-
-        Args:
-            skeleton: Skeleton features, shape (N, C).
-            image: Image features of the same samples, shape (N, C).
-
-        Returns:
-            Scalar, not weighted.
+        """Compute the mean loss of N pairs of features (N, C), not weighted.
 
         Raises:
             ValueError: The two shapes differ.

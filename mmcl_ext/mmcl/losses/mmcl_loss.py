@@ -7,15 +7,7 @@ from mmcl_ext.registry import MODELS
 
 
 def retrieval_accuracy(skeleton: Tensor, image: Tensor) -> Tensor:
-    """Share of skeletons whose nearest image in the batch is their own.
-
-    Args:
-        skeleton: Features of shape (N, C).
-        image: Features of shape (N, C).
-
-    Returns:
-        Scalar between 0 and 1; chance is 1 / N.
-    """
+    """Share of the N skeletons (N, C) whose nearest image (N, C) is their own; chance is 1 / N."""
     similarity = F.normalize(skeleton.detach().float()) @ F.normalize(image.detach().float()).T
     nearest = similarity.argmax(dim=1)  # (N,)
     return (nearest == torch.arange(len(nearest), device=nearest.device)).float().mean()
@@ -61,11 +53,7 @@ class MMCLLoss(nn.Module):
         )
 
     def alignment(self, skeleton: Tensor, image: Tensor) -> dict[str, Tensor]:
-        """Pull the two features of each sample together.
-
-        Args:
-            skeleton: Pooled skeleton features, shape (N, C').
-            image: Projected image features, shape (N, C').
+        """Pull the two features (N, C') of each sample together.
 
         Returns:
             ``loss_align``, weighted, and the monitor ``retrieval_acc``.
@@ -79,9 +67,9 @@ class MMCLLoss(nn.Module):
         """Classify by the refined logits.
 
         Args:
-            refined: Refined logits, shape (N, K).
-            weights: Entry weights of the refinement, shape (N, n).
-            labels: Class indices of shape (N,), or probabilities of shape (N, K).
+            refined: Refined logits (N, K).
+            weights: Entry weights of the refinement (N, n).
+            labels: Class indices (N,), or probabilities (N, K).
 
         Returns:
             ``loss_refine``, weighted, and the batch mean of each entry's weight

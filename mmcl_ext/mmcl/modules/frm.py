@@ -12,13 +12,7 @@ from mmcl_ext.registry import MODELS
 def refine(logits: Tensor, weights: Tensor, matrices: Tensor) -> Tensor:
     r"""Weighted sum of linear maps of the logits, :math:`\sum_i f_i \, (M_i S)` (Eq. 8).
 
-    Args:
-        logits: Scores S, shape (N, K).
-        weights: Weights f of the entries, shape (N, n).
-        matrices: The maps M, shape (n, K, K), or (n, K) for diagonal ones.
-
-    Returns:
-        Refined scores, shape (N, K).
+    Shape: S (N, K), f (N, n), M (n, K, K) or, diagonal, (n, K); gives (N, K).
     """
     if matrices.ndim == 2:
         return torch.einsum('ni,ik,nk->nk', weights, matrices, logits)
@@ -71,26 +65,15 @@ class FRM(BaseModule):
         self.matrices = nn.Parameter(one.repeat(num_entries, *(1,) * one.ndim))
 
     def entry_weights(self, text: Tensor) -> Tensor:
-        """Weigh the maps by the text (Eq. 7).
-
-        Args:
-            text: Text features, shape (N, D).
-
-        Returns:
-            Float32 weights of shape (N, n); each row sums to 1.
-        """
+        """Weigh the maps by text features (N, D): float32 (N, n), rows sum to 1 (Eq. 7)."""
         with torch.autocast(text.device.type, enabled=False):
             return torch.softmax(self.gate(text.to(self.matrices.dtype)), dim=1)
 
     def forward(self, logits: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Refine the logits by the text.
-
-        Args:
-            logits: Scores of the classifier, shape (N, K).
-            text: Text features, shape (N, D).
+        """Refine logits (N, K) by text features (N, D).
 
         Returns:
-            Refined logits of shape (N, K), and the weights of shape (N, n).
+            Refined logits (N, K), and the weights (N, n).
 
         Raises:
             ValueError: The text features have another width, or another N.

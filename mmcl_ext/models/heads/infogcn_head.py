@@ -84,18 +84,7 @@ class InfoGCNHead(PooledHead):
     def loss_by_embedding(
         self, embedding: Tensor, data_samples: Sequence[BaseDataElement]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Classify pooled features; compare with the labels, and the codes with the prior.
-
-        Args:
-            embedding: Pooled features (N, C').
-            data_samples: N samples with one label in ``gt_label``.
-
-        Returns:
-            Logits (N, K), and the losses and accuracies by name.
-
-        Raises:
-            ValueError: If there is not one label per feature.
-        """
+        """Classify as :class:`PooledHead` does, and compare the codes with the prior."""
         self.check_labels(embedding, data_samples)
         z = at_least_float32(self.encode(embedding))
         logits = at_least_float32(self.decoder(z))
