@@ -8,7 +8,7 @@ from typing import Any
 from mmcl_ext.checkpoints.strip import plain
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, layout_names
-from mmcl_ext.registry import TRANSFORMS
+from mmcl_ext.registry import MODELS, TRANSFORMS
 
 DATA_KEY = 'data_description'
 """Entry of a checkpoint's ``meta`` with :meth:`DataDescription.to_dict`."""
@@ -20,6 +20,8 @@ _WINDOW_KEYS = ('window', 'num_frames', 'clip_len')
 _LETTERS = {'j': 'joint', 'b': 'bone', 'jm': 'joint_motion', 'bm': 'bone_motion'}
 # Compared as the stream and the layout, or without influence on the meaning of a skeleton.
 _OTHER_STEPS = ('SkeletonStream', 'GenSkeFeat', 'InterpolateJoints', 'Pack', 'Load', 'Random')
+# Settings of a backbone that its weights hold, or that matter in training only.
+_TRAINED_SETTINGS = ('type', 'graph_cfg', 'init_cfg', 'topology', 'pretrained', 'dropout')
 _OTHER_SETTINGS = ('type', 'num_clips', 'test_mode', 'seed', *_WINDOW_KEYS)
 
 Step = Mapping[str, Any]
@@ -39,6 +41,8 @@ class DataDescription:
         unit: Unit of the coordinates, where the data set's meta information says it.
         classes: Names of the classes in the order of the scores.
         num_classes: Classes of the head.
+        backbone: Configuration of the backbone; some of it leaves no trace in the weights,
+            such as where frames are halved, or InfoGCN's ``k``.
     """
 
     stream: str | None = None
@@ -50,6 +54,7 @@ class DataDescription:
     unit: str | None = None
     classes: tuple[str, ...] | None = None
     num_classes: int | None = None
+    backbone: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -59,6 +64,7 @@ class DataDescription:
         *,
         stream: str | None = None,
         num_classes: int | None = None,
+        backbone: Mapping[str, Any] | None = None,
     ) -> 'DataDescription':
         """Describe data by their test transforms and the meta information of the data set.
 
@@ -67,6 +73,7 @@ class DataDescription:
             metainfo: ``layout``, ``classes`` and ``unit``, whatever is known.
             stream: Stream of the training; None takes that of the transforms.
             num_classes: Classes of the head.
+            backbone: Configuration of the backbone.
         """
         classes = metainfo.get('classes')
         layout = _layout_after(pipeline or (), metainfo.get('layout'))
@@ -80,6 +87,7 @@ class DataDescription:
             unit=metainfo.get('unit'),
             classes=None if classes is None else tuple(classes),
             num_classes=num_classes,
+            backbone=plain(backbone) if isinstance(backbone, Mapping) else None,
         )
 
     @classmethod
@@ -100,7 +108,9 @@ class DataDescription:
             return cls.of(None, meta.get('dataset_meta') or {})
         layout = Layout.from_dict(dict(published['skeleton'], name=published['layout']))
         known_data = dict(classes=published['classes'], layout=layout)
-        return cls.of(published['pipeline'], known_data, stream=published['stream'])
+        backbone = published['model'].get('backbone')
+        stream = published['stream']
+        return cls.of(published['pipeline'], known_data, stream=stream, backbone=backbone)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that are known."""
@@ -126,6 +136,10 @@ class DataDescription:
             ours, theirs = (list(_steps(d.preprocessing or ())) for d in (self, other))
             if ours != theirs:
                 found['preprocessing'] = (_only(ours, theirs), _only(theirs, ours))
+        if self.backbone is not None and other.backbone is not None:
+            ours, theirs = _settings_apart(self.backbone, other.backbone)
+            if ours != theirs:
+                found['backbone'] = (', '.join(ours), ', '.join(theirs))
         return found
 
 
@@ -206,6 +220,7 @@ _KINDS: dict[str, tuple[Any, Any]] = dict(
     unit=(str, None),
     classes=((list, tuple), str),
     num_classes=(int, None),
+    backbone=(Mapping, None),
 )
 
 
@@ -223,21 +238,32 @@ def _steps(pipeline: Sequence[Step]) -> Iterator[str]:
     for step in pipeline:
         name = str(step.get('type')).rpartition('.')[2]
         if not name.startswith(_OTHER_STEPS):
-            given = {**_defaults(name), **step}
+            given = {**_defaults(TRANSFORMS, name), **step}
             settings = {k: v for k, v in given.items() if k not in _OTHER_SETTINGS}
             values = (f'{key}={_plain(settings[key])}' for key in sorted(settings))
             yield f'{name}({", ".join(values)})'
 
 
-def _defaults(name: str) -> dict[str, Any]:
-    """Return the defaults of a registered transform; a name from a file is never imported."""
-    TRANSFORMS.import_from_location()
-    registry: Any = TRANSFORMS
+def _settings_apart(a: Step, b: Step) -> tuple[list[str], list[str]]:
+    """List the settings of two backbones that differ."""
+    full = [_defaults(MODELS, str(x.get('type')).rpartition('.')[2]) | dict(x) for x in (a, b)]
+    keys = sorted(set(full[0]) & set(full[1]) - set(_TRAINED_SETTINGS))
+    apart = [key for key in keys if _plain(full[0][key]) != _plain(full[1][key])]
+    ours, theirs = ([f'{key}={_plain(x[key])}' for key in apart] for x in full)
+    return ours, theirs
+
+
+def _defaults(registry: Any, name: str) -> dict[str, Any]:
+    """Return the defaults of a registered class; a name from a file is never imported."""
+    registry.import_from_location()
     while registry is not None and name not in registry.module_dict:
         registry = registry.parent
     known = None if registry is None else registry.module_dict[name]
-    parameters = inspect.signature(known).parameters.values() if known else ()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
+    found: dict[str, Any] = {}
+    for kind in reversed(getattr(known, '__mro__', ())):
+        parameters = inspect.signature(kind).parameters if '__init__' in vars(kind) else {}
+        found |= {p.name: p.default for p in parameters.values() if p.default is not p.empty}
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -102,6 +102,7 @@ def describe(
                 info.pipeline,
                 stored | dataset.get('metainfo', {}),
                 num_classes=len(info.classes),
+                backbone=info.model['backbone'],
             ),
             source,
             'the configuration and its test data',

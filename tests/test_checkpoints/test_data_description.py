@@ -42,6 +42,10 @@ CASES = {
     'window': (dict(window=24), 'window is 16 in .*, 24 in'),
     'preprocessing': (dict(joint=0), r'CenterSkeleton\(joint=1\) in .*, CenterSkeleton\(joint=0\)'),
     'classes': (dict(store='classes'), "classes is 'wave' at place 0 in .*, 'kick' in"),
+    'backbone': (
+        {'model.backbone.relu_after_concat': True},
+        'backbone is relu_after_concat=False in .*, relu_after_concat=True in',
+    ),
     'layout': (dict(store='layout'), "layout is 'nturgb.d' with 25 joints in .*, 'mirrored' with"),
 }
 

@@ -83,7 +83,12 @@ class CheckpointFitHook(Hook):
         if self._meta:
             pipeline = find_pipeline(runner.cfg.test_dataloader)
             metainfo = getattr(runner.test_dataloader.dataset, 'metainfo', {})
-            used = DataDescription.of(pipeline, metainfo, num_classes=_head_size(runner))
+            used = DataDescription.of(
+                pipeline,
+                metainfo,
+                num_classes=_head_size(runner),
+                backbone=runner.cfg.model.get('backbone'),
+            )
             self._compare(runner, used, 'the test')
 
     def _check_resumed(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -124,6 +129,7 @@ def describe_training(runner: Runner) -> DataDescription:
         getattr(runner.train_dataloader.dataset, 'metainfo', {}),
         stream=stream_of(trained) if trained else None,
         num_classes=_head_size(runner),
+        backbone=cfg.model.get('backbone'),
     )
 
 
