@@ -10,6 +10,7 @@ from pathlib import Path
 
 SHORT_RUNS = 300
 LONG_RUNS = int(os.environ.get('MMCL_EXT_FUZZ_RUNS', '100000'))
+SEED = int(os.environ.get('MMCL_EXT_FUZZ_SEED', '0'))
 MOST_SECONDS = 5.0
 
 
@@ -51,7 +52,7 @@ def outcome(target: Target, path: Path) -> str:
     return f'{ended} after {seconds:.0f} s' if seconds > MOST_SECONDS else ended
 
 
-def fuzz(target: Target, folder: Path, runs: int, seed: int = 0) -> Counter[str]:
+def fuzz(target: Target, folder: Path, runs: int, seed: int = SEED) -> Counter[str]:
     """Read ``runs`` damaged files and count the outcomes.
 
     A file that ends otherwise than by 'read' or 'refused' is kept as ``<number>-<file_name>``

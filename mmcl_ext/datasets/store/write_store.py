@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -162,7 +163,7 @@ class _StoreWriter:
             if name not in self.positions:
                 raise ValueError(f'{self.path}: split {key!r} names the unknown sample {name!r}')
         if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = Counter(names).most_common(1)[0][0]
             raise ValueError(f'{self.path}: split {key!r} names sample {twice!r} twice')
         return np.array([self.positions[name] for name in names], _INT)
 
