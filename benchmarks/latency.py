@@ -249,11 +249,11 @@ def compare_answers(args: argparse.Namespace) -> None:
         print(f'{name:20} same class {same}, difference {difference}', flush=True)
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
-    with one_line_errors():
-        compare_answers(args) if args.agreement else compare_latency(args)
+    compare_answers(args) if args.agreement else compare_latency(args)
 
 
 if __name__ == '__main__':

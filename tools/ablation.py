@@ -8,10 +8,10 @@ import argparse
 import os
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmcl_ext import ablation
+from mmcl_ext.config.command_line import add_cfg_options
 from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.user_errors import one_line_errors
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -41,18 +41,14 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--dry-run', action='store_true', help='list the runs')
     parser.add_argument('--table', action='store_true', help='print the table of what is there')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings to override in all variants, key=value',
-    )
+    add_cfg_options(parser, 'settings to override in all variants, key=value')
     args = parser.parse_args()
     if args.jobs < 1 or args.processes < 1:
         parser.error('--jobs and --processes are at least 1')
     return args
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
     declared = ablation.load_ablation(args.ablation)

@@ -5,14 +5,12 @@ Nothing is downloaded. What an earlier run has finished is not done again.
 
 import argparse
 import os
-import warnings
 from pathlib import Path
 
-warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
-
-from mmcl_ext.config.launch import run_and_exit  # noqa: E402
-from mmcl_ext.synthetic import SyntheticData  # noqa: E402
-from mmcl_ext.synthetic.demo import Demo  # noqa: E402
+from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.synthetic import SyntheticData
+from mmcl_ext.synthetic.demo import Demo
 
 TOOLS = Path(__file__).resolve().parent
 CONFIGS = TOOLS.parent / 'configs'
@@ -40,6 +38,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@one_line_errors(wrong=())
 def main() -> None:
     args = parse_args()
     name = 'demo_quick' if args.quick else 'demo'

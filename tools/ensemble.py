@@ -112,10 +112,10 @@ def run(args: argparse.Namespace) -> None:
         write_json(args.json, content, indent=2)
 
 
+@one_line_errors()
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
-    with one_line_errors():
-        run(args)
+    run(args)
 
 
 if __name__ == '__main__':

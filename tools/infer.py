@@ -60,10 +60,10 @@ def draw(args: argparse.Namespace, result: InferenceResult, name: str, layout: s
         overlay_result(result, args.video, f'{path}_overlay.mp4', layout)
 
 
+@one_line_errors(ImportError)  # of a backend
 def main() -> None:
     args = parse_args()
-    with one_line_errors(ImportError):  # of a backend
-        infer(args)
+    infer(args)
 
 
 def infer(args: argparse.Namespace) -> None:

@@ -292,10 +292,10 @@ def rerun(result: RecordedResult, args: argparse.Namespace) -> list[str]:
         return [f'FAILED   {result.name}: {error}']
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        chosen = choose(load_results(args.results), args.names)
+    chosen = choose(load_results(args.results), args.names)
     if args.list:
         for result in chosen:
             print(f'{result.name} ({result.minutes:g} min; {result.where})')

@@ -60,10 +60,10 @@ def summary(stream: StreamingInferencer, frames: int, predictions: int, lag: flo
     return text + (f'; at most {1000 * lag:.0f} ms behind' if lag else '')
 
 
+@one_line_errors(ImportError)  # of a backend, or of MMPose
 def main() -> None:
     args = parse_args()
-    with one_line_errors(ImportError):  # of a backend, or of MMPose
-        stream(args)
+    stream(args)
 
 
 def stream(args: argparse.Namespace) -> None:

@@ -1,12 +1,13 @@
 """Test a recognizer from the skeleton alone."""
 
 import argparse
-import os
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mmcl_ext import apis
+from mmcl_ext.config.command_line import add_cfg_options, add_launcher, parse_launched
 from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -15,22 +16,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
     parser.add_argument('--work-dir', help='folder of the log and the metrics')
     parser.add_argument('--dump', help='pickle to write the predictions to')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings to override, key=value; lists as key="[a,b]"; stream=bone for a stream',
+    add_cfg_options(
+        parser, 'settings to override, key=value; lists as key="[a,b]"; stream=bone for a stream'
     )
     parser.add_argument('--show-dir', help='folder to write pictures of the predictions to')
     parser.add_argument('--show', action='store_true', help='show the pictures in a window')
     parser.add_argument('--interval', type=int, default=1, help='draw one sample in this many')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds to show a window for')
-    launchers = ['none', 'pytorch', 'slurm', 'mpi']
-    parser.add_argument('--launcher', choices=launchers, default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    add_launcher(parser)
+    return parse_launched(parser)
 
 
 def build_config(args: argparse.Namespace) -> Config:
@@ -47,6 +41,7 @@ def build_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+@one_line_errors(wrong=())
 def main() -> None:
     args = parse_args()
     cfg = build_config(args)

@@ -1,12 +1,13 @@
 """Train a recognizer."""
 
 import argparse
-import os
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mmcl_ext import apis
+from mmcl_ext.config.command_line import add_cfg_options, add_launcher, parse_launched
 from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,18 +30,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, help='random seed, in place of the configuration one')
     parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on each rank')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings to override, key=value; lists as key="[a,b]"; stream=bone for a stream',
+    add_cfg_options(
+        parser, 'settings to override, key=value; lists as key="[a,b]"; stream=bone for a stream'
     )
-    launchers = ['none', 'pytorch', 'slurm', 'mpi']
-    parser.add_argument('--launcher', choices=launchers, default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    add_launcher(parser)
+    return parse_launched(parser)
 
 
 def build_config(args: argparse.Namespace) -> Config:
@@ -54,6 +48,7 @@ def build_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+@one_line_errors(wrong=())
 def main() -> None:
     args = parse_args()
     cfg = build_config(args)

@@ -33,10 +33,10 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@one_line_errors(ImportError)  # of a backend, or of Gradio
 def main() -> None:
     args = parse_args()
-    with one_line_errors(ImportError):  # of a backend, or of Gradio
-        run(args)
+    run(args)
 
 
 def run(args: argparse.Namespace) -> None:

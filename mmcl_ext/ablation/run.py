@@ -14,7 +14,8 @@ from mmengine.config import Config
 
 from mmcl_ext.ablation.config_hash import config_hash, decisive_settings, differences
 from mmcl_ext.ablation.declaration import Variant
-from mmcl_ext.config.options import last_checkpoint, load_config, set_randomness
+from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.options import last_checkpoint, set_randomness
 from mmcl_ext.fileio.atomic_file import atomic_path, write_json
 from mmcl_ext.fileio.lock import locked
 from mmcl_ext.fileio.printable import counted

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -14,9 +13,8 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmcl_ext.analysis.published_figures import REWRITTEN, recorded_figures
-from mmcl_ext.config.options import use_deployed_model
+from mmcl_ext.config.build_model import build_model, scope_of, use_deployed_model
 from mmcl_ext.evaluation.text_table import format_table
-from mmcl_ext.registry import MODELS
 
 _AXES = 'N, M, T, V, C'
 _NTU = dict(type='SkeletonGraph', layout='nturgb+d', mode='mmaction_spatial')
@@ -103,8 +101,7 @@ def build_deployed(cfg: Config) -> nn.Module:
     The model in the configuration is replaced.
     """
     use_deployed_model(cfg)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmcl_ext')):
-        return MODELS.build(cfg.model)
+    return build_model(cfg.model, scope_of(cfg))
 
 
 def default_shape(model: nn.Module, frames: int = 64) -> tuple[int, ...]:

@@ -3,18 +3,17 @@
 from mmcl_ext.apis.model import get_model
 from mmcl_ext.apis.test import test_model
 from mmcl_ext.apis.train import build_runner, train_model
+from mmcl_ext.config.build_model import use_deployed_model
+from mmcl_ext.config.load_config import apply_stream, load_config
 from mmcl_ext.config.options import (
     add_dump,
-    apply_stream,
     drop_validation,
     last_checkpoint,
-    load_config,
     set_amp,
     set_randomness,
     set_resume,
     set_work_dir,
     show_predictions,
-    use_deployed_model,
 )
 from mmcl_ext.config.shipped_configs import get_config, list_models
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from mmcl_ext.checkpoints.build_model import build_model
 from mmcl_ext.checkpoints.load import load_deployed
-from mmcl_ext.config.options import use_deployed_model
+from mmcl_ext.config.build_model import build_model, use_deployed_model
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES, find_config, get_config
 
 

@@ -5,11 +5,10 @@ import os
 
 from mmengine.config import Config
 
-from mmcl_ext.apis.train import build_runner
-from mmcl_ext.config.config_errors import run_explained
+from mmcl_ext.apis.train import build_runner, run_to_end
+from mmcl_ext.config.build_model import use_deployed_model, use_text_refinement
 from mmcl_ext.config.launch import prepare_launch
-from mmcl_ext.config.options import add_dump, set_work_dir, use_deployed_model
-from mmcl_ext.config.text_refinement import use_text_refinement
+from mmcl_ext.config.options import add_dump, set_work_dir
 from mmcl_ext.fileio.checkpoint import require_checkpoint
 
 
@@ -33,20 +32,20 @@ def test_model(
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
-        ValueError: It cannot be read or is that of another model, or the configuration names a
-            type that is not registered or an argument that a class does not take.
+        UserError: It cannot be read or is that of another model, or the configuration is wrong.
     """
     checkpoint = os.fspath(checkpoint)
-    require_checkpoint(checkpoint)
     cfg = copy.deepcopy(cfg)
     set_work_dir(cfg, work_dir, cfg.filename or 'model')
     if dump is not None:
         add_dump(cfg, os.fspath(dump))
+    require_checkpoint(checkpoint)
     prepare_launch(cfg)
     if not use_text_refinement(cfg):
         use_deployed_model(cfg)
     cfg.load_from, cfg.resume = checkpoint, False
-    return run_explained(lambda: build_runner(cfg).test())
+    runner = build_runner(cfg)
+    return run_to_end(runner, runner.test)
 
 
 test_model.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's

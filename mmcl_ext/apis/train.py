@@ -3,6 +3,8 @@
 import copy
 import os
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.error import URLError
 
 from mmengine.config import Config
@@ -10,7 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from torch import nn
 
-from mmcl_ext.config.config_errors import run_explained
+from mmcl_ext.config.config_errors import check_config, setup_errors
 from mmcl_ext.config.launch import prepare_launch
 from mmcl_ext.config.options import (
     last_checkpoint,
@@ -19,23 +21,30 @@ from mmcl_ext.config.options import (
     set_resume,
     set_work_dir,
 )
+from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
+from mmcl_ext.engine.hooks.start_hook import StartHook
 from mmcl_ext.fileio.checkpoint import require_checkpoint
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import RUNNERS
+
+_T = TypeVar('_T')
 
 
 def build_runner(cfg: Config) -> Runner:
     """Build the runner of a configuration, which keeps checkpoints and data together.
 
     Raises:
-        ValueError: The configuration has no model.
+        UserError: The configuration has no model, or names types, arguments or values that are
+            wrong; all of them are listed.
     """
     if 'model' not in cfg:
-        raise ValueError(
+        raise UserError(
             f'{cfg.filename} has no model: it is no configuration to train or test with'
         )
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    check_config(cfg)
+    with setup_errors():
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.register_hook(CheckpointFitHook())
     return runner
 
@@ -63,8 +72,8 @@ def train_model(
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
-        ValueError: The configuration names a type that is not registered or an argument that a
-            class does not take, or the checkpoint to start from cannot be read.
+        UserError: What is wrong with the configuration, the data or a checkpoint shows before
+            the first step.
     """
     cfg = copy.deepcopy(cfg)
     set_work_dir(cfg, work_dir, cfg.filename or 'model')
@@ -77,7 +86,8 @@ def train_model(
     prepare_launch(cfg)
     problem = ''
     try:
-        model = run_explained(lambda: build_runner(cfg).train())
+        runner = build_runner(cfg)
+        model = run_to_end(runner, runner.train)
     except URLError as error:
         problem = f'load_from={cfg.load_from} cannot be read: {error.reason}'
     except KeyboardInterrupt:
@@ -87,6 +97,14 @@ def train_model(
     if problem:
         raise OSError(problem)
     return unwrap_model(model)
+
+
+def run_to_end(runner: Runner, work: Callable[[], _T]) -> _T:
+    """Train or test; until the first step an error is the user's to mend, later a fault here."""
+    start = StartHook()
+    runner.register_hook(start)
+    with setup_errors(while_=lambda: not start.begun):
+        return work()
 
 
 def describe_interruption(work_dir: str) -> str:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from mmcl_ext.checkpoints.build_model import build_model
 from mmcl_ext.checkpoints.families import CTRGCNFamily, Family, detect_family
 from mmcl_ext.checkpoints.families.family import Options, Settings
 from mmcl_ext.checkpoints.state_comparison import check_fit
+from mmcl_ext.config.build_model import build_model
 from mmcl_ext.fileio.checkpoint import read_checkpoint, write_checkpoint
 from mmcl_ext.version import __version__
 

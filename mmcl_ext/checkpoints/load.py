@@ -10,7 +10,6 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from mmcl_ext.checkpoints.build_model import build_model
 from mmcl_ext.checkpoints.data_description import (
     ALLOWED_KEY,
     DataDescription,
@@ -18,7 +17,8 @@ from mmcl_ext.checkpoints.data_description import (
 )
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.checkpoints.state_comparison import check_fit
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.build_model import build_model
+from mmcl_ext.config.load_config import load_config
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.registry import MODELS

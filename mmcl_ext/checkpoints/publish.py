@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmcl_ext.checkpoints.load import INFO_KEY, build_from_info, describe, load_weights
 from mmcl_ext.checkpoints.model_info import ModelInfo, check_config
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.load_config import load_config
 from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.fileio.checkpoint import checkpoint_bytes, read_checkpoint
 

@@ -1,55 +1,232 @@
-"""Turn what MMEngine raises for wrong configurations and checkpoints into one line."""
+"""Everything that is wrong with the types and arguments of a configuration, found at once."""
 
 import difflib
 import pickle
 import re
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
-from mmengine.registry import Registry
+from mmengine.config import Config
+from mmengine.registry import FUNCTIONS, DefaultScope, Registry
+from torch.utils.data import DataLoader
 
-import mmcl_ext.registry
+from mmcl_ext import registry as registries
+from mmcl_ext.config.signatures import Arguments, arguments_of
+from mmcl_ext.config.user_errors import UserError
+from mmcl_ext.config.wrong_values import wrong_values
 
+_MODEL_KINDS: dict[str, Registry] = {
+    'model': registries.MODELS,
+    'backbone': registries.MODELS,
+    'neck': registries.MODELS,
+    'cls_head': registries.MODELS,
+    'data_preprocessor': registries.MODELS,
+    'loss_cls': registries.MODELS,
+    'graph_cfg': registries.GRAPHS,
+    'init_cfg': registries.WEIGHT_INITIALIZERS,
+}
+"""The registry in which the ``type`` of a dict is looked up, by the dict's key within a model."""
+
+_KINDS: dict[str, Registry] = {
+    'model': registries.MODELS,
+    'dataset': registries.DATASETS,
+    'datasets': registries.DATASETS,
+    'pipeline': registries.TRANSFORMS,
+    'transforms': registries.TRANSFORMS,
+    'sampler': registries.DATA_SAMPLERS,
+    'batch_sampler': registries.DATA_SAMPLERS,
+    'collate_fn': FUNCTIONS,
+    'worker_init_fn': FUNCTIONS,
+    'optim_wrapper': registries.OPTIM_WRAPPERS,
+    'optimizer': registries.OPTIMIZERS,
+    'param_scheduler': registries.PARAM_SCHEDULERS,
+    'train_cfg': registries.LOOPS,
+    'val_cfg': registries.LOOPS,
+    'test_cfg': registries.LOOPS,
+    'val_evaluator': registries.METRICS,
+    'test_evaluator': registries.METRICS,
+    'metrics': registries.METRICS,
+    'default_hooks': registries.HOOKS,
+    'custom_hooks': registries.HOOKS,
+    'visualizer': registries.VISUALIZERS,
+    'vis_backends': registries.VISBACKENDS,
+    'log_processor': registries.LOG_PROCESSORS,
+}
+"""The same for the dict, or dicts, of a key elsewhere in a configuration."""
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+_SECTIONS = (
+    *_LOADERS,
+    'model',
+    'optim_wrapper',
+    'param_scheduler',
+    'train_cfg',
+    'val_cfg',
+    'test_cfg',
+    'val_evaluator',
+    'test_evaluator',
+    'default_hooks',
+    'custom_hooks',
+    'visualizer',
+    'log_processor',
+)
+"""What the runner builds of a configuration."""
+
+_ADDED: dict[str, tuple[str, ...]] = {
+    registries.OPTIMIZERS.name: ('params',),
+    registries.OPTIM_WRAPPERS.name: ('optimizer', 'constructor', 'paramwise_cfg'),
+    registries.PARAM_SCHEDULERS.name: ('optimizer', 'convert_to_iter_based'),
+    registries.LOOPS.name: ('runner', 'dataloader', 'evaluator', 'by_epoch'),
+    registries.DATA_SAMPLERS.name: ('dataset', 'seed', 'sampler', 'batch_size'),
+    registries.MODEL_WRAPPERS.name: ('module', 'device_ids'),
+    registries.HOOKS.name: ('priority',),
+    registries.VISBACKENDS.name: ('save_dir',),
+    registries.VISUALIZERS.name: ('name', 'save_dir'),
+    registries.METRICS.name: ('metrics',),
+}
+"""Arguments that the runner adds or takes out, by the name of the registry."""
+
+_ALL_KINDS = (
+    *(found for found in vars(registries).values() if isinstance(found, Registry)),
+    FUNCTIONS,
+)
 _UNKNOWN = re.compile(r'(\S+) is not in the [^ :]+::(.+?) registry')
-_T = TypeVar('_T')
 
 
-def run_explained(work: Callable[[], _T]) -> _T:
-    """Do work that builds from a configuration and loads a checkpoint; say which is wrong.
-
-    Args:
-        work: Function without arguments.
+def check_config(cfg: Config | Mapping[str, Any]) -> None:
+    """Check every ``type`` and its arguments before anything is built.
 
     Raises:
-        ValueError: A type that no registry has, an argument that a class does not take, or a
-            checkpoint that cannot be read.
+        UserError: With one line for each type that is not registered, each argument that a
+            class does not take, and each that it lacks.
     """
+    found = list(find_problems(cfg))
+    if found:
+        raise UserError('\n'.join(found))
+
+
+def find_problems(cfg: Config | Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the types, arguments and numbers of a full configuration."""
+    registries.DATASETS.import_from_location()  # its modules register functions, too
+    yield from wrong_values(cfg)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmengine'):
+        for name in _SECTIONS:
+            section = cfg.get(name)
+            if name in _LOADERS and isinstance(section, Mapping):
+                yield from _check_loader(section, name)
+            yield from _check(section, name, _KINDS.get(name), strict=True)
+
+
+def check_part(cfg: Mapping[str, Any], kind: Registry, scope: str = 'mmcl_ext') -> None:
+    """Check a part of a configuration that a registry builds, such as a model.
+
+    Raises:
+        UserError: As by :func:`check_config`.
+    """
+    with DefaultScope.overwrite_default_scope(scope):
+        found = list(_check(cfg, '', kind, strict=True))
+    if found:
+        raise UserError('\n'.join(found))
+
+
+def _check(node: Any, place: str, kind: Registry | None, strict: bool) -> Iterator[str]:
+    """Check a dict or the dicts of a list, and those they hold.
+
+    Args:
+        node: Part of a configuration.
+        place: Its dotted name.
+        kind: Registry of its types, None if it has no type.
+        strict: Whether types have to be in ``kind``, and arguments without a default be there.
+    """
+    if isinstance(node, (list, tuple)):
+        for index, child in enumerate(node):
+            yield from _check(child, f'{place}.{index}', kind, strict)
+    elif isinstance(node, Mapping):
+        kinds = _MODEL_KINDS if kind in _MODEL_KINDS.values() else _KINDS
+        with registries.MODELS.switch_scope_and_registry(node.get('_scope_')):
+            if kind is not None and 'type' in node:
+                yield from _check_call(node, place, kind, strict)
+            for key, value in node.items():
+                known = key in kinds or (strict and place == 'default_hooks')
+                below = f'{place}.{key}'.lstrip('.')
+                yield from _check(value, below, kinds.get(key, kind), known)
+
+
+def _check_call(node: Any, place: str, kind: Registry, strict: bool) -> Iterator[str]:
+    target, found_in = _resolve(node['type'], kind)
+    where = f' ({place})' if place else ''
+    if target is None:
+        if strict and isinstance(node['type'], str):
+            yield _describe_type(node['type'], kind.name) + where
+        return
+    layer = place.endswith('_cfg') and place.rpartition('.')[2] not in _MODEL_KINDS
+    if found_in is FUNCTIONS or layer:  # the function that builds it adds and takes out arguments
+        return
+    added = (*_ADDED.get(found_in.name, ()), 'type', '_scope_', '_delete_')
+    arguments = arguments_of(target)
+    name = getattr(target, '__name__', str(node['type']))
+    for key in node:
+        if key not in added and not _takes(arguments, key):
+            yield f'{_describe_argument(name, key, arguments.names)}{where}'
+    # an outer module adds arguments to those it holds, so only the outermost is known to lack one
+    in_model = kind in _MODEL_KINDS.values()
+    inner = in_model and place not in ('', 'model')
+    if strict and not inner:
+        for key in sorted(arguments.required - set(node) - set(added)):
+            yield f'missing argument in the configuration: {name} needs {key!r}{where}'
+
+
+def _takes(arguments: Arguments, key: Any) -> bool:
+    """Tell whether an argument is taken; where any name is, a slip of underscores is not."""
+    if key in arguments.names or not arguments.any_name:
+        return key in arguments.names
+    return str(key).replace('_', '') not in {name.replace('_', '') for name in arguments.names}
+
+
+def _check_loader(loader: Mapping[str, Any], place: str) -> Iterator[str]:
+    names = arguments_of(DataLoader).names | {'num_batch_per_epoch'}
+    for key in loader:
+        if key not in names and key != '_delete_' and key != '_scope_':
+            yield f'{_describe_argument("DataLoader", key, names)} ({place})'
+
+
+def _resolve(kind_name: Any, kind: Registry) -> tuple[Callable[..., Any] | None, Registry]:
+    """Find a type in its registry, else in another one."""
+    if not isinstance(kind_name, str):  # a class, as new-style configurations name it
+        return (kind_name if callable(kind_name) else None), kind
+    with _scoped(kind) as registry:
+        found = _get(registry, kind_name)
+    if found is not None:
+        return found, kind
+    for other in _ALL_KINDS:
+        found = _registered(other).get(kind_name.rpartition('.')[2])
+        if found is not None:
+            return found, other
+    return None, kind
+
+
+def _scoped(kind: Registry) -> AbstractContextManager[Registry]:
+    """Choose the registry of the default scope; skeleton graphs have one scope alone."""
+    return nullcontext(kind) if kind is registries.GRAPHS else kind.switch_scope_and_registry(None)
+
+
+def _get(registry: Registry, name: str) -> Callable[..., Any] | None:
     try:
-        return work()
-    except Exception as error:
-        problem = explain(error)
-        if problem is None:
-            raise
-    raise ValueError(problem)  # out here it has no context: what the user reads is all there is
+        return registry.get(name)
+    except (ImportError, AttributeError, ValueError):  # of a package that is not there
+        return None
 
 
-def explain(error: Exception) -> str | None:
-    """Put an error into words for the user, or give None for one of the program."""
-    text = str(error)
-    if isinstance(error, KeyError) and (found := _UNKNOWN.search(text.strip('"\''))):
-        return _describe_type(*found.groups())
-    if isinstance(error, TypeError) and _is_of_the_call(error):
-        return f'wrong argument in the configuration: {text}'
-    if isinstance(error, pickle.UnpicklingError):
-        return f'checkpoint {text}'
-    if isinstance(error, RuntimeError) and text.startswith('PytorchStreamReader'):
-        reason = text.partition('.')[0]
-        return f'the checkpoint that was to be loaded is damaged or cut short: {reason}'
-    return None
+def _describe_argument(owner: str, name: Any, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(str(name), sorted(known), n=3)
+    hint = f'; near it: {", ".join(near)}' if near else ''
+    return f'wrong argument in the configuration: {owner} takes no {name!r}{hint}'
 
 
 def _describe_type(name: str, kind: str) -> str:
-    near = difflib.get_close_matches(name.rpartition('.')[2], _registered(kind), n=3)
+    registry = next((found for found in _ALL_KINDS if found.name == kind), FUNCTIONS)
+    near = difflib.get_close_matches(name.rpartition('.')[2], sorted(_registered(registry)), n=3)
     hint = f'; near it: {", ".join(near)}' if near else ''
     return (
         f'no {kind} named {name!r} is registered{hint}. '
@@ -57,29 +234,46 @@ def _describe_type(name: str, kind: str) -> str:
     )
 
 
-def _registered(kind: str) -> set[str]:
-    """Names in our registry of this kind and in its parents."""
-    registries = vars(mmcl_ext.registry).values()
-    node = next((r for r in registries if isinstance(r, Registry) and r.name == kind), None)
-    names: set[str] = set()
-    while node is not None:
-        names |= set(node.module_dict)
-        node = node.parent
-    return names
+def _registered(registry: Registry) -> dict[str, Callable[..., Any]]:
+    """What a registry and its parents hold, by name."""
+    registry.import_from_location()
+    above = _registered(registry.parent) if registry.parent is not None else {}
+    return {**above, **registry.module_dict}
 
 
-def _is_of_the_call(error: TypeError) -> bool:
-    """Tell whether the built class was given what it does not take, or one of its bases was.
+@contextmanager
+def setup_errors(while_: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Say in one line what goes wrong while a configuration is built and a checkpoint is read.
 
-    A class that goes wrong inside, when it calls another one, is a fault of the program.
+    Args:
+        while_: Tells whether that is still so.
+
+    Raises:
+        UserError: In place of a ValueError, of a type that is not registered, and of a file that
+            cannot be read. What else goes wrong is a fault of the program.
     """
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    if trace is None:
-        return False
-    if trace.tb_frame.f_globals.get('__name__') == 'mmengine.registry.build_functions':
-        return True
-    owner = str(error).partition('.__init__() ')[0]
-    bases = type(trace.tb_frame.f_locals.get('self')).__mro__[1:]
-    return owner in {base.__qualname__ for base in bases}
+    problem: str | None = None
+    try:
+        yield
+    except (ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        problem = explain(error) if while_() else None
+        if problem is None:
+            raise
+    if problem is not None:
+        raise UserError(problem)  # out here it has no context: what the user reads is all there is
+
+
+def explain(error: Exception) -> str | None:
+    """Put an error of building into words for the user, or give None for one of the program."""
+    text = str(error)
+    if isinstance(error, KeyError) and (found := _UNKNOWN.search(text.strip('"\''))):
+        return _describe_type(*found.groups())
+    if isinstance(error, pickle.UnpicklingError):
+        return f'checkpoint {text}'
+    if isinstance(error, RuntimeError) and text.startswith('PytorchStreamReader'):
+        reason = text.partition('.')[0]
+        return f'the checkpoint that was to be loaded is damaged or cut short: {reason}'
+    if isinstance(error, UserError):
+        return text
+    # a worker of a data loader puts its traceback before the message
+    return text.strip().rpartition('\n')[2] if isinstance(error, ValueError) else None

@@ -6,7 +6,6 @@ which then leaves it alone.
 """
 
 import datetime
-import errno
 import gc
 import logging
 import math
@@ -26,21 +25,10 @@ import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 
+from mmcl_ext.config.user_errors import UserError, as_lines, is_for_user
 from mmcl_ext.config.walk import walk_types
 
 _SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
-_FILE_ERRORS = (
-    errno.ENOENT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ENOTDIR,
-    errno.EROFS,
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.ENAMETOOLONG,
-)
 _PEER_LOST = ('Connection closed by peer', 'Connection reset by peer', 'Connection refused')
 
 
@@ -54,7 +42,7 @@ def prepare_launch(cfg: Config) -> None:
             filled in for a distributed run on CPU.
 
     Raises:
-        ValueError: The configuration asks for what a CPU cannot do, or the
+        UserError: The configuration asks for what a CPU cannot do, or the
             launcher's environment variables are missing.
     """
     if get_device() != 'cpu':
@@ -73,17 +61,17 @@ def check_cpu_support(cfg: Config, distributed: bool) -> None:
     """Refuse MMEngine's mixed precision and synchronised batch norm, which need a GPU.
 
     Raises:
-        ValueError: With the setting that has to go.
+        UserError: With the setting that has to go.
     """
     if cfg.get('optim_wrapper') and cfg.optim_wrapper.get('type') == 'AmpOptimWrapper':
-        raise ValueError(
+        raise UserError(
             'AmpOptimWrapper needs a GPU and there is none: give --amp, which takes bfloat16 on '
             "a CPU, or set optim_wrapper.type='OptimWrapper'"
         )
     layers = walk_types(cfg.get('model'), *_SYNC_BN)
     sync_bn = cfg.get('sync_bn') or next((layer['type'] for layer in layers), None)
     if distributed and sync_bn:
-        raise ValueError(
+        raise UserError(
             f'synchronised batch norm ({sync_bn!r}) needs a GPU and there is none: set '
             'sync_bn=None and plain BN layers, or run one process'
         )
@@ -97,7 +85,7 @@ def init_gloo(launcher: str, timeout: float | None = None) -> None:
         timeout: Seconds a collective may wait; PyTorch's default if None.
 
     Raises:
-        ValueError: Unknown launcher, or its environment variables are missing.
+        UserError: Unknown launcher, or its environment variables are missing.
     """
     if torch.distributed.is_initialized():
         return
@@ -117,14 +105,14 @@ def rank_environment(launcher: str, environ: Mapping[str, str]) -> dict[str, str
         RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT.
 
     Raises:
-        ValueError: Unknown launcher, or a variable is missing.
+        UserError: Unknown launcher, or a variable is missing.
     """
     names = _RANK_VARIABLES.get(launcher)
     if names is None:
-        raise ValueError(f'launcher {launcher!r} is not one of {sorted(_RANK_VARIABLES)}')
+        raise UserError(f'launcher {launcher!r} is not one of {sorted(_RANK_VARIABLES)}')
     missing = [name for name in names if name not in environ]
     if missing:
-        raise ValueError(f'launcher {launcher!r} needs {missing} in the environment')
+        raise UserError(f'launcher {launcher!r} needs {missing} in the environment')
     rank, world_size, local_rank = (environ[name] for name in names)
     return dict(
         RANK=rank,
@@ -210,40 +198,22 @@ class _Interrupter:
 def _report(error: Exception) -> None:
     """Print what went wrong, or leave it for the summary of torchrun.
 
-    An error that this package raises itself, or that says which file is missing
-    or cannot be written, is a message to the user and is printed alone, by
-    torchrun's process where there is one; any other is printed with its traceback.
+    An error for the user is printed alone, by torchrun's process where there is one; any other
+    is printed with its traceback.
     """
     rank = os.environ.get('RANK')
     where = '' if rank is None else f'rank {rank}: '
     if rank is not None and any(text in str(error) for text in _PEER_LOST):
         print(f'{where}stopped: another process has ended', file=sys.stderr)
         return
-    if not _is_for_user(error):
+    if not is_for_user(error):
         traceback.print_exception(error)
     if 'TORCHELASTIC_ERROR_FILE' in os.environ:
         from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
         get_error_handler().record_exception(error)
-    elif _is_for_user(error):
-        print(f'error: {where}{error}', file=sys.stderr)
-
-
-def _is_for_user(error: BaseException) -> bool:
-    """Tell whether an error's message is all that the user needs.
-
-    That is so where a ``raise`` in this package is its origin, and where the system says which
-    file is at fault.
-    """
-    if isinstance(error, OSError) and error.filename is not None and error.errno in _FILE_ERRORS:
-        return True
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    frame = error.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    name = frame.tb_frame.f_globals.get('__name__', '') if frame else ''
-    return isinstance(error, (ValueError, OSError)) and name.split('.')[0] == 'mmcl_ext'
+    elif is_for_user(error):
+        print(as_lines(error), file=sys.stderr)
 
 
 def _leave(status: int) -> NoReturn:

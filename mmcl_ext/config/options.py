@@ -1,118 +1,13 @@
-"""Load a configuration and apply the options of the command lines to it."""
+"""Apply the options of the command lines to a configuration."""
 
-import difflib
-import inspect
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.registry import DefaultScope
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import find_latest_checkpoint
 
-from mmcl_ext.config.walk import walk_types
-from mmcl_ext.registry import MODELS
-
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-
-
-def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) -> Config:
-    """Read a configuration, merge options into it and make its ``stream`` hold.
-
-    Args:
-        filename: Configuration file.
-        options: Dotted keys and values of ``--cfg-options``.
-
-    Raises:
-        ValueError: The file is no configuration, an option is misspelt, or
-            ``stream`` is set but no transform computes streams.
-        FileNotFoundError: The file or one of its bases is missing.
-    """
-    cfg = _read(Path(filename))
-    if options:
-        _check_names(cfg, options)
-        cfg.merge_from_dict(dict(options))
-    apply_stream(cfg)
-    return cfg
-
-
-def _read(path: Path) -> Config:
-    problem: Exception | None = None
-    try:
-        cfg = Config.fromfile(path)
-    except (OSError, SyntaxError, ImportError) as error:
-        problem = _describe(path, error)
-        if problem is None:
-            raise
-    if problem is not None:
-        raise problem  # outside of the handler: it stands for the error, without its context
-    return cfg
-
-
-def _check_names(cfg: Config, options: Mapping[str, Any]) -> None:
-    """Refuse an option that would change nothing because its first name is misspelt."""
-    known = {*cfg, *inspect.signature(Runner.__init__).parameters}
-    for option in options:
-        name = option.partition('.')[0]
-        near = [] if name in known else difflib.get_close_matches(name, known, 1, cutoff=0.75)
-        if near:
-            raise ValueError(
-                f'option {option!r}: the configuration has no {name!r}, but {near[0]!r}'
-            )
-
-
-def _describe(path: Path, error: OSError | SyntaxError | ImportError) -> Exception | None:
-    """Put what MMEngine raises into words; None where the error's own message is better."""
-    if isinstance(error, ImportError):
-        return _describe_import(path, error)
-    if isinstance(error, SyntaxError):
-        return ValueError(f'{path} or a base of it has a syntax error: {error}')
-    if error.filename is None:
-        return ValueError(f'{path} is no configuration: {error}')
-    if '.mim' in Path(error.filename).parts:
-        return FileNotFoundError(
-            f"{path}: bases such as 'mmcl_ext::...' are looked up in the installed package, which "
-            f'lacks {error.filename}: run pip install -e . in the repository of mmcl_ext'
-        )
-    return None
-
-
-def _describe_import(path: Path, error: ImportError) -> Exception | None:
-    """Name the module of ``custom_imports`` that is not there; None if one failed inside."""
-    root: BaseException = error
-    while root.__cause__ or root.__context__:
-        root = root.__cause__ or root.__context__  # type: ignore[assignment]
-    missing = root.name if isinstance(root, ModuleNotFoundError) else None
-    if missing is None or f"'{missing}" not in str(error):  # MMEngine lists what is imported
-        return None
-    return ValueError(
-        f'{path}: custom_imports names {missing!r}, which Python does not find: put the folder '
-        'that holds it on PYTHONPATH, or install it'
-    )
-
-
-def apply_stream(cfg: Config) -> None:
-    """Hand the top-level variable ``stream`` to every ``SkeletonStream`` transform.
-
-    A pipeline that was written with the variable keeps its old value when a
-    child configuration or ``--cfg-options`` changes it.
-
-    Args:
-        cfg: Configuration, changed in place; left alone without ``stream``.
-
-    Raises:
-        ValueError: No loader has a ``SkeletonStream`` transform.
-    """
-    if cfg.get('stream') is None:
-        return
-    loaders = [cfg.get(name) or {} for name in _LOADERS]
-    streams = list(walk_types(loaders, 'SkeletonStream'))
-    if not streams:
-        raise ValueError(f'stream is {cfg.stream!r} but no pipeline has a SkeletonStream transform')
-    for transform in streams:
-        transform['stream'] = cfg.stream
+from mmcl_ext.config.user_errors import UserError
 
 
 def set_work_dir(cfg: Config, work_dir: str | os.PathLike | None, filename: str | Path) -> None:
@@ -189,11 +84,11 @@ def set_amp(cfg: Config) -> None:
     """Train with mixed precision: on a CPU in bfloat16, where no loss has to be scaled.
 
     Raises:
-        ValueError: The optimizer wrapper is neither the plain nor an AMP one.
+        UserError: The optimizer wrapper is neither the plain nor an AMP one.
     """
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'CPUAmpOptimWrapper'):
-        raise ValueError(f'--amp does not go with optim_wrapper.type={kind!r}')
+        raise UserError(f'--amp does not go with optim_wrapper.type={kind!r}')
     if get_device() == 'cpu':
         for key in ('loss_scale', 'dtype', 'use_fsdp'):
             cfg.optim_wrapper.pop(key, None)
@@ -208,24 +103,6 @@ def drop_validation(cfg: Config) -> None:
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
 
 
-def use_deployed_model(cfg: Config) -> None:
-    """Replace the model by what is left of it after training.
-
-    The model class says what that is through ``deploy_cfg``; a class without it,
-    such as MMAction2's, is tested as it is. Image encoders are neither built
-    nor are their files opened.
-
-    Args:
-        cfg: Configuration, changed in place.
-    """
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmcl_ext')):
-        model_class = MODELS.get(cfg.model.type)
-    if model_class is None:
-        raise ValueError(f'model.type {cfg.model.type!r} is not registered')
-    if hasattr(model_class, 'deploy_cfg'):
-        cfg.model = model_class.deploy_cfg(cfg.model.to_dict())
-
-
 def add_dump(cfg: Config, path: str) -> None:
     """Write the predictions of a test to a pickle, as MMAction2's ``--dump`` does.
 
@@ -235,10 +112,10 @@ def add_dump(cfg: Config, path: str) -> None:
             ``pred_score`` (K,), ``pred_label``, ``gt_label`` and ``sample_name``.
 
     Raises:
-        ValueError: The path does not end in .pkl or .pickle.
+        UserError: The path does not end in .pkl or .pickle.
     """
     if not path.endswith(('.pkl', '.pickle')):
-        raise ValueError(f'--dump needs a path that ends in .pkl or .pickle, got {path!r}')
+        raise UserError(f'--dump needs a path that ends in .pkl or .pickle, got {path!r}')
     evaluators = cfg.test_evaluator
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=path)]
@@ -257,11 +134,11 @@ def show_predictions(
         wait_time: Seconds to show a window for.
 
     Raises:
-        ValueError: The configuration has no hook for it.
+        UserError: The configuration has no hook for it.
     """
     hook = cfg.get('default_hooks', {}).get('visualization')
     if hook is None:
-        raise ValueError(
+        raise UserError(
             '--show and --show-dir need default_hooks.visualization, such as '
             "dict(type='PredictionImageHook')"
         )

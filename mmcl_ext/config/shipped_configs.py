@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.load_config import load_config
 
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 _NO_MODELS = ('_base_', 'ablations', 'preparation')

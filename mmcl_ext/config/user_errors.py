@@ -1,26 +1,68 @@
-"""How a command ends that cannot do what it was asked for."""
+"""Errors that a command tells its user in one line, without a traceback."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_FILE_ERRORS = (
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENAMETOOLONG,
+)
+
+
+class UserError(ValueError):
+    """What the user can mend: a setting, a file, an address. Each line of it is one problem."""
+
+
+def is_for_user(error: BaseException) -> bool:
+    """Tell whether the message of an error is all that the user needs.
+
+    That is so for a :class:`UserError`, for an OSError that was raised with a text alone, and
+    where the system names the file at fault.
+    """
+    if isinstance(error, OSError):
+        named = error.filename is not None and error.errno in _FILE_ERRORS
+        return named or error.errno is None
+    return isinstance(error, UserError)
+
+
+def as_lines(error: BaseException) -> str:
+    """Write each problem of an error as one line, ``error: ...``, with the rank if there is one."""
+    rank = os.environ.get('RANK')
+    where = '' if rank is None else f'rank {rank}: '
+    lines = str(error).splitlines() if isinstance(error, UserError) else [str(error)]
+    return '\n'.join(f'error: {where}{line}' for line in lines)
+
 
 @contextmanager
-def one_line_errors(*others: type[Exception]) -> Iterator[None]:
+def one_line_errors(
+    *others: type[Exception], wrong: tuple[type[Exception], ...] = (ValueError, OSError)
+) -> Iterator[None]:
     """Turn a wrong input into one line ``error: ...`` and exit status 1.
 
-    Under torchrun the error goes on, for its summary tells it.
+    It also decorates a ``main``. Under torchrun the error goes on, for its summary tells it.
 
     Args:
         others: What else is the user's to mend, such as ImportError for an optional package.
+        wrong: What is the user's in any command; what :func:`is_for_user` tells always is.
 
     Raises:
-        SystemExit: In place of the ValueError, OSError or other such error of the block.
+        SystemExit: In place of such an error of the block.
     """
-    wrong: tuple[type[Exception], ...] = (ValueError, OSError, *others)
     try:
         yield
-    except wrong as error:
-        if 'TORCHELASTIC_ERROR_FILE' in os.environ:
+    except Exception as error:
+        if not is_for_user(error) and not isinstance(error, (*wrong, *others)):
             raise
-        raise SystemExit(f'error: {error}') from error
+        if 'TORCHELASTIC_ERROR_FILE' in os.environ:
+            raise UserError(str(error)) from error
+        raise SystemExit(as_lines(error)) from error

@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 
 from mmcl_ext.ablation import Campaign, Launch, Run, Variant, describe_environment, job_environments
 from mmcl_ext.analysis.complexity import build_deployed
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.walk import map_texts
 from mmcl_ext.evaluation import Scores, read_scores
 from mmcl_ext.evaluation.accuracy import mean_class_accuracy

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mmcl_ext.checkpoints import convert as official
-from mmcl_ext.checkpoints.build_model import build_model
 from mmcl_ext.checkpoints.families import CTRGCNFamily
+from mmcl_ext.config.build_model import build_model
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.registry import MODELS
 

@@ -2,11 +2,18 @@
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 
-from mmcl_ext.config.config_errors import run_explained
-from mmcl_ext.config.launch import _is_for_user
+from mmcl_ext.config.config_errors import (
+    check_config,
+    check_part,
+    find_problems,
+    setup_errors,
+)
+from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.user_errors import UserError, is_for_user
 from mmcl_ext.registry import DATASETS, MODELS, TRANSFORMS
 
 GRAPH = dict(type='SkeletonGraph', layout='coco', mode='spatial')
@@ -14,7 +21,9 @@ GRAPH = dict(type='SkeletonGraph', layout='coco', mode='spatial')
 
 def build(registry, **cfg):
     init_default_scope('mmcl_ext')
-    return run_explained(lambda: registry.build(cfg))
+    check_part(cfg, registry)
+    with setup_errors():
+        return registry.build(cfg)
 
 
 @pytest.mark.parametrize(
@@ -40,15 +49,15 @@ def test_the_message_names_what_is_wrong(registry, cfg, message):
     with pytest.raises(ValueError, match=message) as error:
         build(registry, **cfg)
     assert '\n' not in str(error.value)
-    assert _is_for_user(error.value)  # so the tools print it without a traceback
+    assert is_for_user(error.value)  # so the tools print it without a traceback
 
 
 def test_other_errors_stay_what_they_are():
     def fail():
         return {}['a key of the program']
 
-    with pytest.raises(KeyError, match='a key of the program'):
-        run_explained(fail)
+    with pytest.raises(KeyError, match='a key of the program'), setup_errors():
+        fail()
 
 
 def test_a_type_error_inside_of_a_class_keeps_its_traceback():
@@ -72,7 +81,44 @@ def test_a_damaged_checkpoint(tmp_path, kept, message):
     path = tmp_path / 'x.pth'
     torch.save(dict(state_dict=dict(weight=torch.zeros(300))), path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ValueError, match=message) as error:
-        run_explained(lambda: CheckpointLoader.load_checkpoint(str(path), 'cpu'))
+    with pytest.raises(ValueError, match=message) as error, setup_errors():
+        CheckpointLoader.load_checkpoint(str(path), 'cpu')
     assert '\n' not in str(error.value)
-    assert _is_for_user(error.value)
+    assert is_for_user(error.value)
+
+
+def test_all_problems_are_told_at_once(repo):
+    options = {
+        'model.backbone.type': 'CTRGNC',
+        'model.cls_head.dropuot': 1,
+        'train_dataloader.batchsize': 3,
+        'train_dataloader.dataset.anfile': 1,
+        'optim_wrapper.optimizer.lr': -1,
+        'train_cfg.val_interval': 0,
+        'randomness.seed': 'abc',
+        'default_hooks.checkpoint.savebest': 1,
+    }
+    cfg = load_config(repo / 'configs/skeleton/ctrgcn_demo.py', options)
+    with pytest.raises(UserError) as error:
+        check_config(cfg)
+    lines = str(error.value).splitlines()
+    assert len(lines) == len(options)
+    for name in (
+        'CTRGCN',
+        'dropout',
+        'batch_size',
+        'ann_file',
+        'lr',
+        'val_interval',
+        'seed',
+        'save_best',
+    ):
+        assert any(name in line for line in lines)
+
+
+def test_every_shipped_configuration_has_no_problem(repo):
+    folders = ('image_encoder', 'mmcl', 'skeleton', 'zero_shot')
+    paths = [path for folder in folders for path in (repo / 'configs' / folder).glob('*.py')]
+    trained = [cfg for cfg in map(Config.fromfile, sorted(paths)) if 'model' in cfg]
+    assert len(trained) > 20
+    assert [p for cfg in trained for p in find_problems(cfg)] == []

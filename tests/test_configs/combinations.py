@@ -13,7 +13,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.load_config import load_config
 
 REPO = Path(__file__).resolve().parents[2]
 CONFIGS = REPO / 'configs'

@@ -109,7 +109,7 @@ CONFIG = 'configs/skeleton/ctrgcn_hdgraph_utdmhad.py'
 @pytest.fixture(scope='module')
 def checkpoint(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mmcl_ext.analysis.complexity import build_deployed
-    from mmcl_ext.config.options import load_config
+    from mmcl_ext.config.load_config import load_config
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp('checkpoint') / 'epoch_1.pth'

@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 
 import mmcl_ext.datasets.transforms  # noqa: F401
 from mmcl_ext.checkpoints.model_info import ModelInfo
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.load_config import load_config
 from mmcl_ext.deployment.preprocess import format_persons, pack_persons, prepare
 from mmcl_ext.registry import TRANSFORMS
 

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmcl_ext import apis
-from mmcl_ext.config.launch import _is_for_user
+from mmcl_ext.config.user_errors import is_for_user
 
 
 def touch(folder, name, age):
@@ -124,7 +124,7 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, name, content, mes
     with pytest.raises(ValueError, match=message) as error:
         apis.load_config(path)
     assert str(path) in str(error.value)
-    assert _is_for_user(error.value)
+    assert is_for_user(error.value)
     assert '\n' not in str(error.value)
 
 
@@ -133,7 +133,7 @@ def test_a_configuration_without_a_model_is_refused(tmp_path):
     path.write_text('')
     with pytest.raises(ValueError, match=r'empty\.py has no model') as error:
         apis.train_model(apis.load_config(path))
-    assert _is_for_user(error.value)
+    assert is_for_user(error.value)
 
 
 def test_a_base_by_name_without_the_installed_files(tmp_path, monkeypatch):
@@ -144,7 +144,7 @@ def test_a_base_by_name_without_the_installed_files(tmp_path, monkeypatch):
     child.write_text("_base_ = 'mmcl_ext::skeleton/ctrgcn_ntu60.py'\n")
     with pytest.raises(FileNotFoundError, match=r'child.py.*pip install -e \.') as error:
         apis.load_config(child)
-    assert _is_for_user(error.value)
+    assert is_for_user(error.value)
 
 
 def test_a_module_of_custom_imports_that_python_does_not_find(tmp_path, monkeypatch):
@@ -154,7 +154,7 @@ def test_a_module_of_custom_imports_that_python_does_not_find(tmp_path, monkeypa
     )
     with pytest.raises(ValueError, match=r"child.py: .*'my_networks'.*PYTHONPATH") as error:
         apis.load_config(path)
-    assert _is_for_user(error.value)
+    assert is_for_user(error.value)
 
     package = tmp_path / 'my_networks'
     package.mkdir()
@@ -170,7 +170,7 @@ def test_an_option_whose_first_name_is_misspelt_is_refused(tmp_path):
     for option, near in {'modle.type': 'model', 'train_dataloder.batch_size': 'train_data'}.items():
         with pytest.raises(ValueError, match=f"{option}'.* has no .*, but '{near}") as error:
             apis.load_config(path, {option: 'B'})
-        assert _is_for_user(error.value)
+        assert is_for_user(error.value)
     # what the runner reads although the file does not set it, and names like nothing else
     cfg = apis.load_config(path, {'test_dataloader.batch_size': 2, 'mine': 3, 'model.type': 'B'})
     assert (cfg.test_dataloader.batch_size, cfg.mine, cfg.model.type) == (2, 3, 'B')

@@ -68,7 +68,10 @@ def call(root, tool, *arguments, **options):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setattr(sys, 'argv', [script, *argv])
-        runpy.run_path(script)['main']()
+        try:
+            runpy.run_path(script)['main']()
+        except SystemExit as end:  # the one line of an error
+            raise end.__cause__ or end from None
 
 
 def metrics(work_dir):

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmcl_ext.apis import load_config
+from mmcl_ext.config.command_line import add_cfg_options
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets import SkeletonDataset
 from mmcl_ext.registry import DATASETS
@@ -34,9 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--draws', type=int, default=2, help='draws of the augmentation to show')
     parser.add_argument('--motion', default='gif', choices=('gif', 'mp4', 'none'))
     parser.add_argument('--fps', type=float, default=30.0, help='frames per second of the motion')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='settings to override, key=value'
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
     if args.num < 1 or args.draws < 0:
         parser.error(f'--num counts from 1 and --draws from 0, got {args.num} and {args.draws}')
@@ -70,23 +68,23 @@ def choose(dataset: SkeletonDataset, names: list[str] | None, number: int) -> li
     return [positions[name] for name in names]
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
     init_default_scope('mmcl_ext')
-    with one_line_errors():
-        dataset = open_dataset(args)
-        indices = choose(dataset, args.samples, args.num)
-        motion = None if args.motion == 'none' else args.motion
-        for path in browse(
-            dataset,
-            indices,
-            Path(args.out_dir),
-            composites=args.composites,
-            draws=args.draws,
-            motion=motion,
-            fps=args.fps,
-        ):
-            print(path)
+    dataset = open_dataset(args)
+    indices = choose(dataset, args.samples, args.num)
+    motion = None if args.motion == 'none' else args.motion
+    for path in browse(
+        dataset,
+        indices,
+        Path(args.out_dir),
+        composites=args.composites,
+        draws=args.draws,
+        motion=motion,
+        fps=args.fps,
+    ):
+        print(path)
 
 
 if __name__ == '__main__':

@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> None:
     print(f'\npicture: {args.out}')
 
 
+@one_line_errors()
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
-    with one_line_errors():
-        run(args)
+    run(args)
 
 
 if __name__ == '__main__':

@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmcl_ext.analysis import complexity
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.command_line import add_cfg_options
+from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.user_errors import one_line_errors
 
 MMCL_CONFIG = Path(__file__).parents[2] / 'configs' / 'mmcl' / 'ctrgcn_hdgraph_ntu120.py'
@@ -25,9 +24,7 @@ def parse_args() -> argparse.Namespace:
         '--shape', nargs=5, type=int, metavar=tuple('NMTVC'), help='input of the backbone'
     )
     parser.add_argument('--classes', type=int, default=120, help='number of classes with --all')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='settings to override, key=value'
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
     if args.all == bool(args.config):
         parser.error('give a configuration file or --all')
@@ -55,14 +52,14 @@ def print_table(num_classes: int, shape: list[int]) -> None:
     print(complexity.format_costs(rows))
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        if args.all:
-            print_table(args.classes, args.shape or [1, 2, 64, 25, 3])
-        else:
-            cost = measure_config(args.config, args.cfg_options, args.shape)
-            print(complexity.format_costs([(Path(args.config).stem, cost, None)]))
+    if args.all:
+        print_table(args.classes, args.shape or [1, 2, 64, 25, 3])
+    else:
+        cost = measure_config(args.config, args.cfg_options, args.shape)
+        print(complexity.format_costs([(Path(args.config).stem, cost, None)]))
 
 
 if __name__ == '__main__':

@@ -14,11 +14,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        state = export_ctrgcn(args.source)
-        write_checkpoint(state, args.target)
+    state = export_ctrgcn(args.source)
+    write_checkpoint(state, args.target)
     print(f'{len(state)} entries of CTR-GCN written to {args.target}')
 
 

@@ -10,7 +10,8 @@ from mmcl_ext.checkpoints.convert import (
     import_state,
     save_imported,
 )
-from mmcl_ext.config.options import load_config, use_deployed_model
+from mmcl_ext.config.build_model import use_deployed_model
+from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 
@@ -59,11 +60,11 @@ def describe(imported: ConvertedCheckpoint) -> str:
     return '\n'.join(lines)
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        imported = convert(args)
-        save_imported(imported, args.target, args.source)
+    imported = convert(args)
+    save_imported(imported, args.target, args.source)
     print(describe(imported))
     print(f'{len(imported.state_dict)} entries written to {Path(args.target)}')
 

@@ -30,14 +30,14 @@ def read_metrics(texts: list[str]) -> dict[str, float]:
     return metrics
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        known = dict(
-            license=args.license, commit=args.commit, metrics=read_metrics(args.metrics) or None
-        )
-        recipe = {key: value for key, value in known.items() if value is not None}
-        published = publish(args.config, args.checkpoint, args.out, recipe)
+    known = dict(
+        license=args.license, commit=args.commit, metrics=read_metrics(args.metrics) or None
+    )
+    recipe = {key: value for key, value in known.items() if value is not None}
+    published = publish(args.config, args.checkpoint, args.out, recipe)
     info = published.info
     print(
         f'{info.backbone}, {len(info.classes)} classes, layout {info.layout}, stream {info.stream}'

@@ -17,14 +17,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
     source = Path(args.source)
     target = Path(args.target or source.with_name(f'{source.stem}_skeleton.pth'))
-    with one_line_errors():
-        if target.exists() and target.samefile(source):
-            raise ValueError(f'{target} would be overwritten: give another target')
-        dropped = strip_checkpoint(source, target)
+    if target.exists() and target.samefile(source):
+        raise ValueError(f'{target} would be overwritten: give another target')
+    dropped = strip_checkpoint(source, target)
     before, after = (os.path.getsize(path) / 2**20 for path in (source, target))
     print(f'{target}: {after:.1f} MiB of {before:.1f}; {dropped} train-only entries left out')
 

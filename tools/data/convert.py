@@ -136,6 +136,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+@one_line_errors()
 def main(arguments: Sequence[str] | None = None) -> None:
     options = {k: v for k, v in vars(parse_args(arguments)).items() if v is not None}
     kind = options.pop('kind')
@@ -145,9 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options['names'] = names[0]
     source, out = options.pop('source'), options.pop('out')
     try:
-        with one_line_errors():
-            print(convert(source, out, **options))
-            print(checksum(Path(out)))
+        print(convert(source, out, **options))
+        print(checksum(Path(out)))
     except KeyboardInterrupt:
         then = 'begins again' if kind == 'export-pickle' else 'goes on where it was'
         print(f'\ninterrupted: the same command {then}', file=sys.stderr)

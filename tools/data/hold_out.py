@@ -21,11 +21,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+@one_line_errors()
 def main(arguments: Sequence[str] | None = None) -> None:
     options = vars(parse_args(arguments))
     source, out, split = (options.pop(key) for key in ('source', 'out', 'split'))
-    with one_line_errors():
-        print(hold_out(source, out, split, **options))
+    print(hold_out(source, out, split, **options))
 
 
 if __name__ == '__main__':

@@ -31,13 +31,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        data = SyntheticData(
-            args.seed, args.train_subjects, args.test_subjects, args.repetitions, args.noise
-        )
-        write_synthetic_data(args.out, data, jobs=args.jobs, progress=not args.quiet)
+    data = SyntheticData(
+        args.seed, args.train_subjects, args.test_subjects, args.repetitions, args.noise
+    )
+    write_synthetic_data(args.out, data, jobs=args.jobs, progress=not args.quiet)
     sizes = ', '.join(f'{len(names)} {split}' for split, names in data.splits.items())
     print(f'{args.out}: {len(data.classes)} classes, {sizes} samples; all synthetic')
 

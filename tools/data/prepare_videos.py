@@ -10,8 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import DictAction
-
+from mmcl_ext.config.command_line import OptionsAction
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.preparation.composites.composite import ORDERS
 from mmcl_ext.preparation.extraction.command_line import add_run_options, run_step
@@ -34,14 +33,18 @@ def parse_args() -> argparse.Namespace:
         help="'skeleton' (2-D, in pixels), 'whole', a box file, or a detector's configuration",
     )
     parser.add_argument('--text', type=Path, help='such as configs/preparation/text_blip.py')
-    parser.add_argument('--text-options', nargs='+', action=DictAction, default={})
+    parser.add_argument('--text-options', nargs='+', action=OptionsAction, default={})
     parser.add_argument('--image-features', action='store_true', help='cache the image encoder')
     parser.add_argument('--base', help='configuration to inherit: mmcl_ext::mmcl/NAME.py')
     parser.add_argument('--train-split', help="default: the one with 'train' in its name")
     parser.add_argument('--val-split', help="default: the one with 'val' or 'test' in its name")
     parser.add_argument('--batch-size', type=int, help='samples of a training step')
     parser.add_argument(
-        '--training-options', nargs='+', action=DictAction, default={}, help='of the image encoder'
+        '--training-options',
+        nargs='+',
+        action=OptionsAction,
+        default={},
+        help='of the image encoder',
     )
     parser.add_argument('--tiles', dest='num_tiles', type=int, help='frames per composite')
     parser.add_argument('--size', type=int, nargs=2, metavar=('W', 'H'))

@@ -73,10 +73,10 @@ def check(args: argparse.Namespace) -> int:
     return count
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        count = check(args)
+    count = check(args)
     print(counted(count, 'finding') if count else 'all is well')
     sys.exit(1 if count else 0)
 

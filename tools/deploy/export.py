@@ -25,19 +25,19 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@one_line_errors(ModuleNotFoundError)
 def main() -> None:
     args = parse_args()
-    with one_line_errors(ModuleNotFoundError):
-        exported = exporting.export(
-            args.config,
-            args.checkpoint,
-            args.out,
-            kind=args.format,
-            clips=args.clips,
-            num_clips=args.num_clips,
-            tolerance=args.tolerance,
-            window=args.window,
-        )
+    exported = exporting.export(
+        args.config,
+        args.checkpoint,
+        args.out,
+        kind=args.format,
+        clips=args.clips,
+        num_clips=args.num_clips,
+        tolerance=args.tolerance,
+        window=args.window,
+    )
     source = args.clips or 'generated skeletons (--clips checks with real ones)'
     print(f'checked with {source}; allowed difference {args.tolerance:.0e}')
     for check in exported.checks:

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmcl_ext.checkpoints.build_model import build_model
 from mmcl_ext.checkpoints.convert import ConvertedCheckpoint
 from mmcl_ext.checkpoints.state_comparison import check_fit
+from mmcl_ext.config.build_model import build_model
 
 
 def keep_co_learning(imported: ConvertedCheckpoint) -> ConvertedCheckpoint:

@@ -5,6 +5,7 @@ from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
 from mmcl_ext.engine.hooks.prediction_image_hook import PredictionImageHook
 from mmcl_ext.engine.hooks.random_state_hook import RandomStateHook
+from mmcl_ext.engine.hooks.start_hook import StartHook
 from mmcl_ext.engine.hooks.tensorboard_hook import TensorboardHook
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     'DataCheckHook',
     'PredictionImageHook',
     'RandomStateHook',
+    'StartHook',
     'TensorboardHook',
 ]

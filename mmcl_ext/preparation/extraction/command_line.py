@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
+from mmcl_ext.config.command_line import add_cfg_options
 from mmcl_ext.config.launch import init_gloo
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.store import SkeletonStore
@@ -67,12 +68,8 @@ def run_extraction(
     parser.add_argument('--split', help='only this split of the store')
     add_options(parser)
     add_run_options(parser)
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings to override, key=value' + (f', such as {example}' if example else ''),
-    )
+    such_as = f', such as {example}' if example else ''
+    add_cfg_options(parser, f'settings to override, key=value{such_as}')
     args = parser.parse_args()
 
     def step() -> Report:

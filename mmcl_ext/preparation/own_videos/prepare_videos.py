@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.load_config import load_config
 from mmcl_ext.datasets.converters import convert_custom, convert_pickle
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.box_file import BoxFile

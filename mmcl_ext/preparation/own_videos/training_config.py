@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
-from mmcl_ext.config.options import load_config
+from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.walk import map_texts
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.atomic_file import write_bytes

@@ -1,0 +1,132 @@
+"""Load a configuration."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+from mmengine.config import Config
+
+from mmcl_ext.config.user_errors import UserError
+from mmcl_ext.config.variables import READ, check_option, check_overrides
+from mmcl_ext.config.walk import walk_types
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+    """Read a configuration, merge options into it and make its ``stream`` hold.
+
+    Args:
+        filename: Configuration file.
+        options: Dotted keys and values of ``--cfg-options``.
+
+    Raises:
+        UserError: The file is no configuration, an option is misspelt or changes nothing, or
+            ``stream`` is set but no transform computes streams.
+        FileNotFoundError: The file or one of its bases is missing.
+    """
+    path = Path(filename)
+    cfg = _read(path)
+    check_overrides(cfg, path)
+    for option, value in (options or {}).items():
+        _merge(cfg, option, value)
+    apply_stream(cfg)
+    _settle_workers(cfg)
+    return cfg
+
+
+def _merge(cfg: Config, option: str, value: Any) -> None:
+    _check_name(cfg, option)
+    check_option(cfg, option)
+    problem = None
+    try:
+        cfg.merge_from_dict({option: value})
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        problem = shorten(' '.join(str(error).split()), 150, placeholder=' ...')
+    if problem is not None:
+        raise UserError(f'option {option!r} does not fit the configuration: {problem}')
+
+
+def _settle_workers(cfg: Config) -> None:
+    """Leave out what a loader without worker processes does not take."""
+    for name in _LOADERS:
+        loader = cfg.get(name)
+        if loader and loader.get('num_workers') == 0:
+            loader.pop('prefetch_factor', None)
+            loader.update(persistent_workers=False)
+
+
+def _read(path: Path) -> Config:
+    problem: Exception | None = None
+    try:
+        cfg = Config.fromfile(path)
+    except (OSError, SyntaxError, ImportError) as error:
+        problem = _describe(path, error)
+        if problem is None:
+            raise
+    if problem is not None:
+        raise problem  # outside of the handler: it stands for the error, without its context
+    return cfg
+
+
+def _check_name(cfg: Config, option: str) -> None:
+    """Refuse an option that would change nothing because its first name is misspelt."""
+    known = {*cfg, *READ}
+    name = option.partition('.')[0]
+    near = [] if name in known else difflib.get_close_matches(name, known, 1, cutoff=0.75)
+    if near:
+        raise UserError(f'option {option!r}: the configuration has no {name!r}, but {near[0]!r}')
+
+
+def _describe(path: Path, error: OSError | SyntaxError | ImportError) -> Exception | None:
+    """Put what MMEngine raises into words; None where the error's own message is better."""
+    if isinstance(error, ImportError):
+        return _describe_import(path, error)
+    if isinstance(error, SyntaxError):
+        return UserError(f'{path} or a base of it has a syntax error: {error}')
+    if error.filename is None:
+        return UserError(f'{path} is no configuration: {error}')
+    if '.mim' in Path(error.filename).parts:
+        return FileNotFoundError(
+            f"{path}: bases such as 'mmcl_ext::...' are looked up in the installed package, which "
+            f'lacks {error.filename}: run pip install -e . in the repository of mmcl_ext'
+        )
+    return None
+
+
+def _describe_import(path: Path, error: ImportError) -> Exception | None:
+    """Name the module of ``custom_imports`` that is not there; None if one failed inside."""
+    root: BaseException = error
+    while root.__cause__ or root.__context__:
+        root = root.__cause__ or root.__context__  # type: ignore[assignment]
+    missing = root.name if isinstance(root, ModuleNotFoundError) else None
+    if missing is None or f"'{missing}" not in str(error):  # MMEngine lists what is imported
+        return None
+    return UserError(
+        f'{path}: custom_imports names {missing!r}, which Python does not find: put the folder '
+        'that holds it on PYTHONPATH, or install it'
+    )
+
+
+def apply_stream(cfg: Config) -> None:
+    """Hand the top-level variable ``stream`` to every ``SkeletonStream`` transform.
+
+    A pipeline that was written with the variable keeps its old value when a
+    child configuration or ``--cfg-options`` changes it.
+
+    Args:
+        cfg: Configuration, changed in place; left alone without ``stream``.
+
+    Raises:
+        UserError: No loader has a ``SkeletonStream`` transform.
+    """
+    if cfg.get('stream') is None:
+        return
+    loaders = [cfg.get(name) or {} for name in _LOADERS]
+    streams = list(walk_types(loaders, 'SkeletonStream'))
+    if not streams:
+        raise UserError(f'stream is {cfg.stream!r} but no pipeline has a SkeletonStream transform')
+    for transform in streams:
+        transform['stream'] = cfg.stream

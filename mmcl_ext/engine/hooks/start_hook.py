@@ -1,0 +1,27 @@
+"""Where setting up ends and a training or test begins."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+
+from mmcl_ext.registry import HOOKS
+
+
+@HOOKS.register_module()
+class StartHook(Hook):
+    """Note the first step.
+
+    Attributes:
+        begun: Whether a step of training or testing has begun.
+    """
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    def before_train_iter(self, *args: Any, **kwargs: Any) -> None:
+        """Note that training has begun."""
+        self.begun = True
+
+    def before_test_iter(self, *args: Any, **kwargs: Any) -> None:
+        """Note that testing has begun."""
+        self.begun = True
