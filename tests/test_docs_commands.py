@@ -75,7 +75,7 @@ def load(tool: str) -> dict:
     return vars(module)
 
 
-class Parsed(Exception):
+class Parsed(Exception):  # noqa: N818
     """The words were understood; nothing is to be run."""
 
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.registry import DefaultScope
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmcl_ext.config.walk import walk_types
 from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import sample_names
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
 from mmcl_ext.mmcl.transforms import LoadCompositeImage
@@ -185,8 +185,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _load_encoder(encoder: torch.nn.Module, checkpoint: str | os.PathLike) -> None:
-    loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu', logger='silent')
-    state = loaded.get('state_dict', loaded)
+    state = read_checkpoint(checkpoint)['state_dict']
     own = {
         key.removeprefix(prefix): value
         for prefix in _PREFIXES

@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
-from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.preparation.extraction.model_files import hash_file
 from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
@@ -191,9 +191,9 @@ def _for_arrays(pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _load_weights(model: torch.nn.Module, path: Path) -> None:
     """Load a checkpoint that has every weight; published ones hold averaged copies, too."""
-    checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
+    weights = read_checkpoint(path)['state_dict']
     try:
-        missing = model.load_state_dict(checkpoint.get('state_dict', checkpoint), strict=False)[0]
+        missing = model.load_state_dict(weights, strict=False)[0]
     except RuntimeError as error:
         raise ValueError(f'{path} is not a checkpoint of this configuration: {error}') from error
     if missing:
