@@ -5,11 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.converters.person_tracker import MAX_PERSONS, PersonTracker
 from mmcl_ext.graphs.layouts import usual_layout
-from mmcl_ext.inference.person_tracker import PersonTracker
-
-MAX_PERSONS = 16
-"""Persons that are followed at a time; of more the surest detections are taken."""
 
 _ANNOTATION_KEYS = ('keypoint', 'keypoint_score', 'label', 'frame_dir', 'filename')
 
@@ -54,7 +51,7 @@ def read_pose_frames(
     V, C = found[0].shape[1:]
     keypoint = np.zeros((max_persons, len(frames), V, C), np.float32)
     score = np.zeros((max_persons, len(frames), V), np.float32)
-    tracker = PersonTracker(max_persons)
+    tracker = PersonTracker(max_persons, max_gap=len(frames))
     for t, (keypoints, scores) in enumerate(frames):
         if not len(keypoints):
             tracker.update(keypoints)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.converters.person_tracker import PersonTracker
 from mmcl_ext.inference.frame_window import FrameWindow
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
-from mmcl_ext.inference.person_tracker import PersonTracker
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 _REMEMBERED = 1000  # latencies

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from mmcl_ext.datasets.converters.person_tracker import PersonTracker
 from mmcl_ext.inference import SkeletonClip, StreamingInferencer
 from mmcl_ext.inference.frame_window import FrameWindow
 from mmcl_ext.inference.live import replay, watch
-from mmcl_ext.inference.person_tracker import PersonTracker
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -278,3 +278,13 @@ def test_low_confidence_scores_travel_along(inferencer):
     for t in range(4):
         stream.push(np.full((1, 20, 3), t + 1.0), np.full((1, 20), t / 10))
     assert seen[-1].keypoint_score[0, :, 0].tolist() == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_tracker_bears_joints_that_are_not_finite() -> None:
+    a = np.random.default_rng(0).normal(size=(25, 3))
+    b, nobody = a + 5, np.full((25, 3), np.nan)
+    torn = a.copy()
+    torn[3] = np.inf
+    tracker = PersonTracker(3)
+    assert tracker.update(np.stack([a, b, nobody])).tolist() == [0, 1, 2]
+    assert tracker.update(np.stack([b, torn])).tolist() == [1, 0]

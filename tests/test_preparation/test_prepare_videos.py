@@ -341,6 +341,18 @@ def test_persons_are_followed_through_the_frames(tmp_path):
     np.testing.assert_array_equal(arrays['keypoint_score'][:, :, 5], [[1, 1, 0, 1], [1, 1, 0, 0]])
 
 
+def test_persons_who_cross_keep_their_tracks(tmp_path):
+    """By whoever comes first in a frame, the nearest body would be the other's."""
+    frames = [
+        dict(frame_id=0, instances=[body(100), body(108)]),
+        dict(frame_id=1, instances=[body(104), body(112)]),
+        dict(frame_id=2, instances=[body(117), body(109)]),
+    ]
+    arrays = read_pose_results(pose_file(tmp_path / 'a.json', frames), 17)
+    np.testing.assert_array_equal(arrays['keypoint'][0, :, 0, 0], [100, 104, 109])
+    np.testing.assert_array_equal(arrays['keypoint'][1, :, 0, 0], [108, 112, 117])
+
+
 def test_tracks_of_a_tracker_and_the_demos_format(tmp_path):
     scores = [0.5] * 17
     frames = [

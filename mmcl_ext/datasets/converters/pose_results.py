@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.converters.person_tracker import MAX_PERSONS, PersonTracker
 from mmcl_ext.fileio.archive_file import ArchiveFile
+
+_PLACE = object()  # marks a track of a person whom no tracker has named
 
 
 def read_pose_results(member: ArchiveFile, num_joints: int) -> dict[str, np.ndarray]:
@@ -16,7 +19,7 @@ def read_pose_results(member: ArchiveFile, num_joints: int) -> dict[str, np.ndar
     ``instances``), or what its demos save, that list under ``instance_info`` with
     ``frame_id`` from 1. An instance has ``keypoints`` (V, 2), as wanted ``keypoint_scores``
     (V,), and ``track_id`` where a tracker ran. Without one, persons are followed from
-    frame to frame: the nearest bodies belong together. Frames and joints that are lacking
+    frame to frame by :class:`PersonTracker`. Frames and joints that are lacking
     are zero, with a score of zero.
 
     Args:
@@ -67,29 +70,16 @@ def _follow(
 ) -> list[dict[int, np.ndarray]]:
     """Sort bodies into tracks: joints (V, 3) by frame."""
     tracks: dict[Any, dict[int, np.ndarray]] = {}
+    tracker = PersonTracker(MAX_PERSONS, max_gap=len(frames))
     for number in sorted(frames):
-        free = {key: track for key, track in tracks.items() if isinstance(key, _Unnamed)}
-        for identity, joints in frames[number]:
-            if identity is None:
-                identity = _nearest(free, joints) or _Unnamed()
-                free.pop(identity, None)
+        named = [(identity, joints) for identity, joints in frames[number] if identity is not None]
+        unnamed = [joints for identity, joints in frames[number] if identity is None]
+        unnamed.sort(key=lambda joints: -joints[:, 2].mean())  # more than are followed: the surest
+        bodies = np.stack(unnamed)[..., :2] if unnamed else np.zeros((0, 0, 2), np.float32)
+        places = ((_PLACE, place) for place in tracker.update(bodies).tolist())
+        for identity, joints in (*named, *zip(places, unnamed, strict=False)):
             tracks.setdefault(identity, {})[number] = joints
     return list(tracks.values())
-
-
-class _Unnamed:
-    """Key of a track that no tracker has named."""
-
-
-def _nearest(tracks: Mapping[Any, Mapping[int, np.ndarray]], joints: np.ndarray) -> Any:
-    """Choose the track whose last body is nearest, no farther than the body is large."""
-    reach = np.ptp(joints[:, :2], axis=0).max()
-    distances = {
-        key: np.linalg.norm(track[max(track)][:, :2] - joints[:, :2], axis=1).mean()
-        for key, track in tracks.items()
-    }
-    near = min(distances, key=distances.__getitem__, default=None)
-    return near if near is not None and distances[near] <= reach else None
 
 
 def _to_arrays(

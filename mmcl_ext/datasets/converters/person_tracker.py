@@ -3,14 +3,17 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+MAX_PERSONS = 16
+"""Persons that are followed at a time; of more the surest detections are taken."""
+
 
 class PersonTracker:
     """Give every person of a frame the place that the same person had before.
 
     Persons are matched with the last known skeletons of the places so that the sum of their
     mean joint distances is smallest (Kuhn, 1955). A match is refused where that distance
-    exceeds the person's own size; whoever is left over takes a free place, or that of whoever
-    has been away longest. Memory does not grow.
+    exceeds the person's own size, or no joint is finite; whoever is left over takes
+    a free place, or that of whoever has been away longest. Memory does not grow.
 
     Args:
         num_slots: Places.
@@ -54,9 +57,15 @@ class PersonTracker:
             return
         last = np.stack([person for person in self._last if person is not None])
         # (N, 1, V, C) - (1, S, V, C) -> (N, S)
-        distance = np.linalg.norm(persons[:, None] - last[None], axis=-1).mean(axis=-1)
-        size = np.linalg.norm(np.ptp(persons, axis=1), axis=-1)  # (N,)
-        far = distance > size[:, None]
+        steps = np.linalg.norm(persons[:, None] - last[None], axis=-1)
+        known_steps = np.isfinite(steps)
+        count = known_steps.sum(axis=-1)
+        distance = np.where(known_steps, steps, 0).sum(axis=-1) / np.maximum(count, 1)
+        finite = np.isfinite(persons)
+        high = persons.max(axis=1, initial=-np.inf, where=finite)
+        low = persons.min(axis=1, initial=np.inf, where=finite)
+        size = np.linalg.norm(np.maximum(high - low, 0), axis=-1)  # (N,)
+        far = (distance > size[:, None]) | (count == 0)
         rows, columns = linear_sum_assignment(np.where(far, 1e6 + distance, distance))
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             if not far[row, column]:
