@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -34,6 +34,22 @@ class SampleInfo(NamedTuple):
     name: str
     label: int
     source: Any
+
+
+class ConversionOptions(TypedDict, total=False):
+    """What every converter takes and hands on to :class:`Conversion`, which has the defaults.
+
+    Attributes:
+        dtype: ``'float32'`` or ``'float16'``.
+        processes: Number of processes; None takes as many as there are processors.
+        on_error: ``'stop'`` at an unreadable sample, or ``'skip'`` it.
+        progress: Show progress.
+    """
+
+    dtype: str
+    processes: int | None
+    on_error: str
+    progress: bool
 
 
 @dataclass(frozen=True)

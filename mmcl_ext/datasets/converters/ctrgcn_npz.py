@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
+from mmcl_ext.datasets.converters.conversion import Conversion, ConversionOptions, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.npz_array import NpzArray
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes, ntu_splits
@@ -57,9 +57,7 @@ def convert_ctrgcn_npz(
     *,
     names: str | Sequence[str | os.PathLike] = 'known',
     second_body: str | None = None,
-    dtype: str = 'float32',
-    processes: int | None = None,
-    progress: bool = True,
+    **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert an array file of CTR-GCN's scripts, row by row.
 
@@ -76,9 +74,7 @@ def convert_ctrgcn_npz(
         second_body: See :class:`NpzReader`. None takes what CTR-GCN's scripts do:
             ``'zeros'`` with 60 classes, ``'copy'`` with 120, else ``'keep'``. Feed the
             store with ``FormatSkeleton(pad='zero')`` or ``pad='copy'`` accordingly.
-        dtype: ``'float32'`` or ``'float16'``.
-        processes: See :class:`Conversion`.
-        progress: Show a progress bar.
+        **options: See :class:`ConversionOptions`.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -110,11 +106,9 @@ def convert_ctrgcn_npz(
         layout='nturgb+d-ctrgcn',
         classes=ntu_classes(num_classes) if known else [f'class{i}' for i in range(num_classes)],
         splits=splits,
-        dtype=dtype,
         metadata=_metadata(Path(source), num_classes, second_body),
         # A compressed array is unpacked from its beginning, so by one process only.
-        processes=1 if compressed else processes,
-        progress=progress,
+        **options | ({'processes': 1} if compressed else {}),
     ).run()
 
 

@@ -7,10 +7,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
+from mmcl_ext.datasets.converters.conversion import Conversion, ConversionOptions, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.store.numbered_classes import numbered_classes
@@ -160,10 +161,7 @@ def convert_custom(
     layout: str | os.PathLike,
     labels: str | os.PathLike | None = None,
     classes: Sequence[str] | None = None,
-    dtype: str = 'float32',
-    processes: int | None = None,
-    on_error: str = 'stop',
-    progress: bool = True,
+    **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert skeletons of any layout from a folder with a file per sample.
 
@@ -178,10 +176,7 @@ def convert_custom(
         labels: The label file; None takes ``labels.csv`` in the source folder.
         classes: Names of the classes in the order of the labels; None takes the names in
             the label file, sorted, or ``class0``, ``class1``, ... for numbers.
-        dtype: ``'float32'`` or ``'float16'``.
-        processes: See :class:`Conversion`.
-        on_error: See :class:`Conversion`.
-        progress: Show a progress bar.
+        **options: See :class:`ConversionOptions`.
 
     Raises:
         FileNotFoundError: There is no such folder or label file.
@@ -212,11 +207,8 @@ def convert_custom(
         layout=layout_name,
         classes=classes,
         splits=splits,
-        dtype=dtype,
         metadata=dict(dataset='custom', layout=repr(get_layout(layout_name))),
-        processes=processes,
-        on_error=on_error,
-        progress=progress,
+        **options,
     ).run(
         missing=[name for name in table if name not in members],
         ignored=[member.name for name, member in members.items() if name not in table],

@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
+from mmcl_ext.datasets.converters.conversion import Conversion, ConversionOptions, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.ntu_actors import (
     Actors,
@@ -105,10 +105,7 @@ def convert_ntu(
     preprocessing: str = 'ctrgcn',
     translate: bool | None = None,
     second_body: str = 'none',
-    dtype: str | None = None,
-    processes: int | None = None,
-    on_error: str = 'stop',
-    progress: bool = True,
+    **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert the skeletons of NTU RGB+D 60 or 120, for all protocols in one file.
 
@@ -124,11 +121,8 @@ def convert_ntu(
         translate: See :class:`NTUReader`; None does what the preprocessing does (CTR-GCN
             moves the origin, the others leave it in the camera).
         second_body: See :class:`NTUReader`.
-        dtype: ``'float32'`` or ``'float16'``; None does what the preprocessing does (CTR-GCN
-            float32, the others float16).
-        processes: See :class:`Conversion`.
-        on_error: See :class:`Conversion`.
-        progress: Show a progress bar.
+        **options: See :class:`ConversionOptions`; without ``dtype`` the type is that of the
+            preprocessing (CTR-GCN float32, the others float16).
 
     Returns:
         Counts, among them the samples that the source lacks.
@@ -137,6 +131,7 @@ def convert_ntu(
         FileNotFoundError: The source holds no skeletons.
         ValueError: A file is malformed, or an argument is unknown.
     """
+    options.setdefault('dtype', 'float32' if preprocessing == 'ctrgcn' else 'float16')
     translate = preprocessing == 'ctrgcn' if translate is None else translate
     reader = NTUReader(preprocessing, translate, second_body)
     items, missing, ignored = _list_items(source, num_classes)
@@ -149,11 +144,8 @@ def convert_ntu(
         layout='nturgb+d-ctrgcn' if preprocessing == 'ctrgcn' else 'nturgb+d',
         classes=ntu_classes(num_classes),
         splits=ntu_splits(num_classes, [item.name for item in items]),
-        dtype=dtype or ('float32' if preprocessing == 'ctrgcn' else 'float16'),
         metadata=_metadata(num_classes, reader),
-        processes=processes,
-        on_error=on_error,
-        progress=progress,
+        **options,
     )
     dropped = {item: 'on the list of missing skeletons' for item in items if item.name in absent}
     return conversion.run(missing=missing, ignored=ignored, dropped=dropped)

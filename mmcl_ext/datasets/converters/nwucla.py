@@ -4,11 +4,11 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
+from mmcl_ext.datasets.converters.conversion import Conversion, ConversionOptions, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.metainfo import read_facts
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
@@ -77,11 +77,7 @@ def _check_field(member: ArchiveFile, content: dict[str, Any], field: str, expec
 def convert_nwucla(
     source: str | os.PathLike,
     out: str | os.PathLike,
-    *,
-    dtype: str = 'float32',
-    processes: int | None = None,
-    on_error: str = 'stop',
-    progress: bool = True,
+    **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert Northwestern-UCLA.
 
@@ -91,10 +87,7 @@ def convert_nwucla(
     Args:
         source: Folder with the JSON files or ``all_sqe.zip``, or the archive itself.
         out: Store to write; it appears only when it is complete.
-        dtype: ``'float32'`` or ``'float16'``.
-        processes: See :class:`Conversion`.
-        on_error: See :class:`Conversion`.
-        progress: Show a progress bar.
+        **options: See :class:`ConversionOptions`.
 
     Raises:
         FileNotFoundError: The source holds no sequences.
@@ -117,11 +110,8 @@ def convert_nwucla(
             xview_train=[name for name, view in views.items() if view in ('v01', 'v02')],
             xview_val=sorted(val, key=lambda name: (published.get(name, len(published)), name)),
         ),
-        dtype=dtype,
         metadata=dict(dataset='NW-UCLA', unit='metre'),
-        processes=processes,
-        on_error=on_error,
-        progress=progress,
+        **options,
     ).run(missing=[name for name in published if name not in views], ignored=ignored, notes=notes)
 
 

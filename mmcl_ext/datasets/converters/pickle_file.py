@@ -5,12 +5,17 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from mmengine.utils import track_iter_progress
 
-from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo, count_classes
+from mmcl_ext.datasets.converters.conversion import (
+    Conversion,
+    ConversionOptions,
+    SampleInfo,
+    count_classes,
+)
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
@@ -58,9 +63,7 @@ def convert_pickle(
     *,
     classes: Sequence[str] | None = None,
     layout: str | None = None,
-    dtype: str | None = None,
-    processes: int | None = None,
-    progress: bool = True,
+    **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert an annotation pickle.
 
@@ -72,9 +75,8 @@ def convert_pickle(
         classes: Names of the classes; None takes those of NTU RGB+D where the samples
             are named as there, else ``class0``, ``class1``, ...
         layout: Name of the skeleton layout; None guesses by the number of joints.
-        dtype: ``'float32'`` or ``'float16'``; None takes the smaller one that loses nothing.
-        processes: See :class:`Conversion`.
-        progress: Show a progress bar.
+        **options: See :class:`ConversionOptions`; without ``dtype`` the smaller one that loses
+            nothing is taken.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -85,6 +87,8 @@ def convert_pickle(
     _check_labels(annotations, len(classes))
     names = np.array(annotations.names, object)
     pairs = zip(annotations.names, annotations.labels.tolist(), strict=True)
+    if 'dtype' not in options:
+        options['dtype'] = _smallest_dtype(annotations)
     return Conversion(
         out=Path(out),
         items=[SampleInfo(name, label, index) for index, (name, label) in enumerate(pairs)],
@@ -92,10 +96,8 @@ def convert_pickle(
         layout=annotations.layout,
         classes=classes,
         splits={key: names[index].tolist() for key, index in annotations.splits.items()},
-        dtype=dtype or _smallest_dtype(annotations),
         metadata={'source': describe_file(Path(source)), _FIELDS: _other_fields(annotations)},
-        processes=processes,
-        progress=progress,
+        **options,
     ).run()
 
 

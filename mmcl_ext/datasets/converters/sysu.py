@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
+from mmcl_ext.datasets.converters.conversion import Conversion, ConversionOptions, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.fileio.archive_file import ArchiveFile
@@ -165,10 +166,7 @@ def convert_sysu(
     out: str | os.PathLike,
     *,
     seed: int = 0,
-    dtype: str = 'float32',
-    processes: int | None = None,
-    on_error: str = 'stop',
-    progress: bool = True,
+    **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert SYSU 3D HOI.
 
@@ -181,10 +179,7 @@ def convert_sysu(
             above it.
         out: Store to write; it appears only when it is complete.
         seed: See :func:`sysu_splits`.
-        dtype: ``'float32'`` or ``'float16'``.
-        processes: See :class:`Conversion`.
-        on_error: See :class:`Conversion`.
-        progress: Show a progress bar.
+        **options: See :class:`ConversionOptions`.
 
     Raises:
         FileNotFoundError: The source holds no sequences.
@@ -197,7 +192,7 @@ def convert_sysu(
         for activity, member in sorted(videos.items())
     ]
     try:
-        convention = SYSUConvention.measure(_readable(items, on_error))
+        convention = SYSUConvention.measure(_readable(items, options.get('on_error', 'stop')))
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
     return Conversion(
@@ -207,7 +202,6 @@ def convert_sysu(
         layout='kinect_v1',
         classes=SYSU_CLASSES,
         splits=sysu_splits([item.name for item in items], seed),
-        dtype=dtype,
         metadata=dict(
             dataset='SYSU 3D HOI',
             unit='metre',
@@ -215,9 +209,7 @@ def convert_sysu(
             subjects=list(subjects),
             seed=seed,
         ),
-        processes=processes,
-        on_error=on_error,
-        progress=progress,
+        **options,
     ).run(notes=_notes(subjects, convention))
 
 

@@ -4,10 +4,11 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, SampleInfo
+from mmcl_ext.datasets.converters.conversion import Conversion, ConversionOptions, SampleInfo
 from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_members
@@ -87,11 +88,7 @@ def read_utdmhad_skeleton(member: ArchiveFile) -> np.ndarray:
 def convert_utdmhad(
     source: str | os.PathLike,
     out: str | os.PathLike,
-    *,
-    dtype: str = 'float32',
-    processes: int | None = None,
-    on_error: str = 'stop',
-    progress: bool = True,
+    **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert the skeletons of UTD-MHAD to an annotation store.
 
@@ -101,10 +98,7 @@ def convert_utdmhad(
     Args:
         source: See :func:`find_utdmhad`.
         out: Store to write; it appears only when it is complete.
-        dtype: ``'float32'`` or ``'float16'``.
-        processes: See :class:`Conversion`.
-        on_error: See :class:`Conversion`.
-        progress: Show a progress bar.
+        **options: See :class:`ConversionOptions`.
 
     Returns:
         Counts, among them the sequences that the source lacks.
@@ -124,11 +118,8 @@ def convert_utdmhad(
         layout='kinect_v1',
         classes=UTDMHAD_CLASSES,
         splits=_subject_splits(members),
-        dtype=dtype,
         metadata={'dataset': 'UTD-MHAD', 'unit': 'metre', 'missing': list(missing)},
-        processes=processes,
-        on_error=on_error,
-        progress=progress,
+        **options,
     ).run(missing=missing, ignored=ignored)
 
 
