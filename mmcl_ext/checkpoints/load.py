@@ -15,6 +15,7 @@ from mmcl_ext.checkpoints.data_description import (
     DataDescription,
     check_same_data,
 )
+from mmcl_ext.checkpoints.described_types import build_described
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.config.build_model import build_model
@@ -122,7 +123,14 @@ def build_from_info(info: ModelInfo, settings: Mapping[str, Any] | None = None) 
         ValueError: A type is unknown here, or the layout has another meaning.
     """
     info.ensure_layout()
-    return build_model(settings or info.model, info.scope)
+    if not info.foreign:
+        return build_model(settings or info.model, info.scope)
+    try:
+        return build_described(settings or info.model, MODELS, info.scope)
+    except KeyError as error:
+        raise ValueError(
+            f'cannot build the model: {error.args[0]}; import the module that registers it'
+        ) from error
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmcl_ext.checkpoints.data_description import last_setting, stream_of
+from mmcl_ext.checkpoints.described_types import check_plain
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout
 from mmcl_ext.registry import MODELS
@@ -46,6 +47,7 @@ class ModelInfo:
             ``dataset``, ``split``, ``license``, ``metrics``; whatever is known.
         scope: Registry scope in which the transforms and the model are built.
         format_version: Version of these fields.
+        foreign: The description came with a file, so it may name admitted types only.
     """
 
     classes: tuple[str, ...]
@@ -62,6 +64,7 @@ class ModelInfo:
     recipe: dict[str, Any] = field(default_factory=dict)
     scope: str = 'mmcl_ext'
     format_version: int = FORMAT_VERSION
+    foreign: bool = field(default=False, compare=False, repr=False)
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -70,7 +73,9 @@ class ModelInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
-        return plain_values(asdict(self))
+        values = asdict(self)
+        del values['foreign']
+        return plain_values(values)
 
     def to_json(self, indent: int | None = None) -> str:
         """Return the fields as JSON."""
@@ -90,13 +95,15 @@ class ModelInfo:
                 f'model information of version {version!r}; this release reads up to '
                 f'version {FORMAT_VERSION}'
             )
-        known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
-        missing = [item.name for item in fields(cls) if item.name not in known]
+        check_plain(values)
+        names = [item.name for item in fields(cls) if item.name != 'foreign']
+        known = {name: values[name] for name in names if name in values}
+        missing = [name for name in names if name not in known]
         if missing:
             raise ValueError(f'model information lacks {missing}')
         _check_fields(known)
         lists = {key: tuple(known[key]) for key in ('classes', 'pipeline')}
-        return cls(**{**known, **lists})
+        return cls(**{**known, **lists}, foreign=True)
 
     @classmethod
     def from_json(cls, text: str) -> 'ModelInfo':
@@ -105,7 +112,10 @@ class ModelInfo:
         Raises:
             ValueError: The text is not JSON, or no such description.
         """
-        values = json.loads(text)
+        try:
+            values = json.loads(text)
+        except RecursionError as error:
+            raise ValueError('model information is nested too deep') from error
         if not isinstance(values, dict):
             raise ValueError(f'model information is an object, got {type(values).__name__}')
         return cls.from_dict(values)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from mmcl_ext.checkpoints.build_pipeline import build_pipeline
 from mmcl_ext.checkpoints.load import INFO_KEY, build_from_info, describe, load_weights
 from mmcl_ext.checkpoints.model_info import ModelInfo, check_config
 from mmcl_ext.config.load_config import load_config
@@ -60,7 +61,9 @@ def publish(
     cfg = load_config(Path(config))
     check_config(cfg)
     info = describe(cfg, content, recipe, str(checkpoint))
-    model = build_from_info(info)
+    foreign = ModelInfo.from_dict(info.to_dict())  # what a reader of the file will build
+    build_pipeline(foreign)
+    model = build_from_info(foreign)
     load_weights(model, content['state_dict'], str(checkpoint))
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     check_finite(state, str(checkpoint))

@@ -14,6 +14,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmcl_ext.checkpoints.build_pipeline import build_pipeline
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
@@ -232,7 +233,7 @@ def real_clips(info: ModelInfo, ann_file: str | os.PathLike, number: int) -> np.
         dataset = SkeletonDataset(
             os.fspath(ann_file),
             None,
-            list(info.pipeline),
+            build_pipeline(info),
             test_mode=True,
             layout=info.ensure_layout(),
         )

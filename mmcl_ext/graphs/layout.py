@@ -10,6 +10,7 @@ import numpy as np
 from mmcl_ext.graphs.adjacency import hop_distance
 
 Groups = tuple[tuple[int, ...], ...]
+_MOST_JOINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Layout:
             the paper) to groups of joints (1-based) from the centre outwards.
 
     Raises:
-        ValueError: There are fewer than two joints, a joint index lies outside the
+        ValueError: There are fewer than 2 joints or more than 1000, a joint index lies outside the
             skeleton, an edge is repeated, a joint is cut off from the others, bones do
             not lead to the centre, or a hierarchy does not hold every joint exactly once.
     """
@@ -40,9 +41,9 @@ class Layout:
     hd_groups: Mapping[int, Groups] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        if self.num_joints < 2:
+        if not 2 <= self.num_joints <= _MOST_JOINTS:
             raise ValueError(
-                f'layout {self.name!r} has {self.num_joints} joints, needs two or more'
+                f'layout {self.name!r} has {self.num_joints} joints, needs two to {_MOST_JOINTS}'
             )
         _check_joints(self, 'center', (self.center,))
         for edge in self.edges:
@@ -85,6 +86,8 @@ class Layout:
         num_node = values.pop('num_node', None)
         values.setdefault('name', 'custom')
         if num_node is not None:
+            if not 0 <= num_node <= _MOST_JOINTS:
+                raise ValueError(f'num_node is 2 to {_MOST_JOINTS}, got {num_node}')
             values.setdefault('joint_names', tuple(f'joint_{i + 1}' for i in range(num_node)))
         _check_keys(values, description)
         if num_node not in (None, len(values['joint_names'])):

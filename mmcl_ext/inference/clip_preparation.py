@@ -1,6 +1,5 @@
 """From clips to what a network reads, by the pipeline of its test."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,13 +7,13 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
+from mmcl_ext.checkpoints.build_pipeline import build_pipeline
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.transforms import InterpolateJoints
 from mmcl_ext.datasets.transforms.geometry import real_frames
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
-from mmcl_ext.registry import TRANSFORMS
 
 
 class ClipPreparation:
@@ -40,8 +39,7 @@ class ClipPreparation:
         self._to_layout = InterpolateJoints(info.layout)
         types = [str(step['type']) for step in info.pipeline]
         self._converts = any(kind.endswith('InterpolateJoints') for kind in types)
-        with DefaultScope.overwrite_default_scope(info.scope):
-            self.pipeline = Compose([_build(step) for step in info.pipeline])
+        self.pipeline = Compose(build_pipeline(info))
 
     def __call__(self, clip: SkeletonClip) -> dict[str, Any]:
         """Prepare one clip.
@@ -133,16 +131,6 @@ class ClipPreparation:
                 f'clip {clip.name!r} has {clip.keypoint.shape[3]} coordinates per joint, which '
                 f'gives {keypoint.shape[-1]}; the model takes {self.info.in_channels}'
             )
-
-
-def _build(step: Mapping[str, Any]) -> Any:
-    try:
-        return TRANSFORMS.build(dict(step))
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f'cannot build the transform {step.get("type")!r}: {error.args[0]}; import the module '
-            'that registers it'
-        ) from error
 
 
 def _network_input(packed: dict[str, Any], num_joints: int) -> Tensor | None:

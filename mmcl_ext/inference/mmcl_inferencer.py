@@ -11,6 +11,7 @@ from torch import nn
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES, find_config
+from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.inference.clip_preparation import ClipPreparation
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.predictors import (
@@ -81,7 +82,8 @@ class MMCLInferencer:
             _check_exported(model, checkpoint, device, optimize, refinement)
             run, self.info = _load_exported(model, backend)
             self.predictor = ExportedPredictor(run, self.info.average_clips)
-        self.prepare = ClipPreparation(self.info, fill_missing)
+        with name_file(model):
+            self.prepare = ClipPreparation(self.info, fill_missing)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -277,7 +279,8 @@ def _load_module(
 ) -> tuple[nn.Module, ModelInfo]:
     _check_device(device)
     try:
-        return load_deployed(model, checkpoint, device=device, refinement=refinement)
+        with name_file(model if checkpoint is None else checkpoint):
+            return load_deployed(model, checkpoint, device=device, refinement=refinement)
     except (AttributeError, KeyError, TypeError) as error:
         # Settings of another release or of another kind of configuration.
         raise ValueError(f'{os.fspath(model)!r} describes no model of this release: {error}') from (
@@ -302,8 +305,9 @@ def _load_exported(
     from mmcl_ext.deployment.backends import load_backend
 
     try:
-        info = read_model_info(path)
-        return load_backend(path, backend), info
+        with name_file(path):
+            info = read_model_info(path)
+            return load_backend(path, backend), info
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{backend} is not installed ({error}): pip install 'mmcl_ext[deploy]'"
