@@ -8,6 +8,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmcl_ext.config.config_errors import check_part, setup_errors
+from mmcl_ext.config.load_config import require
 from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.registry import MODELS
 
@@ -34,8 +35,9 @@ def model_class(cfg: Config) -> Any:
     """Return the class of a configuration's model.
 
     Raises:
-        UserError: It is not registered, or does not take an argument.
+        UserError: There is no model, its class is not registered, or does not take an argument.
     """
+    require(cfg, 'model')
     check_part(cfg.model, MODELS, scope_of(cfg))
     with DefaultScope.overwrite_default_scope(scope_of(cfg)):
         return MODELS.get(cfg.model.type)

@@ -37,6 +37,17 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
     return cfg
 
 
+def require(cfg: Config, *names: str) -> None:
+    """Refuse a configuration that lacks what a command reads of it.
+
+    Raises:
+        UserError: With the first name that it lacks.
+    """
+    for name in names:
+        if cfg.get(name) is None:
+            raise UserError(f'{cfg.filename} has no {name}: it is no configuration for this')
+
+
 def _merge(cfg: Config, option: str, value: Any) -> None:
     _check_name(cfg, option)
     check_option(cfg, option)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.registry import init_default_scope
 
-from mmcl_ext.apis import load_config
 from mmcl_ext.config.command_line import add_cfg_options
+from mmcl_ext.config.load_config import load_config, require
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets import SkeletonDataset
 from mmcl_ext.registry import DATASETS
@@ -45,6 +45,7 @@ def open_dataset(args: argparse.Namespace) -> SkeletonDataset:
     if not args.source.endswith('.py'):
         return SkeletonDataset(args.source, args.split, AUGMENTATION)
     cfg = load_config(args.source, args.cfg_options)
+    require(cfg, f'{args.loader}_dataloader')
     dataset = DATASETS.build(cfg[f'{args.loader}_dataloader'].dataset)
     while not isinstance(dataset, SkeletonDataset) and hasattr(dataset, 'dataset'):
         dataset = dataset.dataset

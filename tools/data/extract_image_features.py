@@ -7,8 +7,8 @@ is named, its training samples. An interrupted run is continued by the same comm
 import argparse
 from typing import Any
 
-from mmcl_ext.apis import load_config
 from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.load_config import load_config, require
 from mmcl_ext.preparation.extraction.command_line import run_extraction
 from mmcl_ext.preparation.extraction.sharding import ExtractionReport
 from mmcl_ext.preparation.features.image_features import extract_image_features
@@ -22,8 +22,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def extract(args: argparse.Namespace, run: dict[str, Any]) -> ExtractionReport:
+    cfg = load_config(args.config, args.cfg_options)
+    require(cfg, 'model', 'train_dataloader')
     return extract_image_features(
-        load_config(args.config, args.cfg_options),
+        cfg,
         args.out,
         checkpoint=args.checkpoint,
         seed=args.seed,

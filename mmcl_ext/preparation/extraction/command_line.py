@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from mmcl_ext.config.command_line import add_cfg_options
 from mmcl_ext.config.launch import init_gloo
+from mmcl_ext.config.load_config import load_config, require
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.parallel.collectives import rank
@@ -38,8 +39,8 @@ def read_config(args: argparse.Namespace) -> Config:
     Raises:
         FileNotFoundError: There is no such file.
     """
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = load_config(args.config, args.cfg_options)
+    require(cfg, 'source')
     return cfg
 
 
