@@ -29,16 +29,16 @@ cache_features = dict(
 variants = dict(
     skeleton=dict(title='skeleton only', config='../skeleton/ctrgcn_hdgraph_utdmhad.py'),
     scratch=dict(
-        title='ResNet-34 from scratch, trained along',
+        title='ResNet-34 from scratch, trained with the backbone',
         config='../mmcl/ctrgcn_hdgraph_utdmhad.py',
     ),
     small=dict(
-        title='small CNN from scratch, trained along',
+        title='small CNN from scratch, trained with the backbone',
         config='../mmcl/ctrgcn_hdgraph_utdmhad.py',
         options={'model.co_learning.image_encoder': dict(_delete_=True, type='PlainCNN')},
     ),
     tuned=dict(
-        title='ResNet-34 trained on composites, then along',
+        title='ResNet-34 trained on composites, then with the backbone',
         prepare=[train_encoder],
     ),
     frozen=dict(

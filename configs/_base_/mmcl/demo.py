@@ -13,8 +13,8 @@ load_co_learning = [
     dict(type='LoadTextFeature', file=text_file),
 ]
 
-# From random weights, and with lambda_1 = 0.1 in front, the image part would stand still for the
-# few epochs of the demo. The skeleton network keeps its learning rate.
+# The image part starts from random weights and its loss is multiplied by lambda_1 = 0.1: it would
+# hardly learn in the few epochs of the demo. The skeleton network keeps its learning rate.
 image_part = dict(lr_mult=10.0)
 co_learning_optim = dict(
     paramwise_cfg=dict(

@@ -9,5 +9,5 @@ prompts = dict(
 )
 question = 'holding_object'  # the best of Table 9
 
-batch_size = 16  # part of the recipe: another size may change the last bits
+batch_size = 16  # another size may change the last bits of the features
 chunk_size = 64  # samples of a shard: what an interruption loses at most, per process
