@@ -102,6 +102,7 @@ setup(
         'mmcl_ext.web': ['*.css'],
         'mmcl_ext.datasets.metainfo': ['*.txt'],
     },
+    entry_points={'console_scripts': ['mmcl=mmcl_ext.cli:main']},
     install_requires=read_requirements('runtime', 'lite'),
     extras_require={
         name: read_requirements(name)

@@ -47,6 +47,8 @@ ROOMS = (
     'apis',
     'ablation',
     'synthetic',
+    'cli',
+    '__main__',
 )
 LEVELS = {room: level for level, room in enumerate(ROOMS)}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.version import version_info as mmengine_version
+from tiny_data import FAST_OPTIONS, write_tiny_data
 
 SOURCES = (
     'setup.py',
@@ -132,6 +133,39 @@ def test_configs_are_found_in_an_installed_wheel(wheel: zipfile.ZipFile, tmp_pat
     wheel.extractall(site)
     base = loaded_base(sys.executable, tmp_path, PYTHONPATH=str(site))
     assert base == site.resolve() / 'mmcl_ext/.mim/configs/_base_/default_runtime.py'
+
+
+def test_the_command_runs_the_tools_of_an_installed_wheel(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    """Same main functions, no source tree."""
+    target = tmp_path / 'site'
+    run(sys.executable, '-m', 'pip', 'install', *OPTIONS, '--target', target, wheel.filename)
+    command, environment = target / 'bin' / 'mmcl', {'PYTHONPATH': str(target)}
+    listed = run(sys.executable, command, '--help', **environment)
+    assert re.search(r'^  train +Train a recognizer$', listed, re.MULTILINE)
+    names = {path.stem.replace('_', '-') for path in (target / 'mmcl_ext/.mim/tools').rglob('*.py')}
+    assert {line.split()[0] for line in listed.split('commands:')[1].splitlines() if line} == names
+    assert run(sys.executable, '-m', 'mmcl_ext', **environment) == listed
+    shown = run(sys.executable, command, 'train', '--help', **environment)
+    assert shown.startswith('usage: mmcl train ')
+    wrong = subprocess.run(
+        [sys.executable, command, 'trian'], env=environment, capture_output=True, text=True
+    )
+    assert wrong.returncode == 2
+    assert wrong.stderr == "error: there is no command 'trian'; did you mean 'train'?\n"
+
+
+@pytest.mark.slow
+def test_the_command_trains_a_configuration_by_name(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    write_tiny_data(tmp_path)
+    site = tmp_path / 'site'
+    wheel.extractall(site)
+    options = [f'{key}={value}' for key, value in FAST_OPTIONS.items()]
+    words = ('train', 'skeleton/ctrgcn_ntu60', '--cfg-options', 'train_cfg.max_epochs=1', *options)
+    code = f'import os; os.chdir({str(tmp_path)!r}); from mmcl_ext.cli import main; main()'
+    run(sys.executable, '-c', code, *words, PYTHONPATH=str(site))
+    assert (tmp_path / 'work_dirs/skeleton/ctrgcn_ntu60/epoch_1.pth').is_file()
 
 
 # Editable installs

@@ -75,7 +75,7 @@ def infer(args: argparse.Namespace) -> None:
         predict(args, inferencer, values)
     except BaseException:  # an interrupt, too: what is done is not lost
         if values:
-            save(args, inferencer.info, values)
+            save(args, inferencer.info, values, complete=False)
         raise
     save(args, inferencer.info, values)
     if any('error' in value for value in values):
@@ -94,10 +94,15 @@ def predict(
             draw(args, result, file_name(result.name, taken), inferencer.info.layout)
 
 
-def save(args: argparse.Namespace, info: ModelInfo, values: Sequence[dict[str, Any]]) -> None:
+def save(
+    args: argparse.Namespace,
+    info: ModelInfo,
+    values: Sequence[dict[str, Any]],
+    complete: bool = True,
+) -> None:
     if args.out:
         path = Path(args.out) / 'predictions.json'
-        write_json(path, info, values)
+        write_json(path, info, values, complete)
         print(f'{counted(len(values), "result")} in {path}', flush=True)
 
 

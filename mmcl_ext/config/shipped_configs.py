@@ -10,22 +10,10 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcl_ext.config.load_config import load_config
+from mmcl_ext.fileio.shipped_folder import shipped_folder
 
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 _NO_MODELS = ('_base_', 'ablations', 'preparation')
-
-
-def shipped_folder(name: str) -> Path:
-    """Return ``configs`` or ``tools``, of the installed package or of the source tree.
-
-    Raises:
-        FileNotFoundError: Neither has it.
-    """
-    package = Path(__file__).parents[1]
-    for root in (package / '.mim', package.parent):
-        if (root / name).is_dir():
-            return root / name
-    raise FileNotFoundError(f'this installation of mmcl_ext has no {name}: install it again')
 
 
 def list_models(pattern: str = '*') -> list[str]:

@@ -27,16 +27,24 @@ def table_row(result: InferenceResult, k: int = 5, width: int = 24) -> str:
     return f'{name:{width}}  ' + ', '.join(f'{label} {p:.3f}' for label, p in result.top(k))
 
 
-def write_json(path: str | os.PathLike, info: ModelInfo, results: Sequence[dict[str, Any]]) -> None:
+def write_json(
+    path: str | os.PathLike,
+    info: ModelInfo,
+    results: Sequence[dict[str, Any]],
+    complete: bool = True,
+) -> None:
     """Write what was predicted, and by which model; the file appears when it is whole.
 
     Args:
         path: File to write; its folder is made when missing.
         info: The model.
         results: What :meth:`InferenceResult.to_dict` gave.
+        complete: Whether every input was predicted; the file says so.
     """
     model = {key: info.to_dict()[key] for key in ('backbone', 'layout', 'stream', 'recipe')}
-    content = dict(model=model, classes=list(info.classes), results=list(results))
+    content = dict(
+        complete=complete, model=model, classes=list(info.classes), results=list(results)
+    )
     write_bytes(path, json.dumps(content, indent=1, allow_nan=False).encode())
 
 

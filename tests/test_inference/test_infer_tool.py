@@ -45,6 +45,7 @@ def test_table_json_and_pictures(utd, inferencer, walk, tmp_path, monkeypatch, c
     assert 'error: ' in rows[1]
     assert 'nobody is in it' in rows[1]
     content = json.loads((out / 'predictions.json').read_text())
+    assert content['complete'] is True
     assert content['model']['recipe']['license'] == 'none'
     good, bad = content['results']
     np.testing.assert_allclose(good['pred_score'], expected.pred_score, rtol=1e-6)
@@ -84,8 +85,9 @@ def test_an_interrupt_keeps_the_results_so_far(utd, walk, tmp_path, monkeypatch,
     options = ('--model', utd['published'], '--batch-size', 1, '--pictures', 0)
     with pytest.raises(KeyboardInterrupt):
         infer(monkeypatch, *files, *options, '--out', out)
-    results = json.loads((out / 'predictions.json').read_text())['results']
-    assert [result['name'] for result in results] == ['clip0', 'clip1']
+    content = json.loads((out / 'predictions.json').read_text())
+    assert content['complete'] is False
+    assert [result['name'] for result in content['results']] == ['clip0', 'clip1']
     assert capsys.readouterr().out.endswith(f'2 results in {out / "predictions.json"}\n')
     before = (out / 'predictions.json').read_bytes()
     with pytest.raises(KeyboardInterrupt):  # before the first result: an older file stays
