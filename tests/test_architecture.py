@@ -155,6 +155,12 @@ def test_skeleton_layers_do_not_name_co_learning(repo: Path) -> None:
     assert not wrong, '\n'.join(wrong)
 
 
+def test_every_room_is_on_the_map(repo: Path) -> None:
+    page = (repo / 'docs' / 'architecture.md').read_text()
+    rows = [line.split('`')[1] for line in page.split('## ')[0].splitlines() if line[:3] == '| `']
+    assert tuple(rows) == ROOMS
+
+
 def test_every_module_is_in_a_room(repo: Path) -> None:
     for name in modules(repo):
         level_of(name)
