@@ -51,7 +51,7 @@ def walk(clip: np.ndarray, begin: float, end: float, depth: float) -> np.ndarray
     joints -= joints[:1].mean(axis=1, keepdims=True)
     joints[..., 0] += np.linspace(begin, end, FRAMES)[:, None]
     joints[..., 2] += depth
-    return CAMERAS['utd_mhad_rgb'].project(joints)
+    return CAMERAS['utdmhad_rgb'].project(joints)
 
 
 def scenes(clips: Sequence[np.ndarray]) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
