@@ -138,14 +138,15 @@ class TensorContainer:
         """Look a tensor up that must have one of the types and the shape; None is any length."""
         entry = self._header.entries.get(name)
         if entry is None:
-            raise ValueError(f'{self._path} is not a whole {self.kind}: {name!r} is missing')
+            told = bounded_repr(name)
+            raise ValueError(f'{self._path} is not a whole {self.kind}: {told} is missing')
         lengths = len(entry.shape) == len(shape) and all(
             wanted in (None, length) for wanted, length in zip(shape, entry.shape, strict=True)
         )
         if entry.code not in codes or not lengths:
             wanted = ', '.join('any' if length is None else str(length) for length in shape)
             raise self._contradiction(
-                f'{name!r} is {entry.code} of shape {bounded_repr(entry.shape)}, expected '
+                f'{bounded_repr(name)} is {entry.code} of shape {bounded_repr(entry.shape)}, expected '
                 f'{" or ".join(codes)} of shape ({wanted})'
             )
         return entry

@@ -209,6 +209,7 @@ def test_tables_of_stores(store_path: Path, tables: dict[str, np.ndarray], messa
         (dict(classes=['wave', 'kick']), "'label': 2 is outside the 2 classes"),
         (dict(classes=['wave', 'kick', 1]), "'classes': a name is no string: 1"),
         (dict(splits=['train', 'other']), "'split.other' is missing"),
+        (dict(splits=['x' * 5000]), 'xxx... is missing'),
         (dict(format_version='\x1b[2J\ud800'), r'has version \x1b[2J\ud800 of the format'),
         (dict(recipe=[]), "'recipe': expected a dict"),
         (dict(layout='octopus'), "'layout_description': 'name' is not 'octopus'"),
