@@ -28,6 +28,8 @@ def load_backend(
     backend: str = 'torch',
     threads: int | None = None,
     precision: str = 'fp32',
+    *,
+    trust: bool = False,
 ) -> Backend:
     """Load a model to run it.
 
@@ -40,6 +42,7 @@ def load_backend(
         threads: Number of threads; None leaves it to the runtime. PyTorch has one number
             for the whole process.
         precision: ``'fp32'``, or ``'bf16'`` with OpenVINO on a processor that has it.
+        trust: Load ``.ts`` and ``.pt2`` files, which can run code of whoever made them.
 
     Returns:
         Maps skeletons, float32 (N, M, T, V, C), to logits, float32 (N, K).
@@ -62,6 +65,12 @@ def load_backend(
         raise ValueError(f'{backend} cannot run {os.fspath(file)!r}')
     if precision == 'bf16' and backend != 'openvino':
         raise ValueError(f'bf16 runs in OpenVINO, not in {backend}')
+    if kind in ('torchscript', 'torch_export') and not trust:
+        raise ValueError(
+            f'{os.fspath(file)!r} can run code of whoever made it: load it with trust=True '
+            '(--trust) if that is you or somebody you trust; ONNX files and published '
+            'checkpoints run none'
+        )
     if backend == 'openvino':
         return OpenVINOBackend(file, threads, precision)
     if backend == 'onnxruntime':

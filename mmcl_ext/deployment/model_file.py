@@ -4,9 +4,6 @@ import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from mmcl_ext.checkpoints.load import INFO_KEY
 from mmcl_ext.checkpoints.model_info import ModelInfo
@@ -19,6 +16,7 @@ FORMATS = {'.onnx': 'onnx', '.ts': 'torchscript', '.pt2': 'torch_export', '.pth'
 """Kind of a model file by its ending."""
 
 _ARCHIVES = ('torchscript', 'torch_export')
+_MAX_DESCRIPTION = 1 << 24
 _METADATA_FIELD = 14  # of ONNX's ModelProto
 
 
@@ -102,21 +100,19 @@ def _varint(data: memoryview, place: int) -> tuple[int, int]:
             return value, place
 
 
-def _read_torchscript(path: str | os.PathLike) -> str | None:
-    extra: dict[str, Any] = {METADATA_KEY: ''}
-    torch.jit.load(os.fspath(path), map_location='cpu', _extra_files=extra)
-    text = extra[METADATA_KEY]
-    return text.decode() if isinstance(text, bytes) else text
-
-
-def _read_torch_export(path: str | os.PathLike) -> str | None:
-    extra: dict[str, Any] = {METADATA_KEY: ''}
-    torch.export.load(os.fspath(path), extra_files=extra)
-    return extra[METADATA_KEY]
+def _read_archive(path: str | os.PathLike) -> str | None:
+    """Read the extra file of a PyTorch archive; PyTorch's own readers could run code."""
+    with zipfile.ZipFile(path) as archive:
+        for item in archive.infolist():
+            if item.filename.endswith(f'/extra/{METADATA_KEY}'):
+                if item.file_size > _MAX_DESCRIPTION:
+                    raise ValueError(f'{path} has a description of {item.file_size} bytes')
+                return archive.read(item).decode()
+    return None
 
 
 _READERS = {
     'onnx': _read_onnx,
-    'torchscript': _read_torchscript,
-    'torch_export': _read_torch_export,
+    'torchscript': _read_archive,
+    'torch_export': _read_archive,
 }

@@ -24,6 +24,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
     parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
+    parser.add_argument(
+        '--trust',
+        action='store_true',
+        help='load .ts and .pt2 files, which can run code of whoever made them',
+    )
     parser.add_argument('--device', default='cpu', help='where PyTorch models run')
 
 
@@ -47,6 +52,7 @@ def open_inferencer(args: argparse.Namespace, **options: Any) -> MMCLInferencer:
         backend=args.backend,
         device=args.device,
         optimize=args.optimize,
+        trust=args.trust,
         **options,
     )
 

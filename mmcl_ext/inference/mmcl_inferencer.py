@@ -45,6 +45,7 @@ class MMCLInferencer:
         fill_missing: See :class:`ClipPreparation`.
         refinement: Keep what refines scores by text features; needs a configuration.
         optimize: Fuse layers of a PyTorch model for speed; scores change by rounding.
+        trust: Load ``.ts`` and ``.pt2`` files, which can run code of whoever made them.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -63,6 +64,7 @@ class MMCLInferencer:
         fill_missing: bool = False,
         refinement: bool = False,
         optimize: bool = False,
+        trust: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f'batch_size must be positive, got {batch_size}')
@@ -80,7 +82,7 @@ class MMCLInferencer:
             self.predictor = TorchPredictor(_optimized(module) if optimize else module)
         else:
             _check_exported(model, checkpoint, device, optimize, refinement)
-            run, self.info = _load_exported(model, backend)
+            run, self.info = _load_exported(model, backend, trust)
             self.predictor = ExportedPredictor(run, self.info.average_clips)
         with name_file(model):
             self.prepare = ClipPreparation(self.info, fill_missing)
@@ -297,7 +299,7 @@ def _check_device(device: str) -> None:
 
 
 def _load_exported(
-    path: str | os.PathLike, backend: str
+    path: str | os.PathLike, backend: str, trust: bool
 ) -> tuple[Callable[[np.ndarray], np.ndarray], ModelInfo]:
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no exported model {os.fspath(path)!r}')
@@ -307,7 +309,7 @@ def _load_exported(
     try:
         with name_file(path):
             info = read_model_info(path)
-            return load_backend(path, backend), info
+            return load_backend(path, backend, trust=trust), info
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{backend} is not installed ({error}): pip install 'mmcl_ext[deploy]'"

@@ -22,7 +22,7 @@ def exported(utd, tmp_path, monkeypatch):
     model, info = load_deployed(utd['published'])
     shapes = []
 
-    def load_backend(path, backend):
+    def load_backend(path, backend, trust=False):
         assert backend == 'onnxruntime'
 
         def run(keypoint):
