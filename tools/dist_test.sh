@@ -6,7 +6,7 @@ if [ $# -lt 3 ]; then
     echo "usage: $0 CONFIG CHECKPOINT GPUS [arguments of test.py]" >&2
     exit 2
 fi
-if ! [[ $3 =~ ^[1-9][0-9]*$ ]]; then
+if ! [[ $3 =~ ^([1-9][0-9]*|auto|cpu|gpu)$ ]]; then
     echo "error: the number of processes is missing: got '$3' in its place" >&2
     exit 2
 fi

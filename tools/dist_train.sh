@@ -6,7 +6,7 @@ if [ $# -lt 2 ]; then
     echo "usage: $0 CONFIG GPUS [arguments of train.py]" >&2
     exit 2
 fi
-if ! [[ $2 =~ ^[1-9][0-9]*$ ]]; then
+if ! [[ $2 =~ ^([1-9][0-9]*|auto|cpu|gpu)$ ]]; then
     echo "error: the number of processes is missing: got '$2' in its place" >&2
     exit 2
 fi
