@@ -8,12 +8,12 @@ from typing import Any
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.fileio.file_name import file_name
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.inference.command_line import add_model_options, open_inferencer
 from mmcl_ext.inference.inference_report import (
     animate_result,
     draw_result,
-    file_name,
     overlay_result,
     table_row,
     write_json,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,16 +106,6 @@ def animate_result(result: InferenceResult, path: str | os.PathLike, layout: str
     """Write the moving skeleton of a clip as ``.gif`` or ``.mp4``."""
     if result.clip is not None:
         write_motion(path, np.nan_to_num(result.clip.keypoint), result.clip.layout or layout)
-
-
-def file_name(name: str, taken: set[str]) -> str:
-    """Turn a clip's name into a file's, another one each time; it is added to ``taken``."""
-    plain = re.sub(r'[^\w.+-]+', '_', name).strip('._') or 'clip'
-    unique, number = plain, 2
-    while unique in taken:
-        unique, number = f'{plain}_{number}', number + 1
-    taken.add(unique)
-    return unique
 
 
 def _pixels(result: InferenceResult) -> SkeletonClip:

@@ -11,6 +11,7 @@ import numpy as np
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.datasets.transforms import CenterSkeleton
+from mmcl_ext.fileio.file_name import file_name
 from mmcl_ext.visualization.motion import write_motion
 from mmcl_ext.visualization.prediction_figure import save_figure
 from mmcl_ext.visualization.sample_sheet import SampleSheet, draw_sample_sheet
@@ -67,15 +68,17 @@ def browse(
         motion: ``'gif'``, ``'mp4'`` or None.
         fps: Frames per second of the moving picture.
     """
+    taken: set[str] = set()
     for index in indices:
         item = dataset.get_data_info(index)
         name = item['sample_name']
         picture = None if composites is None else read_picture(Path(composites) / f'{name}.jpg')
-        page = Path(out) / f'{name}.png'
+        stem = file_name(name, taken)
+        page = Path(out) / f'{stem}.png'
         save_figure(draw_sample_sheet(_sheet(dataset, index, item, picture, draws)), page)
         yield page
         if motion is not None:
-            moving = Path(out) / f'{name}.{motion}'
+            moving = Path(out) / f'{stem}.{motion}'
             write_motion(moving, item['keypoint'], item['layout'], fps=fps, picture=picture)
             yield moving
 

@@ -17,8 +17,8 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmcl_ext.checkpoints.publish import publish
+from mmcl_ext.fileio.file_name import file_name
 from mmcl_ext.inference import MMCLInferencer
-from mmcl_ext.inference.inference_report import file_name
 from mmcl_ext.visualization.overlay import overlay_frames, video_frames, write_overlay
 
 REPO = Path(__file__).resolve().parents[2]

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmcl_ext.evaluation.scores import are_probabilities
+from mmcl_ext.fileio.file_name import file_name
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
@@ -77,7 +78,8 @@ class PredictionImageHook(Hook):
         name = sample.metainfo.get('sample_name', f'sample{self._seen}')
         if self.out_dir is not None:
             Path(self.out_dir).mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(Path(self.out_dir) / f'{name}.png'), picture)
+            stem = file_name(str(name), set())
+            cv2.imwrite(str(Path(self.out_dir) / f'{stem}.png'), picture)
         if self.show:
             cv2.imshow(str(name), picture)
             cv2.waitKey(int(self.wait_time * 1000))
