@@ -146,8 +146,8 @@ class TensorContainer:
         if entry.code not in codes or not lengths:
             wanted = ', '.join('any' if length is None else str(length) for length in shape)
             raise self._contradiction(
-                f'{bounded_repr(name)} is {entry.code} of shape {bounded_repr(entry.shape)}, expected '
-                f'{" or ".join(codes)} of shape ({wanted})'
+                f'{bounded_repr(name)} is {entry.code} of shape {bounded_repr(entry.shape)}, '
+                f'expected {" or ".join(codes)} of shape ({wanted})'
             )
         return entry
 
