@@ -11,6 +11,7 @@ import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,13 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode('latin1')
 
 
+def _of_content(kind: type, *content: Any) -> Any:
+    """Stand-in for ``bytes`` and ``bytearray``, which make N zeros of a number N."""
+    if content and not isinstance(content[0], (str, bytes, bytearray, list, tuple)):
+        raise pickle.UnpicklingError(f'refused a {kind.__name__} of a {type(content[0]).__name__}')
+    return kind(*content)
+
+
 _NUMPY: dict[str, Callable] = {
     'multiarray._reconstruct': _reconstruct,
     'multiarray.scalar': _scalar,
@@ -111,7 +119,12 @@ _ADMITTED: dict[str, object] = {
     **{
         f'{module}.{kind.__name__}': kind
         for module in ('builtins', '__builtin__')
-        for kind in (set, frozenset, bytes, bytearray, complex, list, dict, tuple)
+        for kind in (set, frozenset, complex, list, dict, tuple)
+    },
+    **{
+        f'{module}.{kind.__name__}': partial(_of_content, kind)
+        for module in ('builtins', '__builtin__')
+        for kind in (bytes, bytearray)
     },
 }
 

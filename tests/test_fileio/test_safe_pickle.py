@@ -173,3 +173,11 @@ def test_real_annotations(shared: Path) -> None:
         assert list(ours) == list(theirs)
         np.testing.assert_array_equal(ours['box_score'], theirs['box_score'])
         assert ours['valid'] == theirs['valid']
+
+
+@pytest.mark.parametrize('kind', ['bytes', 'bytearray'])
+def test_a_number_makes_no_zeros(tmp_path, kind):
+    path = tmp_path / 'bomb.pkl'
+    path.write_bytes(f'c__builtin__\n{kind}\n(I4000000000\ntR.'.encode())
+    with pytest.raises(ValueError, match=rf'bomb\.pkl.*refused a {kind} of a int'):
+        load_pickle(path)
