@@ -10,12 +10,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ClassRow:
-    """Classes of the target that are recognized by classes of the source.
+    """Classes of the target that are recognized by the source's classes of the same meaning.
 
-    Attributes:
-        target: Names of classes of the target; several where the source cannot tell
-            them apart.
-        source: Names of the source's classes of that meaning.
+    There are several of the target where the source cannot tell them apart.
     """
 
     target: tuple[str, ...]
@@ -69,13 +66,10 @@ class ClassMap:
         source_classes: Sequence[str],
         target_classes: Sequence[str],
     ) -> 'ClassMap':
-        """Read the map of a configuration.
+        """Read the map of a configuration; the names are in the order of the labels.
 
-        Args:
-            config: ``rows``, a list of dicts with ``target`` and ``source``, each a name or
-                several; and ``excluded``, names of the target.
-            source_classes: Names in the order of the source's labels.
-            target_classes: Names in the order of the target's labels.
+        Its ``rows`` are dicts with ``target`` and ``source``, each a name or several; ``excluded``
+        are names of the target.
 
         Raises:
             ValueError: A key or a name is unknown, a name comes twice, or a class of the

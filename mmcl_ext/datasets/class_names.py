@@ -20,9 +20,7 @@ _CLASSES = {
 def class_names(dataset: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names of a data set's classes in the order of its labels.
 
-    Args:
-        dataset: ``'ntu60'``, ``'ntu120'``, ``'nwucla'``, ``'utdmhad'``, ``'sysu'``, or the
-            names themselves.
+    ``dataset`` is ``'ntu60'``, ``'ntu120'``, ``'nwucla'``, ``'utdmhad'``, ``'sysu'``, or the names.
 
     Raises:
         ValueError: The data set is unknown.

@@ -25,12 +25,10 @@ _SUBJECTS = (
 
 @dataclass(frozen=True)
 class HoldOutReport:
-    """What :func:`hold_out` has written.
+    """What :func:`hold_out` has written: the number of samples of the two new ``splits``.
 
-    Attributes:
-        splits: Number of samples by name of the two new splits.
-        subjects: Subjects held out, where they decide.
-        lacking: Classes without a sample in what is left to train on.
+    ``subjects`` are those held out, where they decide; ``lacking`` the classes without a sample in
+    what is left to train on.
     """
 
     splits: dict[str, int]

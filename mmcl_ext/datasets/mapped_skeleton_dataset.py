@@ -22,14 +22,11 @@ class MappedSkeletonDataset(SkeletonDataset):
     left out by class, for :class:`mmcl_ext.evaluation.ZeroShotMetric`.
 
     Args:
-        ann_file: Store of the target.
-        split: Split of the target; None takes every sample of the file.
-        pipeline: Transforms.
+        ann_file: See :class:`SkeletonDataset`, as ``split``, ``pipeline`` and ``kwargs``.
         class_map: See :meth:`ClassMap.from_config`.
         source_classes: Data set the network was trained on, or its names, see
             :func:`class_names`.
         target_classes: The same of the target; None takes the names in the file.
-        **kwargs: Further arguments of :class:`SkeletonDataset`.
 
     Raises:
         ValueError: The map does not fit the classes, or no sequence is left.

@@ -192,11 +192,8 @@ class SkeletonDataset(BaseDataset):
     def prepare_data(self, idx: int, repetition: int = 0) -> Any:
         """Run the pipeline on one item with generators of its own.
 
-        Args:
-            idx: The item; a :class:`~mmcl_ext.datasets.samplers.visit.Visit` brings its
-                repetition along.
-            repetition: Which of several visits within one epoch, see
-                :class:`mmcl_ext.datasets.repeat_dataset.RepeatDataset`.
+        ``repetition`` counts the visits within one epoch, see :class:`RepeatDataset`; a
+        :class:`~mmcl_ext.datasets.samplers.visit.Visit` brings its own.
         """
         repetition = repetition or getattr(idx, 'repetition', 0)
         epoch, seed = self._clock.tolist()

@@ -1,7 +1,4 @@
-"""Metrics, and what is done with the scores of a test afterwards.
-
-MMAction2's metrics serve as they are: ``AccMetric`` gives top-k and mean class accuracy.
-"""
+"""Metrics (with MMAction2's ``AccMetric``), and what is done with the scores of a test."""
 
 from mmcl_ext.evaluation.dump_results import DumpResults
 from mmcl_ext.evaluation.ensemble import (

@@ -29,15 +29,9 @@ def format_comparison(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> str:
-    """Write what a reader should know of two runs.
+    """Write what a reader should know of two runs, given the K class names.
 
-    Args:
-        comparison: The runs.
-        classes: K class names.
-        names: Names of the two runs.
-        num_shown: Length of each list.
-        resamples: Number of resamples of the bootstrap.
-        seed: Seed of the bootstrap.
+    Lists have ``num_shown`` lines; ``resamples`` and ``seed`` are those of the bootstrap.
 
     Raises:
         ValueError: ``num_shown``, ``resamples`` or ``seed`` makes no sense.
@@ -64,11 +58,7 @@ def write_comparison(
     names: tuple[str, str],
     folder: str | os.PathLike,
 ) -> list[Path]:
-    """Write ``classes.csv``, ``confused_pairs.csv`` and ``changed_samples.csv``.
-
-    Returns:
-        The files.
-    """
+    """Write and return ``classes.csv``, ``confused_pairs.csv`` and ``changed_samples.csv``."""
     folder = Path(folder)
     gains = (
         (g.label, classes[g.label], g.num_samples, *map(_share, (g.first, g.second, g.gain)))
@@ -119,11 +109,7 @@ def run_table(runs: Sequence[Scores], names: Sequence[str], resamples: int, seed
 
 
 def pair_table(confusion: np.ndarray, classes: Sequence[str], num_shown: int) -> str:
-    """Tabulate the most frequent confusions of one run.
-
-    Raises:
-        ValueError: ``num_shown`` is negative.
-    """
+    """Tabulate the most frequent confusions of one run; ``num_shown`` is not negative."""
     if num_shown < 0:
         raise ValueError(f'the number of lines to show must not be negative, got {num_shown}')
     rows = [

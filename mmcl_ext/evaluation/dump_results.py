@@ -28,11 +28,7 @@ class DumpResults(_DumpResults):
     """
 
     def process(self, data_batch: Any, predictions: Sequence[dict]) -> None:
-        """Keep copies of the predictions of one batch.
-
-        Raises:
-            ValueError: A prediction has no sample name.
-        """
+        """Keep copies of the predictions of one batch."""
         for prediction in predictions:
             if not any(field in prediction for field in NAME_FIELDS):
                 raise ValueError(

@@ -49,12 +49,10 @@ class Ensemble:
         streams: Results of the single streams.
         weights: Their weights.
         treatment: What was done to the scores, one of ``TREATMENTS``.
-        scores: The fused scores.
-        fused: Result of the fused scores.
+        scores: The fused scores, whose result is ``fused``.
         best: Position of the stream with the highest top-1 accuracy.
         gain: Top-1 accuracy of the fused scores minus that of this stream.
-        resamples: Number of resamples of the bootstrap.
-        seed: Seed of the bootstrap.
+        resamples: Number of resamples of the bootstrap, drawn from ``seed``.
     """
 
     streams: tuple[SystemResult, ...]
@@ -80,16 +78,10 @@ def align(streams: Sequence[Scores]) -> list[Scores]:
 
 
 def treat(streams: Sequence[Scores], treatment: str) -> np.ndarray:
-    """Make the scores of aligned streams fit to be added.
+    """Make the (N, K) scores of S aligned streams fit to be added: (S, N, K).
 
-    Args:
-        streams: S aligned streams.
-        treatment: ``'raw'``: as they are. ``'softmax'``: logits become probabilities, which
-            stay what they are. ``'l2'``: each sample's logits are divided by their norm
-            (HD-GCN).
-
-    Returns:
-        (S, N, K) scores.
+    ``treatment`` is ``'raw'``: as they are; ``'softmax'``: logits become probabilities, which
+    stay what they are; ``'l2'``: each sample's logits are divided by their norm (HD-GCN).
 
     Raises:
         ValueError: Unknown treatment; logits and probabilities would be added; probabilities
@@ -124,8 +116,7 @@ def fuse(
     """Add weighted scores, joined by sample name; the weights are scaled to sum to 1.
 
     Raises:
-        ValueError: The number of weights is not that of the streams, or see :func:`align` and
-            :func:`treat`.
+        ValueError: One weight per stream is not given, or see :func:`align` and :func:`treat`.
     """
     if len(weights) != len(streams):
         raise ValueError(f'{len(weights)} weights for {len(streams)} streams')

@@ -4,14 +4,10 @@ from typing import NamedTuple
 
 
 class Preset(NamedTuple):
-    """Weights for streams in a fixed order.
+    """Weights for streams in a fixed order, and who published them (``source``).
 
-    Attributes:
-        streams: What the streams are, in the order of the weights.
-        weights: Their weights.
-        source: Who published them.
-        scores: How scores are treated before they are added, if the source says so.
-        warning: What to tell the reader along with a result.
+    ``scores`` is the treatment before they are added, if the source says so, and ``warning`` what
+    to tell the reader along with a result.
     """
 
     streams: tuple[str, ...]

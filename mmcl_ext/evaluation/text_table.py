@@ -10,13 +10,7 @@ from mmcl_ext.fileio.atomic_file import write_bytes
 
 
 def format_table(rows: Sequence[Sequence[str]], gap: int = 2, headings: int = 1) -> str:
-    """Align columns; those of numbers go to the right.
-
-    Args:
-        rows: Rows of equal length.
-        gap: Spaces between two columns.
-        headings: Number of rows that are headings.
-    """
+    """Align columns ``gap`` spaces apart; those of numbers below the headings go to the right."""
     columns = [_align(column, headings) for column in zip(*rows, strict=True)]
     return '\n'.join((' ' * gap).join(cells).rstrip() for cells in zip(*columns, strict=True))
 

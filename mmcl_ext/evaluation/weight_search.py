@@ -29,7 +29,7 @@ class WeightSearch(NamedTuple):
 def search_weights(
     values: np.ndarray, labels: np.ndarray, *, probabilities: bool, largest: int = 6
 ) -> WeightSearch:
-    """Find the integer weights of the highest top-1 accuracy.
+    """Find the integer weights up to ``largest`` of the highest top-1 accuracy.
 
     Among equal accuracies the lower cross entropy of the fused scores decides, then whoever
     comes first, equal weights before all. Few samples make every combination
@@ -39,10 +39,7 @@ def search_weights(
         values: (S, N, K) scores of S streams, as they are added.
         labels: (N,) true classes.
         probabilities: Whether the scores are probabilities, not logits.
-        largest: Largest weight.
-
-    Raises:
-        ValueError: ``largest`` is not positive.
+        largest: Largest weight, positive.
     """
     if largest < 1:
         raise ValueError(f'the largest weight must be positive, got {largest}')

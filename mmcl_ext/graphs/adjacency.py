@@ -34,9 +34,7 @@ def normalize_rows(A: np.ndarray) -> np.ndarray:
 
 
 def hop_distance(num_joints: int, edges: Edges, max_hop: int | None = None) -> np.ndarray:
-    """Count the edges on the shortest way between every two joints.
-
-    The direction of an edge does not matter.
+    """Count the edges on the shortest way between every two joints, whatever their direction.
 
     Returns:
         Symmetric array (V, V), ``inf`` where there is no way within ``max_hop`` edges.
@@ -111,15 +109,11 @@ def binary_adj(num_joints: int, edges: Edges) -> np.ndarray:
 
 
 def hierarchical(num_joints: int, groups: Sequence[Sequence[int]]) -> np.ndarray:
-    """Join each group of joints fully with the next one, in both directions.
+    """Join each of L + 1 disjoint groups of joints, from the centre outwards, fully with the next.
 
     Forward and reverse subsets are column-normalised, so every entry of forward
     is 1 / size of the outer group and every entry of reverse 1 / size of the inner one.
     HD-GCN (Lee et al., ICCV 2023), Section 3.1, hierarchically decomposed graph.
-
-    Args:
-        num_joints: Number of joints.
-        groups: L + 1 disjoint groups of joints, from the centre outwards.
 
     Returns:
         Array (L, 3, V, V): identity on the joints of both groups, forward

@@ -21,14 +21,9 @@ def _part(joint_name: str) -> str:
 
 @cache
 def body_parts(layout: str) -> dict[str, tuple[int, ...]]:
-    """Split a layout's joints into head, trunk, arms and legs.
+    """Split a layout's joints (0-based) into head, trunk, arms and legs, as far as it has them.
 
-    Args:
-        layout: Name of a layout whose joints are named as those of the known ones:
-            ``left_elbow``, ``right_foot``, ``spine``...
-
-    Returns:
-        The joints (0-based) of each part that the layout has.
+    Joints are named as those of the known layouts: ``left_elbow``, ``right_foot``, ``spine``...
 
     Raises:
         ValueError: The layout is unknown, or the names of its joints do not tell arms and legs.

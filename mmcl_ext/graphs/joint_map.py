@@ -42,8 +42,8 @@ def joint_matrix(
         float64, (V of the target, V of the source).
 
     Raises:
-        ValueError: A layout, variant or joint is unknown, a joint of the target has neither
-            weights nor a namesake, or its weights do not sum to 1.
+        ValueError: A layout, variant or joint is unknown, a joint has neither weights nor a
+            namesake, or its weights do not sum to 1.
     """
     layouts = get_layout(source), get_layout(target)
     if weights is not None:

@@ -1,7 +1,6 @@
-"""Weights that estimate the joints of one sensor from those of another.
+"""Weights that estimate the joints of one sensor (source) from those of another (target).
 
-A table lists, for joints of the target, the weights of joints of the source. Joints
-that are not listed have a namesake in the source.
+A joint of the target that a table does not list has a namesake in the source.
 """
 
 from collections.abc import Mapping

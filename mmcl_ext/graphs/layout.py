@@ -72,10 +72,8 @@ class Layout:
     def from_dict(cls, description: Mapping[str, Any]) -> 'Layout':
         """Read a layout from a configuration.
 
-        Args:
-            description: ``edges`` (or ``inward``, MMAction2's word) and ``center``,
-                and either ``joint_names`` or their number ``num_node``; optionally
-                ``name``, ``pairs`` and ``hd_groups``.
+        Its keys are ``edges`` (or ``inward``, MMAction2's word), ``center``, ``joint_names`` or
+        their number ``num_node``, and optionally ``name``, ``pairs`` and ``hd_groups``.
 
         Raises:
             ValueError: A key is missing or unknown, or the layout is not sound.

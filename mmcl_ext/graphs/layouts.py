@@ -133,25 +133,17 @@ def usual_layout(num_joints: int) -> str | None:
 
 
 def get_layout(name: str) -> Layout:
-    """Look a layout up by its name.
-
-    Raises:
-        ValueError: No layout has this name.
-    """
+    """Look a layout up by its name; a ValueError where there is none."""
     if name not in _LAYOUTS:
         raise ValueError(f'unknown layout {name!r}; known are {list(_LAYOUTS)}')
     return _LAYOUTS[name]
 
 
 def register_layout(layout: Layout | Mapping[str, Any], *, force: bool = False) -> Layout:
-    """Make a layout known by its name, to data sets and graphs alike.
-
-    Args:
-        layout: The layout or its description (see :meth:`Layout.from_dict`).
-        force: Replace a different layout of the same name.
+    """Make a layout, or a description, known by its name to data sets and graphs alike.
 
     Raises:
-        ValueError: The layout is not sound, or its name belongs to another one.
+        ValueError: The layout is not sound, or, without ``force``, its name belongs to another.
     """
     layout = resolve_layout(layout)
     known = _LAYOUTS.setdefault(layout.name, layout)

@@ -138,15 +138,7 @@ def _check_parts(image_encoder: Any, fam: Any, frm: Any) -> None:
 def _build(
     part: nn.Module | dict[str, Any], widths: Mapping[str, tuple[int, str]] | None = None
 ) -> Any:
-    """Build a part, with the widths that its neighbours have.
-
-    Args:
-        part: Module or configuration.
-        widths: For an argument, the value and whose it is.
-
-    Raises:
-        ValueError: The part has another width than its neighbour.
-    """
+    """Build a part, with the widths that its neighbours have: argument to value and whose it is."""
     widths = widths or {}
     defaults = {name: value for name, (value, _) in widths.items()}
     module = MODELS.build({**defaults, **part}) if isinstance(part, dict) else part

@@ -43,11 +43,7 @@ class ImageClassifier(BaseModel):
         data_samples: list[BaseDataElement] | None = None,
         mode: str = 'tensor',
     ) -> Any:
-        """Run the model on ``image`` (N, 3, H, W), as :class:`SkeletonRecognizer` on skeletons.
-
-        Raises:
-            ValueError: If the mode is another one.
-        """
+        """Run the model on ``image`` (N, 3, H, W), as :class:`SkeletonRecognizer` on skeletons."""
         feature: Tensor = self.image_encoder(inputs['image'])
         feats = feature[:, None, :, None, None]  # (N, F) to (N, M, F, T, V), all ones but N, F
         if mode == 'loss':

@@ -41,14 +41,8 @@ class MMCLDataPreprocessor(SkeletonDataPreprocessor):
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Preprocess a batch.
 
-        Args:
-            data: ``inputs`` with ``keypoint`` and, in training, ``image`` (3, H, W)
-                or (F,) and ``text`` (D,) of each sample; ``data_samples``.
-            training: Whether the batch is for training.
-
-        Returns:
-            The same with stacked tensors; ``image`` of shape (N, 3, H, W) or (N, F),
-            ``text`` of shape (N, D).
+        ``inputs`` holds ``keypoint`` and, in training, ``image`` (3, H, W) or (F,) and ``text``
+        (D,) of each sample; in the result they are stacked.
         """
         batch = super().forward(data, training)
         inputs = batch['inputs']

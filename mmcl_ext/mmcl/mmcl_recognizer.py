@@ -25,7 +25,7 @@ class MMCLRecognizer(SkeletonRecognizer):
     the training needs lies in ``co_learning``.
 
     Args:
-        backbone: Skeleton backbone.
+        backbone: See :class:`SkeletonRecognizer`, as ``kwargs``.
         cls_head: Classification head with ``pool`` and ``loss_by_embedding``.
         co_learning: Configuration of :class:`CoLearning`, whose widths are filled in
             from the head, or the branch itself.
@@ -33,7 +33,6 @@ class MMCLRecognizer(SkeletonRecognizer):
         text_refinement: What ``'predict'`` gives where texts are at hand at test time:
             ``'replace'``, the refined logits (Eq. 8); ``'add'``, their sum with the plain
             ones; None, the plain ones.
-        **kwargs: Further arguments of :class:`SkeletonRecognizer`.
 
     Raises:
         ValueError: The head lacks the methods that co-learning calls, or a width of
@@ -61,13 +60,7 @@ class MMCLRecognizer(SkeletonRecognizer):
     ) -> dict[str, Tensor]:
         """Compute the classification loss and the terms of the branch (Eq. 10).
 
-        Args:
-            inputs: ``keypoint`` of shape (N, 1, M, T, V, C); ``image`` and ``text``
-                as :meth:`CoLearning.loss` takes them.
-            data_samples: N samples with labels.
-
-        Returns:
-            Losses and monitors.
+        ``image`` and ``text`` of the inputs are those of :meth:`CoLearning.loss`.
 
         Raises:
             ValueError: There are no samples with labels.
@@ -84,12 +77,7 @@ class MMCLRecognizer(SkeletonRecognizer):
     def predict(
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
     ) -> list[BaseDataElement]:
-        """Return the samples with their scores.
-
-        Args:
-            inputs: ``keypoint`` of shape (N, num_clips, M, T, V, C); ``text`` of shape
-                (N, D) if ``text_refinement`` is set, otherwise not read.
-            data_samples: N samples.
+        """Return the samples with their scores; with ``text_refinement`` reads ``text`` (N, D).
 
         Raises:
             ValueError: ``text_refinement`` is set and there are no texts.
@@ -110,10 +98,7 @@ class MMCLRecognizer(SkeletonRecognizer):
 
     @classmethod
     def deploy_cfg(cls, model_cfg: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the configuration of the deployed :class:`SkeletonRecognizer`.
-
-        It loads full and stripped checkpoints alike.
-        """
+        """Return the deployed :class:`SkeletonRecognizer`, for full and stripped checkpoints."""
         cfg = copy.deepcopy(dict(model_cfg))
         cfg.pop('co_learning', None)
         cfg['type'] = _scoped('SkeletonRecognizer', cfg.get('type'))

@@ -21,14 +21,11 @@ def check_mode(mode: str | None) -> None:
 
 
 def refine_at_test(cfg: Config) -> None:
-    """Turn the test of a configuration into one with the trained, fixed FRM.
+    """Turn the test of a configuration into one with the trained, fixed FRM, in place.
 
     The variable ``text_refinement`` tells the mode, ``text_file`` the feature file with the
     test samples; the network keeps backbone, head and FRM, and the test pipeline loads the
     feature.
-
-    Args:
-        cfg: Configuration with an :class:`MMCLRecognizer`, changed in place.
 
     Raises:
         ValueError: The mode is unknown, the model has no FRM or there is no ``text_file``.

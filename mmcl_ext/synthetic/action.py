@@ -13,15 +13,10 @@ Motion = Callable[[Trial], tuple[PoseTrack, np.ndarray]]
 
 @dataclass(frozen=True)
 class Action:
-    """An action class.
+    """An action class; the one named ``twin``, if any, looks alike but for the object ``item``.
 
-    Args:
-        name: Name of the class.
-        motion: Turns a trial into the controls of T frames and a (T,) bool array that tells when
-            an object is in the hand.
-        item: Kind of the object, None for an action without one.
-        two_hands: Whether both hands hold the object.
-        twin: Name of the class that looks alike but for the object, None if there is none.
+    ``motion`` turns a trial into the controls of T frames and a (T,) bool array that tells when an
+    object is in the hand, or, with ``two_hands``, in both.
     """
 
     name: str

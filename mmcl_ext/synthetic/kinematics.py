@@ -11,11 +11,7 @@ JOINT = {name: index for index, name in enumerate(get_layout(LAYOUT).joint_names
 
 
 def rotation(axis: str, angle: np.ndarray) -> np.ndarray:
-    """Right-handed rotations (T, 3, 3) about a coordinate axis by angles (T,) in radians.
-
-    Raises:
-        ValueError: The axis is none of ``'x'``, ``'y'`` and ``'z'``.
-    """
+    """Right-handed rotations (T, 3, 3) by (T,) radians about ``'x'``, ``'y'`` or ``'z'``."""
     if axis not in ('x', 'y', 'z'):
         raise ValueError(f"axis is {axis!r}, expected 'x', 'y' or 'z'")
     first, second = {'x': (1, 2), 'y': (2, 0), 'z': (0, 1)}[axis]
@@ -29,13 +25,13 @@ def rotation(axis: str, angle: np.ndarray) -> np.ndarray:
 def bend(
     start: np.ndarray, end: np.ndarray, upper: float, lower: float, pole: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Solve a limb of two bones by the law of cosines.
+    """Solve a limb of two bones by the law of cosines; all lengths are in metres.
 
     Args:
-        start: (T, 3) metres, where the limb begins.
-        end: (T, 3) metres, where it should end; out of reach, it ends on the way there.
-        upper: Length of the first bone in metres.
-        lower: Length of the second bone in metres.
+        start: (T, 3), where the limb begins.
+        end: (T, 3), where it should end; out of reach, it ends on the way there.
+        upper: Length of the first bone.
+        lower: Length of the second bone.
         pole: (T, 3) direction to which the joint between them points.
 
     Returns:

@@ -27,15 +27,10 @@ _FURNITURE: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Room:
-    """A room with a wall across the view.
+    """A room with a wall across the view, ``depth`` metres away; colours are BGR.
 
-    Args:
-        wall: Colour of the wall, BGR.
-        floor: Colour of the floor, BGR.
-        floor_y: Height of the floor in metres, below the camera and so negative.
-        depth: Distance of the wall in metres.
-        furniture: Rectangles on the wall: left, bottom, width and height in metres, the bottom
-            above the floor, and colour.
+    The floor lies at ``floor_y`` metres, below the camera and so negative. Furniture is rectangles
+    on the wall: left, bottom (above the floor), width and height in metres, and colour.
     """
 
     wall: Colour

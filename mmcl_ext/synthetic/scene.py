@@ -22,7 +22,7 @@ class Scene:
     who faces the camera, y up, z away from the camera.
 
     Args:
-        action: What is done.
+        action: What the subject does in the room.
         subject: Who does it.
         room: Where.
         joints: (T, V=25, 3) the true joints.

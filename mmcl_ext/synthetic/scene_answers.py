@@ -14,11 +14,8 @@ def scene_answers(scene: Scene, num_tiles: int = 5, rule: str = 'center') -> np.
     """Answer the question about the frames of a composite by the scene's own annotation.
 
     Each frame answers yes or no, and in case of yes names the kind of the object; the
-    probabilities are the shares of the frames. No language model takes part.
-
-    Returns:
-        (D,) float32 probabilities of ``ANSWERS``: those of yes and no sum to 1, and those of
-        the kinds to that of yes.
+    probabilities (D,) of ``ANSWERS``, float32, are the shares of the frames: those of yes and no
+    sum to 1, those of the kinds to that of yes. No language model takes part.
     """
     frames = sample_frames(scene.num_frames, num_tiles, rule)
     held = float(scene.held[frames].mean())

@@ -94,11 +94,7 @@ class SyntheticData:
         return self._parts(name).label
 
     def scene(self, name: str) -> Scene:
-        """Make the scene of a sample.
-
-        Raises:
-            ValueError: If the data set has no such sample.
-        """
+        """Make the scene of a sample; a ValueError if the data set has no such sample."""
         parts = self._parts(name)
         subject = Subject.draw(parts.subject, self.seed)
         return Scene.draw(ACTIONS[parts.label], subject, self._rng(_SCENE, parts))

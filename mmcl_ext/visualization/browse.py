@@ -34,8 +34,7 @@ def augmentation_of(dataset: SkeletonDataset) -> list[Any]:
 def augment(dataset: SkeletonDataset, index: int, draws: int, seed: int = 0) -> list[dict]:
     """Run the augmentation on one item several times, as in successive epochs.
 
-    Returns:
-        What is in the pipeline before the streams, of each draw that the pipeline did not give up.
+    Gives what is in the pipeline before the streams, for each draw that it did not give up.
     """
     drawn = []
     for epoch in range(draws):
@@ -84,11 +83,7 @@ def browse(
 
 
 def read_picture(path: Path) -> np.ndarray | None:
-    """Read an image, (H, W, 3), uint8, RGB; None where there is none.
-
-    Raises:
-        ValueError: The file is no image.
-    """
+    """Read an image, (H, W, 3), uint8, RGB; None where there is none, ValueError if unreadable."""
     if not path.is_file():
         return None
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)

@@ -20,7 +20,7 @@ def draw_confusion(
     shown: Sequence[int] | None = None,
     title: str = '',
 ) -> 'Figure':
-    """Draw confusion matrices side by side.
+    """Draw confusion matrices side by side, under the heading ``title``.
 
     The colour is the share of the true class. It grows with the square root, so that a few
     confused samples are seen beside the many right ones.
@@ -79,14 +79,12 @@ def _lay_out(
 
 
 def most_confused_classes(confusions: Sequence[np.ndarray], number: int) -> list[int]:
-    """Choose the classes with the most errors, as true or as predicted class, in all runs.
+    """Choose the classes with the most errors in the (K, K) counts of all runs.
 
-    Args:
-        confusions: (K, K) counts of each run.
-        number: How many at most.
+    An error counts for the true and for the predicted class.
 
     Returns:
-        The classes, those confused with each other side by side.
+        At most ``number`` classes, those confused with each other side by side.
 
     Raises:
         ValueError: ``number`` is not positive.

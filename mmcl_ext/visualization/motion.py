@@ -82,12 +82,10 @@ def write_motion(
 
 
 def write_frames(path: str | os.PathLike, frames: Iterator[np.ndarray], fps: float = 30.0) -> None:
-    """Write images as ``.gif`` or ``.mp4``; the file appears when it is whole.
+    """Write images as ``.gif`` or ``.mp4``; the file appears when it is whole, with its folder.
 
-    Args:
-        path: File to write; its ending chooses the format, its folder is made when missing.
-        frames: uint8, RGB, (H, W, 3), all of one size, even for ``.mp4``.
-        fps: Frames per second; a GIF counts in hundredths of a second.
+    The images are uint8, RGB, (H, W, 3), all of one size, even for ``.mp4``. A GIF counts ``fps``,
+    frames per second, in hundredths of a second.
 
     Raises:
         ValueError: The ending is neither, or the frame rate is not positive.

@@ -24,11 +24,11 @@ def draw_predictions(
     title: str = '',
     headings: tuple[str, str, str] | None = _HEADINGS,
 ) -> 'Figure':
-    """Draw one row per sample: skeleton, image and scores.
+    """Draw one row per sample: skeleton, image and scores; the true class is printed in bold.
 
     Args:
         predictions: The samples.
-        classes: K class names; the true one is printed in bold.
+        classes: K class names.
         layout: Name, object or description of the skeletons' layout.
         title: Heading of the picture.
         headings: Headings of the three columns; None leaves out headings and images.

@@ -20,13 +20,13 @@ def draw_scores(
     *,
     top: int = 4,
 ) -> None:
-    """Draw the highest class scores of one sample, for several models.
+    """Draw the highest class scores of one sample, for several models, and that of its class.
 
     Args:
         axes: Where to draw.
         scores: For each model's name its (K,) scores from 0 to 1.
         classes: K class names.
-        label: The true class, printed in bold; None if it is not known. It is always shown.
+        label: The true class, printed in bold; None if it is not known.
         top: Number of classes to show: those with the highest score of any model.
 
     Raises:

@@ -6,12 +6,5 @@ from importlib.resources import files
 
 @cache
 def read_facts(name: str) -> tuple[str, ...]:
-    """Read one of the lists that the package ships.
-
-    Args:
-        name: File name without ``.txt``.
-
-    Raises:
-        FileNotFoundError: There is no such list.
-    """
+    """Read one of the lists that the package ships, by its file name without ``.txt``."""
     return tuple((files(__package__) / f'{name}.txt').read_text('utf-8').splitlines())

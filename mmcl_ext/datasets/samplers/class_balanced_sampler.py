@@ -24,8 +24,7 @@ class ClassBalancedSampler(EpochSampler):
         balance: From 0 (classes as they come) to 1 (all classes alike); 0.5 weighs them
             by the square root of their size.
         epoch_size: Visits of one epoch, of all ranks together; None for as many as items.
-        seed: Seed of the epochs; None draws one that all ranks share.
-        round_up: Repeat visits from the front until all ranks have as many.
+        seed: See :class:`EpochSampler`, as ``round_up``.
         shuffle: Mix the classes; without, one class follows the other.
 
     Raises:
@@ -93,10 +92,7 @@ def _draw(
 
 
 def item_labels(dataset: Any) -> np.ndarray:
-    """Return the class of every item, also through a concatenation or a repetition.
-
-    Returns:
-        int64, (len(dataset),).
+    """Return the class of every item, int64, also through a concatenation or a repetition.
 
     Raises:
         ValueError: The data set does not tell the classes of its items.

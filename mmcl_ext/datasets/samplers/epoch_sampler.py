@@ -38,14 +38,7 @@ class EpochSampler(Sampler[int]):
 
     @abstractmethod
     def visits(self, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw an epoch.
-
-        Args:
-            generator: Source of random numbers.
-
-        Returns:
-            The items and how often each was visited before: int64, (epoch_size,) both.
-        """
+        """Draw the items of an epoch and their earlier visits in it: int64, (epoch_size,) both."""
 
     def __iter__(self) -> Iterator[Visit]:
         generator = torch.Generator()

@@ -16,11 +16,8 @@ class RepeatSampler(EpochSampler):
     the visits of all passes are mixed.
 
     Args:
-        dataset: The data set.
+        dataset: See :class:`EpochSampler`, as ``shuffle``, ``seed`` and ``round_up``.
         times: Visits per item and epoch.
-        shuffle: Visit the items in random order.
-        seed: Seed of the epochs; None draws one that all ranks share.
-        round_up: Repeat visits from the front until all ranks have as many.
 
     Raises:
         ValueError: ``times`` is not a positive integer.

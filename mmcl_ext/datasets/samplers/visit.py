@@ -2,15 +2,11 @@
 
 
 class Visit(int):
-    """Index of an item that knows how often the epoch has visited it before.
+    """Index of an item that knows how often the epoch has visited it before (``repetition``).
 
     A plain index to every data set; ``SkeletonDataset`` draws different augmentation for
     the visits of one epoch. Arithmetic gives plain integers, so a wrapper that shifts
     indices (``ConcatDataset``) loses the number of the visit.
-
-    Args:
-        index: Position of the item.
-        repetition: Earlier visits to it within the epoch.
     """
 
     repetition: int = 0

@@ -8,15 +8,7 @@ import numpy as np
 
 
 def real_frames(keypoint: np.ndarray, almost_zero: float = 0.0) -> np.ndarray:
-    """Tell which frames of which person hold a body: those that are not all zero.
-
-    Args:
-        keypoint: (M, T, V, C).
-        almost_zero: Largest size of a coordinate that counts as zero.
-
-    Returns:
-        bool, (M, T).
-    """
+    """Tell which frames (M, T) hold a body: a coordinate of a size above ``almost_zero``."""
     # Nearly always one look at one coordinate per frame tells: it is not zero.
     real = np.abs(keypoint[:, :, 0, 0]) > almost_zero
     if not real.all():
@@ -27,15 +19,7 @@ def real_frames(keypoint: np.ndarray, almost_zero: float = 0.0) -> np.ndarray:
 
 
 def translate(keypoint: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Add one offset to every joint of every frame.
-
-    Args:
-        keypoint: (M, T, V, C).
-        offset: (C,).
-
-    Returns:
-        A new array, (M, T, V, C).
-    """
+    """Add one offset (C,) to every joint of every frame of (M, T, V, C), in a new array."""
     M, T, V, C = keypoint.shape
     # Over whole frames: numpy is slow where the innermost axis has three elements.
     offsets = np.empty((V, C), keypoint.dtype)
@@ -44,15 +28,10 @@ def translate(keypoint: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 
 def rotation_matrix(angles: Sequence[float]) -> np.ndarray:
-    """Return the rotation Rz Ry Rx for column vectors, in CTR-GCN's sign convention.
+    """Return the rotation Rz Ry Rx (3, 3), float64, by angles about x, y and z in radians.
 
-    Positive angles turn clockwise when looked at against the axis.
-
-    Args:
-        angles: About x, y and z, in radians.
-
-    Returns:
-        float64, (3, 3).
+    For column vectors, in CTR-GCN's sign convention: positive angles turn clockwise when looked at
+    against the axis.
     """
     (cx, cy, cz), (sx, sy, sz) = map(math.cos, angles), map(math.sin, angles)
     return np.array(
@@ -67,19 +46,10 @@ def rotation_matrix(angles: Sequence[float]) -> np.ndarray:
 def resize_time(
     keypoint: np.ndarray, num_frames: int, start: int = 0, stop: int | None = None
 ) -> np.ndarray:
-    """Resample a part of a sequence linearly, frame centres aligned (no aligned corners).
+    """Resample the frames ``start`` to ``stop`` (None: the end) of (M, T, V, C) linearly, float32.
 
-    Equals ``torch.nn.functional.interpolate(mode='bilinear', align_corners=False)``
-    along time. A single frame is repeated.
-
-    Args:
-        keypoint: (M, T, V, C), float32.
-        num_frames: Length wanted.
-        start: First frame of the part.
-        stop: End of the part, more than ``start``; None takes all that follow.
-
-    Returns:
-        float32, (M, num_frames, V, C).
+    Frame centres are aligned, not corners: equals ``torch.nn.functional.interpolate(
+    mode='bilinear', align_corners=False)`` along time. A single frame is repeated.
     """
     stop = keypoint.shape[1] if stop is None else stop
     before, after, weight_before, weight_after = _linear_weights(stop - start, num_frames)
@@ -104,10 +74,6 @@ def _linear_weights(length: int, num_frames: int) -> tuple[np.ndarray, ...]:
 
 
 def require_xyz(keypoint: np.ndarray, transform: str) -> None:
-    """Refuse coordinates that are not three-dimensional.
-
-    Raises:
-        ValueError: C is not 3.
-    """
+    """Raise a ValueError for coordinates that are not three-dimensional."""
     if keypoint.shape[-1] != 3:
         raise ValueError(f'{transform} needs C = 3 coordinates, got C = {keypoint.shape[-1]}')

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def row_scores(scores: np.ndarray, source_of_row: np.ndarray, reduce: str = 'sum') -> np.ndarray:
-    """Score the rows of a class map by the classes of the source that make them up.
+    """Score the R rows of a class map by the classes of the source that make them up.
 
     Args:
         scores: Logits of the source's classes, (N, K).

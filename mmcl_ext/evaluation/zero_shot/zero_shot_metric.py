@@ -25,9 +25,9 @@ class ZeroShotMetric(BaseMetric):
     the target classes' ``top1``. Beside each stands the probability of a blind guess. A
     top-k over k classes or fewer would be 1 and is left out.
 
-    Reads the class map from the data set's meta information, ``pred_score`` (K,), logits,
-    and ``target_label`` of the samples, see
-    :class:`mmcl_ext.datasets.MappedSkeletonDataset`. The classes' results go into the log.
+    Reads the class map from the data set's meta information, ``pred_score`` (K,) and
+    ``target_label`` of the samples, see :class:`mmcl_ext.datasets.MappedSkeletonDataset`.
+    The classes' results go into the log.
 
     Args:
         reduce: How the classes of the source that mean one class of the target are put

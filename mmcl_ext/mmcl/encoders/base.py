@@ -37,14 +37,7 @@ class BaseImageEncoder(BaseModule):
         return self
 
     def forward(self, image: Tensor) -> Tensor:
-        """Encode a batch.
-
-        Args:
-            image: ImageNet-normalised RGB images, shape (N, 3, H, W).
-
-        Returns:
-            Image features, shape (N, F).
-        """
+        """Encode ImageNet-normalised RGB images (N, 3, H, W) to features (N, F)."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             return self.encode(image)
 

@@ -14,8 +14,7 @@ from mmcl_ext.registry import MODELS
 class ImageEncoder(BaseImageEncoder):
     """Any 2D backbone as an image encoder.
 
-    Feature maps are averaged over their positions; a backbone that returns
-    vectors is taken as it is.
+    Feature maps are averaged over their positions; vectors are taken as they are.
 
     Args:
         backbone: Module or configuration: a registered one, such as
@@ -26,8 +25,7 @@ class ImageEncoder(BaseImageEncoder):
         pretrained: For MMAction2's ResNets: ``'default'`` for the public ImageNet
             weights, the path of a local file with torchvision's names, or None for
             random weights. Other backbones take their own arguments.
-        frozen: Whether the encoder is left as it is.
-        init_cfg: Initialisation of MMEngine.
+        frozen: See :class:`BaseImageEncoder`, as ``init_cfg``.
 
     Raises:
         ValueError: The width is not known, or differs from the backbone's; or

@@ -34,9 +34,7 @@ class InceptionV3(BaseImageEncoder):
         dropout: Probability of the dropout before the last layer.
         pretrained: ``'default'`` for the public ImageNet weights, the path of a
             local file, or None for random weights. Loaded by :meth:`init_weights`.
-        frozen: Whether the encoder is left as it is.
-        init_cfg: Initialisation of MMEngine, used instead of the default one when
-            given.
+        frozen: See :class:`BaseImageEncoder`, as ``init_cfg``.
     """
 
     def __init__(
@@ -86,11 +84,7 @@ class InceptionV3(BaseImageEncoder):
         self._is_init = True
 
     def encode(self, image: Tensor) -> Tensor:
-        """Compute the logits, or the pooled map: shape (N, 3, H, W) to (N, F).
-
-        Raises:
-            ValueError: The image is smaller than 75 x 75.
-        """
+        """Compute the logits, or the pooled map, of (N, 3, H, W), H and W at least 75: (N, F)."""
         if min(image.shape[-2:]) < _SMALLEST:
             raise ValueError(
                 f'images have shape {tuple(image.shape)}, Inception-v3 needs at least '
@@ -117,11 +111,7 @@ class InceptionV3(BaseImageEncoder):
         return image * (std / 0.5) + (mean - 0.5) / 0.5
 
     def _load(self, state: dict[str, Tensor]) -> None:
-        """Load torchvision's state dict, without what this module does not have.
-
-        Raises:
-            ValueError: The weights do not fit; names the first differences.
-        """
+        """Load torchvision's state dict, without what this module does not have."""
         unused = ('AuxLogits.',) if self.fc is not None else ('AuxLogits.', 'fc.')
         state = {key: value for key, value in state.items() if not key.startswith(unused)}
         own = {key: value.shape for key, value in self.state_dict().items()}
@@ -140,11 +130,7 @@ class InceptionV3(BaseImageEncoder):
         self.load_state_dict(state, strict=False)
 
     def _draw(self) -> None:
-        """Draw weights of standard deviation 0.1, as torchvision does.
-
-        torchvision cuts them at 20 standard deviations, beyond anything that a
-        float32 normal draw returns, so the cut is left out.
-        """
+        """Draw weights of standard deviation 0.1, as torchvision does, but not cut off."""
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 nn.init.normal_(module.weight, std=0.1)

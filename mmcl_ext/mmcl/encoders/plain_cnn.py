@@ -16,8 +16,7 @@ class PlainCNN(BaseImageEncoder):
     Args:
         channels: Widths of the 3 x 3 convolutions; each halves height and width and is
             followed by batch norm and ReLU. The last one is the width F of the feature.
-        frozen: Whether the encoder is left as it is.
-        init_cfg: Initialisation of MMEngine; None for PyTorch's.
+        frozen: See :class:`BaseImageEncoder`, as ``init_cfg``.
 
     Raises:
         ValueError: There are no layers.

@@ -21,7 +21,7 @@ URLS: Mapping[str, str] = {
 
 
 def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:
-    """Find the file of pretrained weights, downloading it if need be.
+    """Find the local file of pretrained weights, downloading it if need be.
 
     A download lands in PyTorch's hub folder (``TORCH_HOME``), once, and is checked
     against the hash in its name.
@@ -30,9 +30,6 @@ def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:
         pretrained: ``'default'`` for the public ImageNet weights, a URL, or the
             path of a local file.
         architecture: Key of :data:`URLS`.
-
-    Returns:
-        Path of the local file.
 
     Raises:
         FileNotFoundError: The local file does not exist.

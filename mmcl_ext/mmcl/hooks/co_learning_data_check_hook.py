@@ -32,19 +32,11 @@ class CoLearningDataCheckHook(Hook):
         self.num_shown = num_shown
 
     def before_train(self, runner: Runner) -> None:
-        """Check the training data.
-
-        Raises:
-            ValueError: Something is missing or does not fit.
-        """
+        """Check the training data."""
         self._check(runner, runner.train_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
-        """Check the test data; nothing is asked of those that load skeletons only.
-
-        Raises:
-            ValueError: Something is missing or does not fit.
-        """
+        """Check the test data; nothing is asked of those that load skeletons only."""
         model = unwrap_model(runner.model)
         if getattr(model, 'text_refinement', None) is not None:
             self._check(runner, runner.test_dataloader.dataset)
@@ -62,15 +54,7 @@ class CoLearningDataCheckHook(Hook):
             raise ValueError(f'co-learning data are not ready:\n{message[0]}')
 
     def check(self, dataset: Any, model: nn.Module) -> list[str]:
-        """List the problems of one data set (not a wrapper).
-
-        Args:
-            dataset: Data set with a ``pipeline``.
-            model: Recognizer with a ``co_learning`` branch, or a skeleton-only one.
-
-        Returns:
-            One text for each problem.
-        """
+        """List the problems of one data set (not a wrapper), a text for each."""
         branch = getattr(model, 'co_learning', None)
         loaders = list(iterate_side_data(getattr(dataset, 'pipeline', None)))
         names = sample_names(dataset) if loaders else []

@@ -11,10 +11,7 @@ from mmcl_ext.registry import HOOKS
 
 
 def entry_entropies(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Entropies of entry weights as shares of the largest possible one, log n.
-
-    Args:
-        weights: Weights of the entries, shape (N, n); each row sums to 1.
+    """Entropies of entry weights (N, n) as shares of the largest possible one, log n.
 
     Returns:
         Mean entropy of a sample's weights, and entropy of the mean weights. The second less

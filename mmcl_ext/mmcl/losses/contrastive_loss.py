@@ -20,7 +20,7 @@ def contrastive_terms(
     negatives: Negatives = 'grace',
     temperature: float = 0.4,
 ) -> Tensor:
-    r"""Symmetric contrastive loss of every anchor pair.
+    r"""Symmetric contrastive loss (N,) of every anchor pair; zero where Q is 1: no negative.
 
     With :math:`E(a, b) = \exp(\cos(a, b) / \tau)` and the positive pair
     :math:`(g_i, c_i)`, anchor i contributes
@@ -46,9 +46,6 @@ def contrastive_terms(
         start: Row of the first anchor among the Q candidates.
         negatives: Which pairs count as negatives.
         temperature: Divisor of the cosine similarities.
-
-    Returns:
-        Loss of each anchor, shape (N,). Zero where Q is 1: there is no negative.
     """
     skeleton, image, all_skeleton, all_image = (
         F.normalize(x, dim=1) for x in (skeleton, image, all_skeleton, all_image)
@@ -111,11 +108,7 @@ class ContrastiveLoss(nn.Module):
         self.gather = gather
 
     def forward(self, skeleton: Tensor, image: Tensor) -> Tensor:
-        """Compute the mean loss of N pairs of features (N, C), not weighted.
-
-        Raises:
-            ValueError: The two shapes differ.
-        """
+        """Compute the mean loss of N pairs of features, both (N, C), not weighted."""
         if skeleton.shape != image.shape or skeleton.ndim != 2:
             raise ValueError(
                 f'skeleton {tuple(skeleton.shape)} and image {tuple(image.shape)} features '

@@ -53,18 +53,14 @@ class MMCLLoss(nn.Module):
         )
 
     def alignment(self, skeleton: Tensor, image: Tensor) -> dict[str, Tensor]:
-        """Pull the two features (N, C') of each sample together.
-
-        Returns:
-            ``loss_align``, weighted, and the monitor ``retrieval_acc``.
-        """
+        """Pull two features (N, C') together: ``loss_align``, weighted, and ``retrieval_acc``."""
         return {
             'loss_align': self.alignment_weight * self.contrastive(skeleton, image),
             'retrieval_acc': retrieval_accuracy(skeleton, image),
         }
 
     def refinement(self, refined: Tensor, weights: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Classify by the refined logits.
+        """Classify by the refined logits (N, K).
 
         Args:
             refined: Refined logits (N, K).
@@ -72,8 +68,7 @@ class MMCLLoss(nn.Module):
             labels: Class indices (N,), or probabilities (N, K).
 
         Returns:
-            ``loss_refine``, weighted, and the batch mean of each entry's weight
-            as ``frm_weight_0``, ``frm_weight_1``, ...
+            ``loss_refine``, weighted, and each entry's mean weight as ``frm_weight_0``, ...
         """
         loss = F.cross_entropy(refined, labels)
         monitors = {f'frm_weight_{i}': w for i, w in enumerate(weights.detach().mean(dim=0))}

@@ -43,13 +43,6 @@ class FAM(BaseModule):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """Project.
-
-        Args:
-            image: Image features, shape (N, F).
-
-        Returns:
-            Shape (N, C').
-        """
+        """Project image features (N, F) to (N, C')."""
         projected: Tensor = self.layers(image)
         return projected

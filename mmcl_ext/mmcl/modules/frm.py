@@ -70,10 +70,7 @@ class FRM(BaseModule):
             return torch.softmax(self.gate(text.to(self.matrices.dtype)), dim=1)
 
     def forward(self, logits: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Refine logits (N, K) by text features (N, D).
-
-        Returns:
-            Refined logits (N, K), and the weights (N, n).
+        """Refine logits (N, K) by text features (N, D): (N, K), and the weights (N, n).
 
         Raises:
             ValueError: The text features have another width, or another N.

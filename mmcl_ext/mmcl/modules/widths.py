@@ -6,14 +6,7 @@ from mmcl_ext.datasets.store.feature_file import FeatureFile
 
 
 def feature_width(value: int | str | os.PathLike, name: str) -> int:
-    """Turn a width, or the path of a feature file, into a width.
-
-    Args:
-        value: Number of channels, or a file whose header tells it.
-        name: Argument that the value was given for.
-
-    Returns:
-        Number of channels.
+    """Turn a width, or the path of a feature file, given for an argument ``name``, into a width.
 
     Raises:
         FileNotFoundError: There is no such file.

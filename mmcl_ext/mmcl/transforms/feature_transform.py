@@ -10,7 +10,8 @@ from mmcl_ext.mmcl.transforms.base import SideDataTransform
 class FeatureTransform(SideDataTransform):
     """Base of the transforms that read a feature file.
 
-    The file is opened on first use, once per process.
+    The file is opened on first use, once per process; a FileNotFoundError or ValueError then tells
+    that it is missing or no feature file.
 
     Args:
         file: Feature file (see :mod:`mmcl_ext.datasets.store.feature_file`).
@@ -27,21 +28,13 @@ class FeatureTransform(SideDataTransform):
 
     @property
     def features(self) -> FeatureFile:
-        """The opened file.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It is not a feature file.
-        """
+        """The opened file."""
         if self._features is None:
             self._features = FeatureFile(self.file)
         return self._features
 
     def load(self, sample_name: str) -> np.ndarray:
-        """Read the feature of a sample.
-
-        Returns:
-            Float32 array of shape (D,).
+        """Read the feature (D,), float32, of a sample.
 
         Raises:
             KeyError: The file has no such sample; names file and sample.

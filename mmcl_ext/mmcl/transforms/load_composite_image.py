@@ -47,10 +47,7 @@ class LoadCompositeImage(SideDataTransform):
         return f'{database}:{self.img_dir}' if database else self.img_dir
 
     def load(self, sample_name: str) -> np.ndarray:
-        """Read, decode and resize an image.
-
-        Returns:
-            Uint8 RGB array of shape (3, H, W).
+        """Read, decode and resize an image: uint8 RGB, (3, H, W).
 
         Raises:
             FileNotFoundError: There is no image of this sample.
@@ -81,10 +78,9 @@ class LoadCompositeImage(SideDataTransform):
 
     @property
     def backend(self) -> BaseStorageBackend:
-        """Storage backend, shared within a process.
+        """Storage backend, shared within a process, since LMDB admits one handle per database.
 
-        LMDB admits one handle per database and process. MMEngine opens it for
-        reading and without a lock table, so workers may inherit it.
+        MMEngine opens it for reading and without a lock table: workers may inherit it.
         """
         return get_file_backend(self.img_dir, backend_args=self.backend_args, enable_singleton=True)
 

@@ -6,11 +6,8 @@ from mmcl_ext.registry import TRANSFORMS
 class LoadImageFeature(FeatureTransform):
     """Load the cached image feature of a sample, in place of its image.
 
-    Reads ``results['sample_name']``; writes ``results['image']``, float32 of
-    shape (F,). The co-learning branch then has ``image_encoder=None``.
-
-    Args:
-        file: Feature file.
+    Reads ``results['sample_name']``; writes ``results['image']``, float32 (F,) from ``file``.
+    The co-learning branch then has ``image_encoder=None``.
     """
 
     key = 'image'

@@ -6,11 +6,7 @@ from mmcl_ext.registry import TRANSFORMS
 class LoadTextFeature(FeatureTransform):
     """Load the text feature of a sample.
 
-    Reads ``results['sample_name']``; writes ``results['text']``, float32 of
-    shape (D,).
-
-    Args:
-        file: Feature file.
+    Reads ``results['sample_name']``; writes ``results['text']``, float32 (D,) from ``file``.
     """
 
     key = 'text'

@@ -17,21 +17,14 @@ from mmcl_ext.registry import MODELS
 
 @MODELS.register_module()
 class AAGCN(MMActionGraphBackbone, MMActionAAGCN):
-    """MMAction2's AAGCN on any registered graph.
+    """MMAction2's AAGCN on any registered graph, see :class:`MMActionGraphBackbone`.
 
     Source: Shi et al., IEEE TIP 2020, arXiv 1912.06971. 2s-AGCN (CVPR 2019, arXiv
-    1805.07694) is the same class with ``gcn_attention=False``. On the graphs of
-    MMAction2 it is MMAction2's network, bit for bit, with the same parameter names.
-
-    Shape: (N, M, T, V, C) to (N, M, C', T', V).
+    1805.07694) is the same class with ``gcn_attention=False``.
 
     Args:
         graph_cfg: Configuration of a registered graph, (S, V, V); any S.
         kwargs: All other arguments of MMAction2's class.
-
-    Attributes:
-        graph: The skeleton graph.
-        out_channels: Channels C' of the output.
     """
 
     def __init__(self, graph_cfg: Any, **kwargs: Any) -> None:

@@ -21,8 +21,6 @@ class CTRGCN(SkeletonBackbone):
     (``relu_after_concat=True``); weights of either are converted by
     :mod:`mmcl_ext.checkpoints.families`.
 
-    Shape: (N, M, T, V, C) to (N, M, C', T', V).
-
     Args:
         graph_cfg: Configuration of a registered graph, (S, V, V); any S.
         relu_after_concat: Whether a ReLU follows the temporal branches.

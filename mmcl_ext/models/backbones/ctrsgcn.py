@@ -18,15 +18,10 @@ class CTRSGCN(SkeletonBackbone):
 
     Source: the baseline of Chen et al., ICCV 2021, arXiv 2107.12213, as released.
 
-    Shape: (N, M, T, V, C) to (N, M, C', T', V).
-
     Args:
         graph_cfg: Configuration of a registered graph, (S, V, V); any S.
         topology: What the S topologies start from, see :func:`initial_topology`.
         kwargs: See :class:`SkeletonBackbone`.
-
-    Raises:
-        ValueError: If ``topology`` is unknown.
     """
 
     def __init__(self, graph_cfg: Any, *, topology: str = 'auto', **kwargs: Any) -> None:

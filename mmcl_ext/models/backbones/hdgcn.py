@@ -17,12 +17,9 @@ from mmcl_ext.registry import MODELS
 class HDGCN(SkeletonBackbone):
     """Hierarchically decomposed graph convolution network.
 
-    Source: Lee et al., ICCV 2023, arXiv 2208.10741.
-
-    Its edge convolutions choose nearest neighbours in feature space: rounding can change
-    a choice, and with it a float32 output by more than rounding.
-
-    Shape: (N, M, T, V, C) to (N, M, C', T', V).
+    Source: Lee et al., ICCV 2023, arXiv 2208.10741. Its edge convolutions choose nearest
+    neighbours in feature space: rounding can change a choice, and with it a float32 output
+    by more than rounding.
 
     Args:
         graph_cfg: Configuration of an ``HDGraph`` with ``flatten=None``, or the graph.

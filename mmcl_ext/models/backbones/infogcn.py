@@ -26,8 +26,6 @@ class InfoGCN(SkeletonBackbone):
     Source: Chi et al., "InfoGCN", CVPR 2022. The information bottleneck behind it is
     :class:`~mmcl_ext.models.heads.InfoGCNHead`.
 
-    Shape: (N, M, T, V, C) to (N, M, C', T', V).
-
     At its published initial values the attention is almost one-hot: the network is
     ill-conditioned, and softmax leaves denormal numbers, which make a CPU more than ten
     times slower unless ``torch.set_flush_denormal(True)``.
@@ -42,10 +40,7 @@ class InfoGCN(SkeletonBackbone):
         descendants: Whether the sum of the k-th descendants is subtracted instead.
             None: as the authors do, for ``kinect_v1`` only.
         topology: What the shared topologies start from, see :func:`initial_topology`.
-        num_stages: Number of blocks.
-        inflate_stages: Stages, counted from 1, that double the channels.
-        down_stages: Stages, counted from 1, that halve the frames.
-        kwargs: See :class:`SkeletonBackbone`.
+        num_stages: See :class:`SkeletonBackbone`, as the other arguments.
 
     Raises:
         ValueError: If ``k`` is less than 1 or ``topology`` is unknown.

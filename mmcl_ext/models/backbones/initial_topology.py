@@ -9,16 +9,10 @@ from mmcl_ext.graphs import HDGraph
 
 
 def initial_topology(adjacency: Tensor, topology: str, graph: Any) -> Tensor:
-    """Choose the initial values of trained topologies.
+    """Choose the initial values of trained topologies (S, V, V): the adjacency or S identities.
 
-    Args:
-        adjacency: Adjacency of the graph (S, V, V).
-        topology: ``'identity'``, ``'graph'``, or ``'auto'``: the identity, as published, on
-            an anatomical skeleton, and the graph where it is an HD-Graph.
-        graph: The graph.
-
-    Returns:
-        The adjacency, or S times the identity.
+    ``topology`` is ``'identity'``, ``'graph'``, or ``'auto'``: the identity, as published, on
+    an anatomical skeleton, and the graph where it is an HD-Graph.
 
     Raises:
         ValueError: If ``topology`` is another one.

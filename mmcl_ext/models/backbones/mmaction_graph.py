@@ -28,12 +28,9 @@ class _Partition(dict):
 
 
 def mmaction_graph_cfg(graph: Any, backbone: str) -> dict[str, Any]:
-    """Describe a graph of ours to MMAction2.
+    """Describe a graph of ours, (S, V, V), to MMAction2, for the class ``backbone``.
 
-    Args:
-        graph: A built graph with an adjacency (S, V, V), row-receives. MMAction2 sums
-            over the first joint axis, so it gets the transpose.
-        backbone: Who asks, for the message of an error.
+    MMAction2 sums over the first joint axis: it gets the transpose.
 
     Raises:
         ValueError: If the graph has hierarchy levels.
@@ -45,8 +42,12 @@ def mmaction_graph_cfg(graph: Any, backbone: str) -> dict[str, Any]:
 class MMActionGraphBackbone(PerPersonBackbone):
     """What MMAction2's ST-GCN and AAGCN have in common here.
 
+    On the graphs of MMAction2 each is MMAction2's network, bit for bit, with the same
+    parameter names. Shape: (N, M, T, V, C) to (N, M, C', T', V).
+
     Attributes:
         graph: The skeleton graph.
+        out_channels: Channels C' of the output.
     """
 
     data_bn: nn.Module
@@ -57,21 +58,13 @@ class MMActionGraphBackbone(PerPersonBackbone):
     num_person: int
 
     def forward(self, x: Tensor) -> Tensor:
-        """Extract features.
-
-        Raises:
-            ValueError: If persons, joints or channels differ from what was built.
-        """
+        """Extract features, see :meth:`SkeletonBackbone.forward`."""
         persons = self.num_person if self.data_bn_type == 'MVC' else None
         check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
         return self.extract(x)
 
     def normalize_input(self, x: Tensor) -> Tensor:
-        """Normalise skeletons (N, M, T, V, C), with ``'MVC'`` per person slot, too.
-
-        Returns:
-            Persons (N*M, C, T, V).
-        """
+        """Normalise (N, M, T, V, C), with ``'MVC'`` per person slot, too; gives (N*M, C, T, V)."""
         n, persons, frames, joints, channels = x.shape
         x = x.permute(0, 1, 3, 4, 2).contiguous()  # (N, M, V, C, T)
         slots = self.data_bn_type == 'MVC'

@@ -58,11 +58,7 @@ class PoseC3D(ResNet3dSlowOnly):
         self.out_channels: int = self.feat_dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Extract features.
-
-        Raises:
-            ValueError: If the joints differ from what was built.
-        """
+        """Extract features; a ValueError if the joints differ from what was built."""
         if x.ndim != 5 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f'the backbone was built for heat maps (N, {self.in_channels}, T, H, W) '

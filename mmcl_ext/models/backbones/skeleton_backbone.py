@@ -28,9 +28,10 @@ class BlockShape(NamedTuple):
 class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
     """Normalised skeletons through a chain of blocks on (N*M, C, V, T).
 
-    A subclass builds one block per stage in :meth:`build_block`. The input is
-    normalised per person slot, joint and coordinate, as in the published networks. In
-    evaluation, empty person slots cost nothing, see :class:`PerPersonBackbone`.
+    Shape: (N, M, T, V, C) to (N, M, C', T', V). A subclass builds one block per stage in
+    :meth:`build_block`. The input is normalised per person slot, joint and coordinate, as in
+    the published networks. In evaluation, empty person slots cost nothing, see
+    :class:`PerPersonBackbone`.
 
     Args:
         graph_cfg: Configuration of a registered graph, or a built one.
@@ -93,13 +94,7 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         """Build a block that maps (N, C, V, T) to (N, C', V, T')."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Extract features.
-
-        Args:
-            x: Skeletons (N, M, T, V, C).
-
-        Returns:
-            Features (N, M, C', T', V), a view whose memory has T' innermost.
+        """Extract features (N, M, C', T', V), a view whose memory has T' innermost.
 
         Raises:
             ValueError: If persons, joints or channels differ from what was built.
@@ -122,9 +117,5 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         return x.transpose(1, 2).contiguous()
 
     def subsets(self) -> Tensor:
-        """Return the adjacency (S, V, V), row-receives.
-
-        Raises:
-            ValueError: If the graph has hierarchy levels, (L, S, V, V).
-        """
+        """Return the adjacency, see :func:`adjacency_subsets`."""
         return torch.from_numpy(adjacency_subsets(self.graph, type(self).__name__))

@@ -22,14 +22,10 @@ def build_graph(graph: Any) -> Any:
 
 
 def adjacency_subsets(graph: Any, backbone: str) -> np.ndarray:
-    """Return the adjacency of a graph as float32 (S, V, V), row-receives.
-
-    Args:
-        graph: A built graph.
-        backbone: Who asks, for the message.
+    """Return the adjacency of a built graph as float32 (S, V, V), row-receives.
 
     Raises:
-        ValueError: If the graph has hierarchy levels, (L, S, V, V).
+        ValueError: If the graph has hierarchy levels, (L, S, V, V); names the ``backbone``.
     """
     adjacency = np.array(graph.A, dtype=np.float32)
     if adjacency.ndim != 3:
@@ -41,13 +37,7 @@ def adjacency_subsets(graph: Any, backbone: str) -> np.ndarray:
 
 
 def check_skeleton(x: Tensor, num_person: int | None, num_joints: int, channels: int) -> None:
-    """Compare an input with what a backbone was built for.
-
-    Args:
-        x: Skeletons (N, M, T, V, C).
-        num_person: Persons expected, or None where any number will do.
-        num_joints: Joints expected.
-        channels: Coordinates expected.
+    """Compare an input (N, M, T, V, C) with what a backbone was built for; M is free if None.
 
     Raises:
         ValueError: If the shapes differ, naming both.

@@ -15,14 +15,11 @@ from mmcl_ext.registry import MODELS
 
 @MODELS.register_module()
 class STGCN(MMActionGraphBackbone, MMActionSTGCN):
-    """MMAction2's ST-GCN on any registered graph.
+    """MMAction2's ST-GCN on any registered graph, see :class:`MMActionGraphBackbone`.
 
     Source: Yan et al., AAAI 2018, arXiv 1801.07455. ST-GCN++ (Duan et al., ACM MM
     2022, arXiv 2205.09443) is the same class with ``gcn_adaptive='init',
-    gcn_with_res=True, tcn_type='mstcn'``. On the graphs of MMAction2 it is MMAction2's
-    network, bit for bit, with the same parameter names.
-
-    Shape: (N, M, T, V, C) to (N, M, C', T', V).
+    gcn_with_res=True, tcn_type='mstcn'``.
 
     Args:
         graph_cfg: Configuration of a registered graph, (S, V, V); any S.
@@ -30,10 +27,6 @@ class STGCN(MMActionGraphBackbone, MMActionSTGCN):
             coordinate, or per person slot, too.
         num_person: Person slots M; any number fits with ``'VC'``.
         kwargs: All other arguments of MMAction2's class.
-
-    Attributes:
-        graph: The skeleton graph.
-        out_channels: Channels C' of the output.
     """
 
     def __init__(

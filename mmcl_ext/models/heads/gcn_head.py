@@ -18,10 +18,8 @@ class GCNHead(PooledHead):
     authors.
 
     Args:
-        num_classes: Number of classes K.
-        in_channels: Channels C' of the features.
+        num_classes: See :class:`PooledHead`, as ``in_channels`` and ``kwargs``.
         dropout: Probability of dropping a pooled channel.
-        kwargs: See :class:`PooledHead`.
     """
 
     def __init__(

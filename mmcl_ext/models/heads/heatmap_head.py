@@ -17,10 +17,8 @@ class HeatmapHead(PooledHead):
     values.
 
     Args:
-        num_classes: Number of classes K.
-        in_channels: Channels C' of the features.
+        num_classes: See :class:`PooledHead`, as ``in_channels`` and ``kwargs``.
         dropout: Probability of dropping a pooled channel.
-        kwargs: See :class:`PooledHead`.
     """
 
     def __init__(
@@ -33,11 +31,7 @@ class HeatmapHead(PooledHead):
         nn.init.zeros_(self.fc_cls.bias)
 
     def pool(self, feats: Tensor) -> Tensor:
-        """Pool features (N, C', T', H', W') to (N, C').
-
-        Raises:
-            ValueError: If the channels are not those that the head was built for.
-        """
+        """Pool features (N, C', T', H', W') to (N, C')."""
         if feats.ndim != 5 or feats.shape[1] != self.in_channels:
             raise ValueError(
                 f'the head was built for features (N, {self.in_channels}, T, H, W) '

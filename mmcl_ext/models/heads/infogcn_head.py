@@ -26,15 +26,13 @@ class InfoGCNHead(PooledHead):
     own seed, so a resumed run has the same ones, and not stored.
 
     Args:
-        num_classes: Number of classes K.
+        num_classes: See :class:`PooledHead`, as ``label_smooth_eps`` and ``kwargs``.
         in_channels: Channels C' of the features and of the code.
         noise_ratio: Factor of the log-variance; 0.5 in the authors' runs.
         dropout: Probability of dropping a channel of h.
         z_prior_gain: Length of the prior means.
         z_prior_seed: Seed of the prior means.
         loss_mmd: Configuration of the loss on codes; :class:`LatentMMDLoss` if None.
-        label_smooth_eps: Share of the label spread evenly over the classes.
-        kwargs: See :class:`PooledHead`.
     """
 
     z_prior: Tensor

@@ -69,11 +69,7 @@ class PooledHead(BaseHead):
     def loss_by_embedding(
         self, embedding: Tensor, data_samples: Sequence[BaseDataElement]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Classify pooled features and compare with the labels.
-
-        Args:
-            embedding: Pooled features (N, C').
-            data_samples: N samples with ``gt_label``.
+        """Classify pooled features (N, C') and compare with the labels of N samples.
 
         Returns:
             Logits (N, K), and the losses and accuracies by name.

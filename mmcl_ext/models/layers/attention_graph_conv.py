@@ -52,14 +52,7 @@ class AttentionGraphConv(nn.Module):
         return F.relu(self.bn(y) + self.down(x), inplace=True)
 
     def topology(self, nodes: Tensor) -> Tensor:
-        """Infer the topology of every frame.
-
-        Args:
-            nodes: Joints (N, V, C), a sample per frame.
-
-        Returns:
-            Topologies (N, S, V, V); the first V receives.
-        """
+        """Infer topologies (N, S, V, V) of joints (N, V, C) in N frames; the first V receives."""
         n, joints, _ = nodes.shape
         qk = self.to_qk(self.norm(nodes)).view(n, joints, 2, self.heads, -1)
         q, k = qk.permute(2, 0, 3, 1, 4)  # (N, S, V, d) each

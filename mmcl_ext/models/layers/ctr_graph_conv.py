@@ -27,9 +27,8 @@ class CTRGraphConv(nn.Module):
     alpha scales W and w; the sums over subsets and joints are one batched product of
     (V, S*V) by (S*V, T), for which time is kept as the last axis.
 
-    Two more forms of it are in ``deployment``, made from trained weights: ``fused_layers`` runs
-    fastest in PyTorch, ``portable_layers`` is what exporters and other runtimes handle well.
-    This one is trained: alpha, W and the normalisation are still apart.
+    This form is trained: alpha, W and the normalisation are still apart. ``deployment`` makes two
+    more of its weights: ``fused_layers`` for PyTorch, ``portable_layers`` for exporters.
 
     Args:
         in_channels: Channels of the input.
@@ -70,14 +69,7 @@ class CTRGraphConv(nn.Module):
         return F.relu(self.bn(y) + self.down(x), inplace=True)
 
     def topology(self, x: Tensor) -> Tensor:
-        """Infer the topologies of every sample.
-
-        Args:
-            x: Features (N, C, V, T).
-
-        Returns:
-            Topologies (N, C', V, S, V), contiguous; the first V receives.
-        """
+        """Infer the topologies (N, C', V, S, V) of features (N, C, V, T); the first V receives."""
         subsets, joints, _ = self.A.shape
         a, b = self.relation(x.mean(-1)).chunk(2, dim=1)  # (N, S*R, V) each
         distance = torch.tanh(a.unsqueeze(-1) - b.unsqueeze(-2))  # (N, S*R, V, V)

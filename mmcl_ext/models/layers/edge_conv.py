@@ -49,15 +49,7 @@ class EdgeConv(nn.Module):
 
 @torch.no_grad()
 def nearest(x: Tensor, k: int) -> Tensor:
-    """Find the nearest nodes.
-
-    Args:
-        x: Nodes (..., C, V).
-        k: Number of nodes wanted.
-
-    Returns:
-        Indices (..., V, min(k, V)).
-    """
+    """Find the k nearest of nodes (..., C, V): indices (..., V, min(k, V))."""
     squares = x.square().sum(dim=-2)  # (..., V)
     products = x.transpose(-1, -2) @ x
     closeness = 2 * products - squares.unsqueeze(-1) - squares.unsqueeze(-2)
@@ -65,15 +57,7 @@ def nearest(x: Tensor, k: int) -> Tensor:
 
 
 def gather_nodes(x: Tensor, index: Tensor) -> Tensor:
-    """Pick nodes.
-
-    Args:
-        x: Nodes (..., C, V).
-        index: Which ones (..., V', k).
-
-    Returns:
-        Picked nodes (..., C, V', k).
-    """
+    """Pick nodes (..., C, V) by indices (..., V', k): (..., C, V', k)."""
     *lead, channels, _ = x.shape
     wanted = index.flatten(-2).unsqueeze(-2).expand(*lead, channels, -1)
     return x.gather(-1, wanted).unflatten(-1, index.shape[-2:])

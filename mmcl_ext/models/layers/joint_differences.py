@@ -13,7 +13,7 @@ def joint_differences(
     root: int,
     descendants: bool = False,
 ) -> np.ndarray:
-    """Return the matrix I - P^k, P being the bones directed away from a root.
+    """Return the matrix I - P^k (V, V), float32, P being the bones directed away from a root.
 
     Source: the modality representation of InfoGCN (Chi et al., CVPR 2022, Eq. 14).
     Applied to joints (V, C), it subtracts from each its k-th ancestor; joints less
@@ -27,9 +27,6 @@ def joint_differences(
         root: Joint to start from.
         descendants: Subtract the sum of the k-th descendants instead, as in the
             published configuration for NW-UCLA.
-
-    Returns:
-        Matrix (V, V), float32.
 
     Raises:
         ValueError: If k is less than 1: the result would be zero for every skeleton.

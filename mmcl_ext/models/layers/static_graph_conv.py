@@ -46,11 +46,7 @@ class StaticGraphConv(nn.Module):
 
 
 def aggregate(x: Tensor, topology: Tensor) -> Tensor:
-    """Collect what every joint receives in every subset.
-
-    Args:
-        x: Features (N, C, V, T).
-        topology: (S, V, V), the first V receives.
+    """Collect what each joint of (N, C, V, T) receives in each subset of a topology (S, V, V).
 
     Returns:
         Features (N, C * S, V, T), channel index (C, S).

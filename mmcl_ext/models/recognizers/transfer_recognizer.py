@@ -20,13 +20,11 @@ class TransferRecognizer(SkeletonRecognizer):
     fit is an error. What is deployed is a :class:`SkeletonRecognizer`.
 
     Args:
-        backbone: See :class:`SkeletonRecognizer`.
-        cls_head: See :class:`SkeletonRecognizer`.
+        backbone: See :class:`SkeletonRecognizer`, as ``cls_head`` and ``kwargs``.
         source: Checkpoint of the other training, whole or stripped, of any recognizer of
             this package; None leaves the backbone as initialised.
         frozen: Train the head alone: no gradient for the backbone, its batch statistics
             stay.
-        **kwargs: Further arguments of :class:`SkeletonRecognizer`.
     """
 
     def __init__(
