@@ -70,7 +70,7 @@ def _bases(path: Path) -> Iterator[Config]:
         if isinstance(line, ast.Assign) and '_base_' in _names(line):
             value = ast.literal_eval(line.value)
             for base in [value] if isinstance(value, str) else value:
-                yield Config.fromfile(base if '::' in base else path.parent / base)
+                yield Config.fromfile(Config._get_cfg_path(base, str(path))[0])
 
 
 def _copies(cfg: Config, name: str, value: Any) -> list[str]:

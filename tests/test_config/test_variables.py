@@ -52,6 +52,16 @@ def test_a_child_that_sets_a_copied_variable(base):
     assert load_config(child).train_dataloader.dataset.ann_file == 'mine'
 
 
+def test_a_child_of_a_base_by_name(tmp_path):
+    child = tmp_path / 'child.py'
+    name = "_base_ = 'mmcl_ext::skeleton/ctrgcn_demo.py'\n"
+    child.write_text(f"{name}graph = dict(mode='spatial')\nmodel = dict(backbone=dict(k=graph))\n")
+    assert load_config(child).model.backbone.k == dict(mode='spatial')
+    child.write_text(f"{name}ann_file = 'mine'\n")
+    with pytest.raises(UserError, match=r'ann_file changes nothing.*: set train_dataloader'):
+        load_config(child)
+
+
 def test_no_workers_need_no_further_setting(base):
     loader = load_config(base, {'train_dataloader.num_workers': 0}).train_dataloader
     assert not loader.persistent_workers
