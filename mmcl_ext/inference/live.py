@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from mmcl_ext.inference.pose_results import frame_instances
+from mmcl_ext.datasets.converters.pose_results import read_pose_frame
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 
@@ -74,7 +74,7 @@ def watch(source: int | str, pose: str, device: str = 'cpu') -> Iterator[LiveFra
             if not read:
                 return
             instances = next(estimate(image, return_vis=False))['predictions'][0]
-            yield LiveFrame(*frame_instances(instances, str(source), 0))
+            yield LiveFrame(*read_pose_frame(instances)[:2])
     finally:
         capture.release()
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.converters.pose_results import is_pose_frames
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.safe_pickle import load_pickle
-from mmcl_ext.inference.pose_results import is_pose_frames
 from mmcl_ext.inference.skeleton_clip import SkeletonClip, read_json
 
 SEPARATOR = '::'

@@ -10,15 +10,13 @@ import numpy as np
 from mmcl_ext.datasets.converters.conversion import DroppedSampleError
 from mmcl_ext.datasets.converters.custom import CustomReader
 from mmcl_ext.datasets.converters.ntu import NTUReader
+from mmcl_ext.datasets.converters.pose_results import is_pose_frames, read_pose_frames
 from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.archive_file import ArchiveFile
-from mmcl_ext.inference.pose_results import (
-    guess_layout,
-    is_pose_frames,
-    read_annotation,
-    read_pose_frames,
-)
+from mmcl_ext.graphs.layouts import usual_layout
+
+_ANNOTATION_KEYS = ('keypoint', 'keypoint_score', 'label', 'frame_dir', 'filename')
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +93,8 @@ class SkeletonClip:
         Raises:
             ValueError: There is no such array, or the scores do not fit it.
         """
-        name, arrays, extra = read_annotation(annotation, name)
-        layout = layout or guess_layout(arrays['keypoint'].shape[2], name)
+        name, arrays, extra = _read_annotation(annotation, name)
+        layout = layout or _guess_layout(arrays['keypoint'].shape[2], name)
         return cls.from_array(arrays.pop('keypoint'), name, layout, **arrays, **extra, index=index)
 
     @classmethod
@@ -108,8 +106,8 @@ class SkeletonClip:
         Raises:
             ValueError: The content is nothing of the kind, or nobody is in it.
         """
-        keypoint, score = read_pose_frames(frames, name)
-        layout = layout or guess_layout(keypoint.shape[2], name)
+        keypoint, score = read_pose_frames(frames, f'clip {name!r}')
+        layout = layout or _guess_layout(keypoint.shape[2], name)
         return cls(name, keypoint, layout, keypoint_score=score)
 
     @classmethod
@@ -148,7 +146,7 @@ class SkeletonClip:
                 f'{os.fspath(path)}: field skeletons: expected (T, V, C), got {array.shape}'
             )
         name = Path(path).stem
-        return cls(name, array[None], layout or guess_layout(array.shape[1], name))
+        return cls(name, array[None], layout or _guess_layout(array.shape[1], name))
 
     @classmethod
     def from_ntu_skeleton(cls, path: str | os.PathLike, layout: str = 'nturgb+d') -> 'SkeletonClip':
@@ -221,3 +219,35 @@ def _read(reader: Callable[[ArchiveFile], Any], path: str | os.PathLike) -> Any:
         return reader(ArchiveFile(Path(path)))
     except DroppedSampleError as error:
         raise ValueError(f'{os.fspath(path)}: {error}') from error
+
+
+def _read_annotation(
+    annotation: Mapping[str, Any], name: str | None
+) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Split an annotation into its name, the arrays, and the other fields of the clip."""
+    given = annotation.get('filename', annotation.get('frame_dir', 'annotation'))
+    name = str(given) if name is None else name
+    array = annotation.get('keypoint')
+    if not isinstance(array, np.ndarray) or array.ndim not in (3, 4):
+        shape = getattr(array, 'shape', None)
+        raise ValueError(f"clip {name!r}: field 'keypoint': expected (M, T, V, C), got {shape}")
+    keypoint = array[None] if array.ndim == 3 else array
+    score = annotation.get('keypoint_score')
+    if score is not None:
+        score = np.asarray(score, np.float32).reshape(-1, *np.shape(score)[-2:])
+        if score.shape != keypoint.shape[:3]:
+            raise ValueError(
+                f"clip {name!r}: field 'keypoint_score': expected {keypoint.shape[:3]}, "
+                f'got {score.shape}'
+            )
+    extra = {key: value for key, value in annotation.items() if key not in _ANNOTATION_KEYS}
+    label = annotation.get('label')
+    arrays = dict(keypoint=keypoint, keypoint_score=score)
+    return name, arrays, dict(label=None if label is None else int(label), extra=extra)
+
+
+def _guess_layout(num_joints: int, name: str) -> str:
+    layout = usual_layout(num_joints)
+    if layout is None:
+        raise ValueError(f'clip {name!r}: {num_joints} joints: say which layout they are in')
+    return layout

@@ -31,7 +31,7 @@ class CustomReader:
     ``frame``, ``joint`` (number from 0, or its name), ``x``, ``y`` and, as wanted, ``z``,
     ``person`` (from 0) and ``score``. Joints without a line are zero. ``.json``: poses as
     MMPose writes them, see
-    :func:`~mmcl_ext.datasets.converters.pose_results.read_pose_results`.
+    :func:`~mmcl_ext.datasets.converters.pose_results.read_pose_frames`.
 
     Attributes:
         layout: Name of the skeleton layout.

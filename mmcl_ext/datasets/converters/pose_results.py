@@ -1,8 +1,8 @@
-"""Two-dimensional poses as MMPose writes them, a JSON file for each video."""
+"""Poses as MMPose and MMAction2's pose estimation write them, frame by frame."""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,83 +10,160 @@ from mmcl_ext.datasets.converters.person_tracker import MAX_PERSONS, PersonTrack
 from mmcl_ext.fileio.archive_file import ArchiveFile
 
 _PLACE = object()  # marks a track of a person whom no tracker has named
+_SPARSE = 100  # frame numbers per frame that are more likely a typo than a video
+
+
+class PoseFrame(NamedTuple):
+    """Persons of one frame.
+
+    Attributes:
+        keypoints: (N, V, C) float32.
+        scores: (N, V) float32, ones where none are given.
+        tracks: Who it is according to a tracker, None where none ran.
+    """
+
+    keypoints: np.ndarray
+    scores: np.ndarray
+    tracks: Sequence[Any]
 
 
 def read_pose_results(member: ArchiveFile, num_joints: int) -> dict[str, np.ndarray]:
-    """Read the predictions of one video.
-
-    Either what MMPose's inferencer writes, a list of frames (``frame_id`` from 0,
-    ``instances``), or what its demos save, that list under ``instance_info`` with
-    ``frame_id`` from 1. An instance has ``keypoints`` (V, 2), as wanted ``keypoint_scores``
-    (V,), and ``track_id`` where a tracker ran. Without one, persons are followed from
-    frame to frame by :class:`PersonTracker`. Frames and joints that are lacking
-    are zero, with a score of zero.
-
-    Args:
-        member: The file.
-        num_joints: Joints of a body, V.
-
-    Returns:
-        ``keypoint`` (M, T, V, 2) in pixels and ``keypoint_score`` (M, T, V), float32; the
-        persons in the order of the sums of their scores, the largest first.
+    """Read a ``.json`` of poses (V, 2) as a sample, see :func:`read_pose_frames`.
 
     Raises:
-        ValueError: The file is no such list, nobody is in it, or a body has another number
-            of joints; names the file and the frame.
+        ValueError: Also where a body has another number of joints; names the file.
     """
     try:
         content = json.loads(member.read())
     except ValueError as error:
         raise ValueError(f'{member}: no JSON: {error}') from error
-    first = 1 if isinstance(content, Mapping) else 0
-    frames = content.get('instance_info') if isinstance(content, Mapping) else content
-    if not isinstance(frames, list) or not frames:
-        raise ValueError(f'{member}: expected a list of frames, or one under instance_info')
-    bodies: dict[int, list[tuple[Any, np.ndarray]]] = {}
-    for place, frame in enumerate(frames):
-        try:
-            number = int(frame.get('frame_id', place + first)) - first
-            bodies[number] = [_body(instance, num_joints) for instance in frame['instances']]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{member}: frame {place}: {error!r}') from error
-    if min(bodies) < 0 or not any(bodies.values()):
-        raise ValueError(f'{member}: a negative frame_id, or no frame has an instance')
-    return _to_arrays(_follow(bodies), max(bodies) + 1, num_joints)
+    keypoint, score = read_pose_frames(content, str(member), (num_joints, 2))
+    return dict(keypoint=keypoint, keypoint_score=score)
 
 
-def _body(instance: Mapping[str, Any], num_joints: int) -> tuple[Any, np.ndarray]:
-    """Read an instance: its track or None, and its joints (V, 3) x, y, score."""
-    joints = np.array(instance['keypoints'], np.float32)
-    scores = np.array(instance.get('keypoint_scores', [1.0] * num_joints), np.float32)
-    if joints.shape != (num_joints, 2) or scores.shape != (num_joints,):
+def is_pose_frames(content: Any) -> bool:
+    """Tell whether a content is one that :func:`read_pose_frames` understands."""
+    if isinstance(content, Mapping):
+        return 'instance_info' in content or 'instances' in content
+    return (
+        isinstance(content, Sequence)
+        and bool(content)
+        and all(isinstance(f, (Mapping, list)) for f in content)
+        and all(_is_frame(frame) for frame in content)
+    )
+
+
+def read_pose_frames(
+    content: Any, name: str, shape: tuple[int, int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow the persons that a pose estimator found frame by frame.
+
+    Understood are what MMPose's inferencer writes of a video, a list of frames (``frame_id`` from
+    0, ``instances``), and of an image, a list of instances; what its demos save, frames under
+    ``instance_info`` (``frame_id`` from 1); and the list of dicts with ``keypoints`` (N, V, C) and
+    ``keypoint_scores`` (N, V) that MMAction2 returns. Persons without a ``track_id`` are followed
+    by :class:`PersonTracker`. Frames and joints that are lacking are zero, with a score of zero.
+
+    Args:
+        content: The results.
+        name: What to call them in messages.
+        shape: (V, C) of a body; None takes that of the first.
+
+    Returns:
+        Joints (M, T, V, C) and scores (M, T, V), float32, of at most ``MAX_PERSONS`` persons, in
+        the order of the sums of their scores, the largest first.
+
+    Raises:
+        ValueError: The content is none of these, or nobody is in it.
+    """
+    frames = _numbered(content, name)
+    found = {t: frame.keypoints.shape[1:] for t, frame in frames.items() if len(frame.keypoints)}
+    if not found:
         raise ValueError(
-            f'expected {num_joints} joints (x, y) and scores, got {joints.shape} and {scores.shape}'
+            f'{name}: nobody was found in any of its {len(frames)} frames: no frame has an instance'
         )
-    return instance.get('track_id'), np.concatenate([joints, scores[:, None]], axis=1)
+    V, C = shape or next(iter(found.values()))
+    for t, other in found.items():
+        if other != (V, C):
+            raise ValueError(f'{name}: frame {t} has joints {other}, expected {(V, C)}')
+    tracks = sorted(_follow(frames), key=lambda track: -sum(b[:, C].sum() for b in track.values()))
+    dense = np.zeros((min(len(tracks), MAX_PERSONS), max(frames) + 1, V, C + 1), np.float32)
+    for person, track in zip(dense, tracks, strict=False):
+        person[list(track)] = list(track.values())
+    return dense[..., :C].copy(), dense[..., C].copy()
 
 
-def _follow(
-    frames: Mapping[int, Sequence[tuple[Any, np.ndarray]]],
-) -> list[dict[int, np.ndarray]]:
-    """Sort bodies into tracks: joints (V, 3) by frame."""
+def read_pose_frame(frame: Any) -> PoseFrame:
+    """Read the persons of one frame.
+
+    Args:
+        frame: Dict with ``instances``, list of instances, or dict with ``keypoints`` (N, V, C).
+
+    Raises:
+        ValueError: The shapes do not fit; KeyError and TypeError where it is no frame.
+    """
+    if isinstance(frame, Mapping) and 'keypoints' in frame:
+        keypoints = np.asarray(frame['keypoints'], np.float32)
+        scores = frame.get('keypoint_scores')
+        tracks = [None] * len(keypoints)
+    else:
+        items = frame if isinstance(frame, list) else frame['instances']
+        keypoints = np.asarray([item['keypoints'] for item in items], np.float32)
+        scores = [item.get('keypoint_scores', [1.0] * len(item['keypoints'])) for item in items]
+        tracks = [item.get('track_id') for item in items]
+    if not keypoints.size:
+        return PoseFrame(np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32), [])
+    scores = np.ones(keypoints.shape[:-1]) if scores is None else scores
+    scores = np.asarray(scores, np.float32)
+    if keypoints.ndim != 3 or scores.shape != keypoints.shape[:2]:
+        raise ValueError(f'keypoints {keypoints.shape} with scores {scores.shape}')
+    return PoseFrame(keypoints, scores, tracks)
+
+
+def _is_frame(frame: Any) -> bool:
+    if isinstance(frame, list):
+        return all(isinstance(item, Mapping) and 'keypoints' in item for item in frame)
+    return 'instances' in frame or 'keypoints' in frame
+
+
+def _frames(content: Any) -> Sequence[Any]:
+    if isinstance(content, Mapping):
+        content = content.get('instance_info', [content] if 'instances' in content else None)
+    if not isinstance(content, Sequence) or not content:
+        raise ValueError('expected a list of frames, or one under instance_info')
+    # The instances of one image, not the frames of a video: keypoints (V, C), not (N, V, C).
+    if all(isinstance(f, Mapping) and np.ndim(f.get('keypoints', 0)) == 2 for f in content):
+        return [content]
+    return content
+
+
+def _numbered(content: Any, name: str) -> dict[int, PoseFrame]:
+    """Read the frames by their number, counted from 0."""
+    frames, place = {}, 0
+    try:
+        for place, frame in enumerate(_frames(content)):
+            given = frame.get('frame_id', place) if isinstance(frame, Mapping) else place
+            frames[int(given)] = read_pose_frame(frame)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'{name}: frame {place}: {error!r}') from error
+    first = int(isinstance(content, Mapping) and 0 not in frames)
+    if min(frames) < first or max(frames) > _SPARSE * len(frames):
+        raise ValueError(f'{name}: frame_id from {min(frames)} to {max(frames)} in its frames')
+    return {number - first: frame for number, frame in frames.items()}
+
+
+def _follow(frames: Mapping[int, PoseFrame]) -> list[dict[int, np.ndarray]]:
+    """Sort bodies into tracks: joints and scores (V, C + 1) by frame."""
     tracks: dict[Any, dict[int, np.ndarray]] = {}
     tracker = PersonTracker(MAX_PERSONS, max_gap=len(frames))
-    for number in sorted(frames):
-        named = [(identity, joints) for identity, joints in frames[number] if identity is not None]
-        unnamed = [joints for identity, joints in frames[number] if identity is None]
-        unnamed.sort(key=lambda joints: -joints[:, 2].mean())  # more than are followed: the surest
-        bodies = np.stack(unnamed)[..., :2] if unnamed else np.zeros((0, 0, 2), np.float32)
-        places = ((_PLACE, place) for place in tracker.update(bodies).tolist())
-        for identity, joints in (*named, *zip(places, unnamed, strict=False)):
-            tracks.setdefault(identity, {})[number] = joints
+    for number, frame in sorted(frames.items()):
+        bodies = np.concatenate([frame.keypoints, frame.scores[..., None]], axis=-1)
+        unnamed = [i for i, identity in enumerate(frame.tracks) if identity is None]
+        unnamed.sort(key=lambda i: -frame.scores[i].mean())  # more than are followed: the surest
+        identities = dict(enumerate(frame.tracks))
+        places = tracker.update(frame.keypoints[unnamed]).tolist()
+        identities |= {i: (_PLACE, place) for i, place in zip(unnamed, places, strict=False)}
+        for i, identity in identities.items():
+            if identity is not None:
+                tracks.setdefault(identity, {})[number] = bodies[i]
     return list(tracks.values())
-
-
-def _to_arrays(
-    tracks: Sequence[Mapping[int, np.ndarray]], num_frames: int, num_joints: int
-) -> dict[str, np.ndarray]:
-    dense = np.zeros((len(tracks), num_frames, num_joints, 3), np.float32)
-    for person, track in zip(dense, tracks, strict=True):
-        person[list(track)] = list(track.values())
-    dense = dense[np.argsort(-dense[..., 2].sum((1, 2)), kind='stable')]
-    return dict(keypoint=dense[..., :2].copy(), keypoint_score=dense[..., 2].copy())
