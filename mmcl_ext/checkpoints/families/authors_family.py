@@ -4,9 +4,15 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
-from mmcl_ext.checkpoints.families.family import Family
+from mmcl_ext.checkpoints.families.family import Family, Settings
 from mmcl_ext.checkpoints.families.key_table import Rule, State, count_indices, to_ours, to_theirs
-from mmcl_ext.checkpoints.families.settings import take_entry
+from mmcl_ext.checkpoints.families.settings import (
+    input_shape,
+    recognizer,
+    spatial_graph,
+    stages,
+    take_entry,
+)
 
 
 class AuthorsFamily(Family):
@@ -21,6 +27,20 @@ class AuthorsFamily(Family):
     def table(self, blocks: int, sizes: Sequence[int]) -> Iterable[Rule]:
         """List the rules, given the leading axes of a block's adjacency: subsets, or levels."""
         raise NotImplementedError
+
+    def plain_settings(self, state: State, weight: str) -> Settings:
+        """Read the settings of a network of l1.gcn1, l2.gcn1, ... and fc.
+
+        Args:
+            state: The entries of the network.
+            weight: Entry of the first layer, (width, channels, ...).
+        """
+        joints = take_entry(state, self.adjacency).shape[-1]
+        width, channels = take_entry(state, weight).shape[:2]
+        backbone = dict(type=self.backbone, graph_cfg=spatial_graph(joints))
+        backbone |= input_shape(state, joints, channels)
+        backbone |= stages(state, 'l{}.gcn1.bn.weight', width)
+        return Settings(recognizer(backbone, take_entry(state, 'fc.weight')))
 
     def to_ours(self, state: State) -> dict[str, Tensor]:  # noqa: D102
         sizes = take_entry(state, self.adjacency).shape[:-2]

@@ -12,13 +12,6 @@ from mmcl_ext.checkpoints.families.common_rules import (
 )
 from mmcl_ext.checkpoints.families.family import Options, Settings
 from mmcl_ext.checkpoints.families.key_table import INTERLEAVED, MERGED_1D, SAME, Rule, State, conv
-from mmcl_ext.checkpoints.families.settings import (
-    input_shape,
-    recognizer,
-    spatial_graph,
-    stages,
-    take_entry,
-)
 
 
 class CTRGCNFamily(AuthorsFamily):
@@ -30,12 +23,7 @@ class CTRGCNFamily(AuthorsFamily):
     traits = MappingProxyType({'relu_after_concat': False})
 
     def configure(self, state: State, options: Options) -> Settings:  # noqa: D102
-        adjacency = take_entry(state, 'l1.gcn1.PA')
-        width, channels = take_entry(state, 'l1.gcn1.convs.0.conv3.weight').shape[:2]
-        backbone = dict(type='CTRGCN', graph_cfg=spatial_graph(adjacency.shape[-1]))
-        backbone |= input_shape(state, adjacency.shape[-1], channels)
-        backbone |= stages(state, 'l{}.gcn1.bn.weight', width)
-        return Settings(recognizer(backbone, take_entry(state, 'fc.weight')))
+        return self.plain_settings(state, 'l1.gcn1.convs.0.conv3.weight')
 
     def table(self, blocks: int, sizes: Sequence[int]) -> Iterator[Rule]:  # noqa: D102
         yield from network_rules()

@@ -11,13 +11,6 @@ from mmcl_ext.checkpoints.families.common_rules import (
 )
 from mmcl_ext.checkpoints.families.family import Options, Settings
 from mmcl_ext.checkpoints.families.key_table import TRANSPOSED, Rule, State
-from mmcl_ext.checkpoints.families.settings import (
-    input_shape,
-    recognizer,
-    spatial_graph,
-    stages,
-    take_entry,
-)
 
 
 class CTRSGCNFamily(AuthorsFamily):
@@ -28,12 +21,7 @@ class CTRSGCNFamily(AuthorsFamily):
     backbone = 'CTRSGCN'
 
     def configure(self, state: State, options: Options) -> Settings:  # noqa: D102
-        adjacency = take_entry(state, 'l1.gcn1.PA')
-        width, channels = take_entry(state, 'l1.gcn1.conv_d.0.weight').shape[:2]
-        backbone = dict(type='CTRSGCN', graph_cfg=spatial_graph(adjacency.shape[-1]))
-        backbone |= input_shape(state, adjacency.shape[-1], channels)
-        backbone |= stages(state, 'l{}.gcn1.bn.weight', width)
-        return Settings(recognizer(backbone, take_entry(state, 'fc.weight')))
+        return self.plain_settings(state, 'l1.gcn1.conv_d.0.weight')
 
     def table(self, blocks: int, sizes: Sequence[int]) -> Iterator[Rule]:  # noqa: D102
         yield from network_rules()

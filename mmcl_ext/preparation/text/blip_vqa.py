@@ -2,7 +2,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
-import transformers
 from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -27,6 +26,7 @@ class BlipVQA(VQASource):
         **kwargs: See :class:`VQASource`.
     """
 
+    model_class = 'BlipForQuestionAnswering'
     default_generation: ClassVar[Mapping[str, Any]] = {
         'num_beams': 3,
         'max_length': 10,
@@ -113,11 +113,6 @@ class BlipVQA(VQASource):
             ForcedAnswer(hidden[row, 1 : len(answer) + 1], log_prob[row, : len(answer)])
             for row, answer in enumerate(answers)
         ]
-
-    def _load_model(self) -> Any:
-        return transformers.BlipForQuestionAnswering.from_pretrained(
-            self.model_name, dtype=self.dtype, **self._hub
-        )
 
 
 def _ones(states: Tensor) -> Tensor:

@@ -3,7 +3,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
-import transformers
 from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -32,6 +31,7 @@ class ImageTextVQA(VQASource):
         ValueError: The template has no ``{question}``.
     """
 
+    model_class = 'AutoModelForImageTextToText'
     default_generation: ClassVar[Mapping[str, Any]] = {'max_new_tokens': 10, 'num_beams': 1}
 
     def __init__(self, *args: Any, template: str | None = None, **kwargs: Any) -> None:
@@ -186,8 +186,3 @@ class ImageTextVQA(VQASource):
     @property
     def _has_encoder(self) -> bool:
         return bool(self.model.config.is_encoder_decoder or self._text_config.is_encoder_decoder)
-
-    def _load_model(self) -> Any:
-        return transformers.AutoModelForImageTextToText.from_pretrained(
-            self.model_name, dtype=self.dtype, **self._hub
-        )

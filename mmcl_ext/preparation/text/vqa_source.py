@@ -1,7 +1,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -30,6 +30,52 @@ class ForcedAnswer:
     log_prob: Tensor
 
 
+@dataclass(frozen=True)
+class VQAOptions:
+    """What a vision-language model is asked for, and how it runs.
+
+    Attributes:
+        outputs: See :class:`VQASource`.
+        answers: The list of answers for ``answer_probs``.
+        pooling: ``'mean'`` or ``'tokens'``, for ``hidden_states``.
+        revision: Branch, tag or commit on the Hub.
+        dtype: ``'float32'``, ``'float16'`` or ``'bfloat16'``. None for float32 on a CPU and half
+            precision on a GPU: the half type that the checkpoint has, else float16.
+        generation: Settings of ``generate`` that replace those of the class.
+        trust_remote_code: Whether code that comes with the model may run.
+        device: None for this process's GPU, or the CPU where there is none.
+        suffix: End of the composites' file names.
+        backend_args: Storage backend of MMEngine for the composites.
+
+    Raises:
+        ValueError: Unknown output, pooling or dtype, no answers, or sampling was asked for.
+    """
+
+    outputs: Sequence[str] = ('hidden_states',)
+    answers: Sequence[str] = ('yes', 'no')
+    pooling: Literal['mean', 'tokens'] = 'mean'
+    revision: str | None = None
+    dtype: str | None = None
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    trust_remote_code: bool = False
+    device: str | None = None
+    suffix: str = '.jpg'
+    backend_args: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        unknown = [output for output in self.outputs if output not in _OUTPUTS]
+        if unknown or not self.outputs:
+            raise ValueError(f'outputs are {self.outputs}, expected some of {_OUTPUTS}')
+        if self.pooling not in ('mean', 'tokens'):
+            raise ValueError(f"pooling is {self.pooling!r}, expected 'mean' or 'tokens'")
+        if self.dtype not in (None, 'float32', 'float16', 'bfloat16'):
+            raise ValueError(f'dtype is {self.dtype!r}, expected float32, float16, bfloat16')
+        if 'answer_probs' in self.outputs and len(self.answers) < 2:
+            raise ValueError(f'answer_probs needs two answers or more, got {self.answers}')
+        if self.generation.get('do_sample'):
+            raise ValueError('do_sample=True would give other answers after a restart')
+
+
 class VQASource(ABC):
     """Base of the vision-language models that answer a question about each composite.
 
@@ -49,49 +95,23 @@ class VQASource(ABC):
         folder: Folder of the composites, see :class:`CompositeReader`.
         model: Name on the Hugging Face Hub, or a local folder.
         question: What is asked, the same for all samples.
-        outputs: The outputs.
-        answers: The list of answers for ``answer_probs``.
-        pooling: ``'mean'`` or ``'tokens'``, for ``hidden_states``.
-        revision: Branch, tag or commit on the Hub.
-        dtype: ``'float32'``, ``'float16'`` or ``'bfloat16'``. None for float32 on a CPU and half
-            precision on a GPU: the half type that the checkpoint has, else float16.
-        generation: Settings of ``generate`` that replace this class's own.
-        trust_remote_code: Whether code that comes with the model may run.
-        device: None for this process's GPU, or the CPU where there is none.
-        suffix: End of the composites' file names.
-        backend_args: Storage backend of MMEngine for the composites.
-
-    Raises:
-        ValueError: Unknown output, pooling or dtype, no answers, or sampling was asked for.
+        **options: See :class:`VQAOptions`.
     """
 
+    model_class: ClassVar[str]
     default_generation: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(
-        self,
-        folder: str | os.PathLike,
-        model: str | os.PathLike,
-        question: str,
-        *,
-        outputs: Sequence[str] = ('hidden_states',),
-        answers: Sequence[str] = ('yes', 'no'),
-        pooling: Literal['mean', 'tokens'] = 'mean',
-        revision: str | None = None,
-        dtype: str | None = None,
-        generation: Mapping[str, Any] | None = None,
-        trust_remote_code: bool = False,
-        device: str | None = None,
-        suffix: str = '.jpg',
-        backend_args: Mapping[str, Any] | None = None,
+        self, folder: str | os.PathLike, model: str | os.PathLike, question: str, **options: Any
     ) -> None:
-        self.images = CompositeReader(folder, suffix, backend_args)
+        given = VQAOptions(**options)
+        self.images = CompositeReader(folder, given.suffix, given.backend_args)
         self.model_name, self.question = os.fspath(model), question
-        self.outputs, self.answers, self.pooling = tuple(outputs), tuple(answers), pooling
-        self.generation = {**self.default_generation, 'do_sample': False, **(generation or {})}
-        self.given_dtype = dtype
-        self.device = torch.device(device or own_device())
-        self._hub: dict[str, Any] = {'revision': revision, 'trust_remote_code': trust_remote_code}
-        self._check()
+        self.outputs, self.answers = tuple(given.outputs), tuple(given.answers)
+        self.pooling, self.given_dtype = given.pooling, given.dtype
+        self.generation = {**self.default_generation, 'do_sample': False, **given.generation}
+        self.device = torch.device(given.device or own_device())
+        self._hub = dict(revision=given.revision, trust_remote_code=given.trust_remote_code)
         self.model: Any = None
         self.processor: Any = None
 
@@ -143,7 +163,9 @@ class VQASource(ABC):
             OSError: There is no such model.
         """
         self.processor = self._load_processor()
-        self.model = self._load_model().to(self.device).eval()
+        auto = getattr(transformers, self.model_class)
+        model = auto.from_pretrained(self.model_name, dtype=self.dtype, **self._hub)
+        self.model = model.to(self.device).eval()
 
     def read(self, name: str) -> np.ndarray:
         """Read the composite of a sample: uint8 RGB (H, W, 3)."""
@@ -208,10 +230,6 @@ class VQASource(ABC):
             answers: Tokens (L,) for each of the n images.
         """
 
-    @abstractmethod
-    def _load_model(self) -> Any:
-        """Load the weights, as ``self.dtype``."""
-
     def _load_processor(self) -> Any:
         try:
             return transformers.AutoProcessor.from_pretrained(self.model_name, **self._hub)
@@ -253,16 +271,3 @@ class VQASource(ABC):
 
     def _config(self) -> Any:
         return transformers.AutoConfig.from_pretrained(self.model_name, **self._hub)
-
-    def _check(self) -> None:
-        unknown = [output for output in self.outputs if output not in _OUTPUTS]
-        if unknown or not self.outputs:
-            raise ValueError(f'outputs are {self.outputs}, expected some of {_OUTPUTS}')
-        if self.pooling not in ('mean', 'tokens'):
-            raise ValueError(f"pooling is {self.pooling!r}, expected 'mean' or 'tokens'")
-        if self.given_dtype not in (None, 'float32', 'float16', 'bfloat16'):
-            raise ValueError(f'dtype is {self.given_dtype!r}, expected float32, float16, bfloat16')
-        if 'answer_probs' in self.outputs and len(self.answers) < 2:
-            raise ValueError(f'answer_probs needs two answers or more, got {self.answers}')
-        if self.generation['do_sample']:
-            raise ValueError('do_sample=True would give other answers after a restart')
