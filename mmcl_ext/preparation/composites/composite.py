@@ -14,15 +14,7 @@ ORDERS = ('ltr', 'rtl', 'ttb', 'btt')
 
 
 def crop_person(frame: np.ndarray, box: np.ndarray, margin: float = 0.1) -> np.ndarray:
-    """Cut a person box, enlarged by a margin and clipped at the border, out of a frame.
-
-    Args:
-        frame: (H, W, ...) image.
-        box: (4,) x1, y1, x2, y2 in pixels; the lower right corner is outside the box.
-        margin: Share of the box's width (height) added left and right (above and below).
-
-    Returns:
-        (h, w, ...) view of the frame, at least one pixel in each direction.
+    """Cut a box x1, y1, x2, y2 out of a frame (H, W, ...), enlarged by a share of its sides.
 
     Raises:
         ValueError: If the box is not finite, is empty or lies outside the frame.
@@ -84,14 +76,9 @@ def make_composite(
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -> None:
-    """Write a BGR image so that a half-written file is never taken for a whole one.
+    """Write a BGR or grey uint8 image so that a half-written file is never taken for a whole one.
 
-    The bytes go to a temporary file in the same folder, which is then renamed.
-
-    Args:
-        path: File to write; its ending chooses the format, its folder is made when missing.
-        image: (H, W, 3) or (H, W) uint8.
-        quality: JPEG quality, 0 to 100; other formats ignore it.
+    The ending of the path chooses the format; ``quality`` (0 to 100) is that of JPEG.
 
     Raises:
         ValueError: If OpenCV cannot encode the image in that format.

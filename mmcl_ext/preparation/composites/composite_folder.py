@@ -33,12 +33,8 @@ class CompositeFolder:
     person was found, by sample, if there are any.
 
     Args:
-        path: The folder; made when missing.
         num_tiles: Frames per composite (m in MMCL's Eq. 2).
         size: Width and height in pixels.
-        margin: See :func:`~mmcl_ext.preparation.composites.composite.crop_person`.
-        rule: See :func:`~mmcl_ext.preparation.videos.sample_frames.sample_frames`.
-        quality: JPEG quality.
         order: Where time goes, see :data:`~mmcl_ext.preparation.composites.composite.ORDERS`.
 
     Raises:
@@ -78,18 +74,9 @@ class CompositeFolder:
     ) -> CompositeReport:
         """Make the composites that are not there yet, on all processes of the group.
 
-        The main process lists them; process r of W takes every W-th. ``problems.json`` in the
-        folder tells why samples have no composite, if there are any.
-
-        Args:
-            source: Frames and boxes by sample name.
-            samples: Names and skeletons, usually an annotation store.
-            jobs: Number of worker processes of each process of the group.
-            on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
-            progress: Show progress, in the main process.
-
-        Returns:
-            Counts of the run, in every process.
+        The main process lists them; process r of W takes every W-th, with ``jobs`` workers. Every
+        process gets the counts. ``problems.json`` tells why samples have no composite, if any;
+        ``on_error='skip'`` counts unreadable ones in place of stopping.
 
         Raises:
             ValueError: If the folder belongs to another recipe, a name is unfit for a file, no
@@ -148,11 +135,7 @@ class CompositeFolder:
         return CompositeReport(str(self.path), len(there), missing=missing), todo
 
     def _conclude(self, report: CompositeReport, names: Set[str], begin: float) -> int:
-        """Write why samples are lacking; remove what killed runs have left half-written.
-
-        Returns:
-            Tiles without a person of the samples asked for.
-        """
+        """Write why samples are lacking, sweep up, and count the tiles without a person."""
         problems = self.path / 'problems.json'
         if report.problems:
             write_json(problems, report.problems)

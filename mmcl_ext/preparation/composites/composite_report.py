@@ -13,15 +13,11 @@ class CompositeReport:
     """Counts of a run; ``str()`` makes the text for the user.
 
     Attributes:
-        folder: Folder of the composites.
         present: Composites that were there before the run.
-        made: Composites made by the run.
         missing: Samples without a clip in the source.
         failed: Reason by sample that could not be read and was skipped.
-        frames_without_person: Tiles in which no person was found, usually the whole frame, of
-            all composites, those of earlier runs included; None where nobody was looked
-            for.
-        seconds: How long the run took.
+        frames_without_person: Tiles in which no person was found, of all composites, those of
+            earlier runs included; None where nobody was looked for.
     """
 
     folder: str
@@ -43,12 +39,7 @@ class CompositeReport:
         return {**dict.fromkeys(self.missing, 'no clip in the source'), **self.failed}
 
     def add(self, name: str, error: str | None) -> None:
-        """Count one sample.
-
-        Args:
-            name: Its name.
-            error: Why it was skipped, None when its composite was written.
-        """
+        """Count one sample, with the reason if it was skipped."""
         if error is None:
             self.made += 1
         else:

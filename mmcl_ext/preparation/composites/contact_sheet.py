@@ -21,20 +21,10 @@ def write_contact_sheets(
     columns: int = 8,
     limit: int = 64,
 ) -> list[Path]:
-    """Write one picture per class with the composites of its samples.
+    """Write a picture ``<label>_<class>.jpg`` per class of the composites of its samples.
 
-    Args:
-        folder: Folder of the composites ``<name>.jpg``; samples without one show as a cross.
-        out: Folder of the pictures ``<label>_<class>.jpg``.
-        names: Sample names.
-        labels: Class number of every sample.
-        classes: Class names.
-        thumbnail: Side of one image in pixels.
-        columns: Images in a row.
-        limit: Most images of a class.
-
-    Returns:
-        The files written.
+    ``thumbnail`` is the side of an image in pixels, ``columns`` how many stand in a row, ``limit``
+    the most of a class; a sample without a composite shows as a cross. Returns the files.
     """
     written = []
     for label in sorted({int(label) for label in labels}):

@@ -54,13 +54,8 @@ def run_extraction(
 ) -> NoReturn:
     """Be the command that computes something for samples, resumable and over processes.
 
-    Args:
-        about: Text for ``--help``.
-        positionals: Help of each argument that is not an option.
-        extract: Gets the arguments, and what the functions that extract take: ``names``,
-            ``on_error`` and ``progress``.
-        example: Settings to override, for the help.
-        add_options: Adds options of this command alone.
+    Each of ``positionals`` is an argument with its help; ``extract`` gets the arguments and
+    ``names``, ``on_error`` and ``progress``; ``example`` shows settings to override in the help.
     """
     parser = argparse.ArgumentParser(description=about)
     for name, text in positionals.items():
@@ -101,10 +96,6 @@ def run_step(launcher: str, work: Callable[[], bool]) -> NoReturn:
     """Work on all processes of a launcher and exit.
 
     The status is 0 when the result is complete, 1 after an error, 2 when samples are lacking.
-
-    Args:
-        launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
-        work: What is to be done; tells whether the result is complete.
     """
     with one_line_errors():
         if launcher != 'none':

@@ -17,20 +17,13 @@ class MissingPersonLog:
 
     While a run goes on, every process notes them in a file of its own, before it writes the
     image: so no image is there whose count was lost, whenever the run is killed.
-
-    Args:
-        folder: Folder of the composites.
     """
 
     def __init__(self, folder: Path) -> None:
         self._whole, self._notes = folder / _NAME, folder / f'.{_NAME}'
 
     def note(self, name: str, tiles: int) -> None:
-        """Remember a sample; durable when this returns.
-
-        Args:
-            name: The sample.
-            tiles: Its tiles without a person; with 0 nothing is done.
+        """Remember the tiles of a sample, if there are any; durable when this returns.
 
         Raises:
             OSError: The disk does not take it.
@@ -49,11 +42,7 @@ class MissingPersonLog:
     def merge(self, names: Collection[str]) -> dict[str, int]:
         """Bring the notes of all processes into one file; no process may be noting meanwhile.
 
-        Args:
-            names: Samples that have a composite; what is known of others is forgotten.
-
-        Returns:
-            Tiles without a person by sample, for those that have any.
+        What is known of samples that are not in ``names`` is forgotten; returns tiles by sample.
 
         Raises:
             OSError: A file cannot be read or written.

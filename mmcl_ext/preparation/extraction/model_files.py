@@ -33,12 +33,8 @@ def hash_folder(folder: str | os.PathLike) -> str:
 def model_recipe(name: str, load_config: Callable[[], Any]) -> dict[str, object]:
     """Name a model of transformers and what tells its content.
 
-    Args:
-        name: Local folder, or name on the Hub.
-        load_config: Loads the model's configuration, which knows the Hub's commit.
-
-    Returns:
-        ``model``, ``revision`` (the commit) and ``model_hash`` (of a folder's files).
+    These are ``model``, ``revision`` (the Hub's commit, as the configuration that ``load_config``
+    loads says) and ``model_hash`` (of a local folder's files).
 
     Raises:
         ValueError: There is no such folder, and the Hub cannot be reached or lacks the model.

@@ -6,11 +6,7 @@ import numpy as np
 
 
 class SampleNames:
-    """Samples without skeletons, in the place of an annotation store.
-
-    Args:
-        names: Their names.
-    """
+    """Samples without skeletons, in the place of an annotation store."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)

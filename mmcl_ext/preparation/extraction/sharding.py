@@ -1,9 +1,8 @@
 """Features of many samples: cut into fixed chunks, spread over processes, resumable.
 
 A chunk is a fixed range of the sample names, and its batches are cut within it. So what a
-batch holds never depends on how many processes run or how often they were stopped, and the
-result is the same to the last bit. Each finished chunk is a file of its own (a shard), written
-atomically; when all are there, they are merged into feature files.
+batch holds, and the result, never depends on how many processes run or how often they were
+stopped. Each finished chunk is a file of its own (a shard); at the end they are merged.
 """
 
 import hashlib
@@ -58,10 +57,7 @@ class FeatureExtractor(Protocol):
         """Load the model; called once, in processes that have something to do."""
 
     def read(self, name: str) -> Any:
-        """Read the input of a sample; ValueError or OSError when it is unreadable.
-
-        An array, or a tuple of arrays, which is handed on to :meth:`compute`.
-        """
+        """Read a sample: an array or a tuple; ValueError or OSError when it is unreadable."""
 
     def compute(self, items: Sequence[Any]) -> Sequence[SampleFeatures]:
         """Compute the features of a batch, in its order."""
@@ -72,12 +68,9 @@ class ExtractionReport:
     """Counts of a run; ``str()`` makes the text for the user.
 
     Attributes:
-        target: Where the features are.
         total: Samples asked for.
         present: Samples that were there before the run.
         skipped: Reason by sample that could not be read.
-        shapes: Shape of each output.
-        seconds: How long the run took.
     """
 
     target: str
@@ -109,9 +102,7 @@ class FeatureShards:
 
     Args:
         folder: Folder of the shards; made when missing, removed when all samples are merged.
-        targets: Feature file of each output.
         names: The N sample names; the rows of the feature files have their order.
-        batch_size: Samples that are computed together.
         chunk_size: Samples of a shard; the last one may have fewer.
         texts: File for the texts, a JSON object in each line; None to leave them out.
 
@@ -154,14 +145,10 @@ class FeatureShards:
             yield names[start : start + self.batch_size]
 
     def claim(self, recipe: Mapping[str, object], lock: ExitStack) -> list[int]:
-        """Begin or continue with a recipe.
+        """Begin or continue with a recipe (JSON types); return the chunks to compute.
 
-        Args:
-            recipe: What shapes the features, as JSON types. Sample names and sizes are added.
-            lock: Keeps other runs out until it is closed.
-
-        Returns:
-            The chunks to compute. Those with skipped samples are tried again.
+        Names and sizes are added to the recipe. Chunks with skipped samples are tried again.
+        ``lock`` keeps other runs out until it is closed.
 
         Raises:
             ValueError: Shards or feature files of another recipe are there; names the
@@ -192,9 +179,6 @@ class FeatureShards:
 
     def merge(self, padding: Mapping[str, float | None]) -> None:
         """Write the feature files and remove the shards, unless samples were skipped.
-
-        Args:
-            padding: What fills the short samples of an output, see :class:`FeatureExtractor`.
 
         Raises:
             ValueError: No sample is left, or lengths differ that have to agree.
@@ -233,10 +217,7 @@ class FeatureShards:
     ) -> None:
         """Write the targets; a subclass may have a format of its own.
 
-        Args:
-            read: Reads an output: array (L, ...) by sample name, in the order wanted.
-            metadata: Recipe, hash of the inputs and skipped samples.
-            padding: See :meth:`merge`.
+        ``read`` gives an output: array (L, ...) by sample name, in the order wanted.
         """
         texts = {
             key: value if isinstance(value, str) else _json(value)
@@ -290,17 +271,9 @@ def extract_features(
 ) -> ExtractionReport:
     """Compute what is not there yet, on all processes of the group, and merge.
 
-    The main process lists the chunks to do; process r of W takes every W-th of them.
-
-    Args:
-        extractor: What is computed.
-        shards: Names and files.
-        target: What the report calls the result.
-        on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
-        progress: Show progress, in the main process.
-
-    Returns:
-        Counts of the run, in every process.
+    The main process lists the chunks to do; process r of W takes every W-th of them. With
+    ``on_error='skip'`` unreadable samples are counted. Every process gets the report, which calls
+    the result ``target``.
 
     Raises:
         ValueError: Unknown ``on_error``, another recipe is there, or with ``'stop'`` a sample is

@@ -1,8 +1,7 @@
 """Features of a frozen image encoder, computed once from the composites.
 
-Encoder, image size and normalisation are those of a co-learning configuration, built by the
-same classes that a training builds, so a training on the cached features sees what it would see
-with ``frozen=True``. The alignment then costs a small perceptron.
+Encoder and transforms are those that a training of the configuration builds, so a training on
+the cached features sees what it would see with ``frozen=True``.
 """
 
 import copy
@@ -42,11 +41,9 @@ class ImageFeatureExtractor:
     """Runs the image encoder of a co-learning configuration, frozen and in eval mode.
 
     Args:
-        cfg: Configuration of a co-learning training.
         checkpoint: Checkpoint of such a training, or of an ``ImageClassifier``, whose image
             encoder is taken. None for the weights that the configuration names.
         seed: Seed for an encoder whose weights are random.
-        device: None for this process's GPU, or the CPU where there is none.
 
     Raises:
         ValueError: The configuration has no image encoder or loads no composites, or the
@@ -141,16 +138,9 @@ def extract_image_features(
 ) -> ExtractionReport:
     """Write the feature file of the composites of a co-learning configuration.
 
-    Args:
-        cfg: Configuration of a co-learning training.
-        out: Feature file.
-        checkpoint: See :class:`ImageFeatureExtractor`.
-        names: Sample names, in the order of the result. None for the training samples.
-        seed: See :class:`ImageFeatureExtractor`.
-        batch_size: Samples that are computed together.
-        chunk_size: Samples of a shard.
-        **options: ``on_error`` and ``progress``, see :func:`extract_features`, as for returns and
-            errors.
+    Without ``names`` it holds the training samples. For ``checkpoint`` and ``seed`` see
+    :class:`ImageFeatureExtractor`, for the sizes :class:`FeatureShards`, for ``options``,
+    returns and errors :func:`extract_features`.
     """
     extractor = ImageFeatureExtractor(cfg, checkpoint, seed)
     out = Path(out)

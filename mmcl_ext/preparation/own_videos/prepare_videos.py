@@ -43,22 +43,11 @@ class VideoPreparation:
         videos: Folder of the videos, named after the samples.
         skeletons: Annotation store; annotation pickle of MMAction2 or PYSKL; or folder with a
             file per sample (MMPose's results in JSON, .npy, .csv) and ``labels.csv``.
-        out: Folder for everything that is made.
-        layout: Skeleton layout of a folder's files.
         labels: Table of a folder's labels; None for ``labels.csv`` within.
         boxes: ``'skeleton'`` (two-dimensional skeletons in pixels of the videos), ``'whole'``
             (whole frames), a box file, or a configuration of a detector.
-        text: Configuration of the text features; None for none.
-        text_options: Settings to override in it.
-        image_features: Cache the features of the image encoder.
-        composite: Settings of :class:`CompositeFolder`.
-        training: Settings of :class:`TrainingConfig`.
         training_options: Settings to override in the configuration whose encoder is cached.
-        backend: Video decoder.
-        jobs: Worker processes.
-        on_error: ``'stop'`` at the first unreadable sample, or ``'skip'`` and count it.
         partial: Leave samples without a video out, in a store of their own.
-        progress: Show progress.
     """
 
     videos: Path

@@ -36,8 +36,6 @@ class TrainingConfig:
     it, so that the folder can be moved; others by their absolute paths.
 
     Attributes:
-        store: The skeletons.
-        composites: Folder of the composites.
         text: Feature file of the texts; None trains without refinement.
         base: Configuration to inherit: a shipped one, such as
             ``'mmcl_ext::mmcl/ctrgcn_ntu60.py'``, or the path of a file.
@@ -77,12 +75,7 @@ class TrainingConfig:
         write_bytes(path, _to_text(head, base, self._settings(), folder).encode())
 
     def write_with_features(self, path: str | os.PathLike, base: Path, features: Path) -> None:
-        """Write a child that loads cached image features in place of the images.
-
-        Args:
-            path: File to write.
-            base: What :meth:`write` has written, in the same folder.
-            features: Feature file of the images.
+        """Write a child of ``base``, in the same folder, that loads image features, not images.
 
         Raises:
             OSError: If it cannot be written.

@@ -13,12 +13,7 @@ _FALLBACKS = {
 
 @dataclass
 class BoxReport(ExtractionReport):
-    """Counts of a run over persons; ``str()`` makes the text for the user.
-
-    Attributes:
-        count: Counts of the box file.
-        fallback: What stands where no person was found, see :class:`PersonBoxSource`.
-    """
+    """Counts of a run over persons; ``str()`` makes the text for the user."""
 
     count: BoxCount = field(default_factory=lambda: BoxCount(0, 0, 0))
     fallback: str = 'frame'

@@ -11,14 +11,7 @@ from mmcl_ext.preparation.person_boxes.person_box_source import OUTPUTS
 
 
 class BoxShards(FeatureShards):
-    """Shards of person boxes, merged into one box file.
-
-    Args:
-        path: The box file; the shards lie in a folder beside it.
-        names: See :class:`~mmcl_ext.preparation.extraction.sharding.FeatureShards`.
-        batch_size: Samples that are computed together.
-        chunk_size: Samples of a shard.
-    """
+    """Shards of person boxes in a folder beside the box file that they are merged into."""
 
     def __init__(
         self,

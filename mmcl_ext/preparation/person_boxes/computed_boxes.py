@@ -9,11 +9,7 @@ from mmcl_ext.preparation.person_boxes.person_box_source import PersonBoxSource
 
 
 class ComputedBoxes:
-    """A source of person boxes in the place of a box file.
-
-    Args:
-        source: Such as :class:`~mmcl_ext.preparation.person_boxes.NTUSkeletonBoxes`.
-    """
+    """A source of person boxes in the place of a box file."""
 
     def __init__(self, source: PersonBoxSource) -> None:
         self.source = source

@@ -20,16 +20,9 @@ def detect_persons(
 ) -> BoxReport:
     """Write the box file of a folder of videos or of skeletons.
 
-    Args:
-        cfg: ``source``, a configuration of :data:`PERSON_BOXES`; ``batch_size`` and
-            ``chunk_size``.
-        source: Where the input lies: videos, ``.skeleton`` files, or an annotation store.
-        out: Box file.
-        names: Sample names, in the order of the result. None for all there is input for.
-        **options: ``on_error`` and ``progress``, see :func:`extract_features`, as for errors.
-
-    Returns:
-        Counts of the run; the boxes are counted in the main process only.
+    ``cfg`` has ``source``, a configuration of :data:`PERSON_BOXES`, ``batch_size`` and
+    ``chunk_size``. Without ``names`` all samples are boxed that there is input for. Options and
+    errors are those of :func:`extract_features`; the main process alone counts the boxes.
     """
     boxes: Any = PERSON_BOXES.build({**cfg['source'], 'source': source})
     shards = BoxShards(

@@ -25,8 +25,6 @@ class DetectorBoxes(PersonBoxSource):
         source: Folder of videos, a :class:`~mmcl_ext.preparation.videos.video_folder.VideoFolder`.
         threshold: Least score of a person.
         frames_per_batch: Frames of one size that go through the detector together.
-        device: None for this process's GPU, or the CPU where there is none.
-        **settings: See :class:`PersonBoxSource`.
 
     Raises:
         ValueError: If a setting is unknown or out of range.
@@ -101,13 +99,9 @@ class DetectorBoxes(PersonBoxSource):
 
     @abstractmethod
     def detect(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Detect persons.
+        """Detect persons in images (H, W, 3), uint8, BGR.
 
-        Args:
-            frames: Images (H, W, 3), uint8, BGR.
-
-        Returns:
-            For each of them (K, 5): x1, y1, x2, y2 in pixels, score of at least the threshold.
+        Returns of each (K, 5): x1, y1, x2, y2 in pixels, score of at least the threshold.
         """
 
     def _choose(

@@ -26,15 +26,12 @@ class MMDetPersonBoxes(DetectorBoxes):
     MMDetection needs mmcv with compiled operators: ``requirements/detect.txt``.
 
     Args:
-        source: Folder of videos.
         config: A configuration file, or the name of one that comes with MMDetection, such as
             ``'rtmdet_tiny_8xb32-300e_coco'``.
         checkpoint: File or URL of the weights; ``'published'`` for those that MMDetection's model
             zoo lists for this configuration. None leaves the weights random, which only shows
             that everything is in place.
         person_class: Number of the class person, 0 in COCO.
-        seed: Seed for random weights.
-        **settings: See :class:`DetectorBoxes`.
 
     Raises:
         ValueError: A setting is out of range, MMDetection is not installed, or it has no such

@@ -21,8 +21,6 @@ class NTUSkeletonBoxes(SkeletonBoxes):
         source: Folder of ``.skeleton`` files, or of the ZIP archives they come in.
         focal: Focal length of the colour camera in pixels. 1060 is the mean slope of image
             coordinates over x / z and y / z, fitted to recordings of the data set.
-        size: Width and height of the videos as they were published.
-        **settings: See :class:`SkeletonBoxes`.
     """
 
     def __init__(

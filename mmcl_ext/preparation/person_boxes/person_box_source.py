@@ -26,8 +26,6 @@ class PersonBoxSource(ABC):
             boxes. None for all, ``'ntu'`` for one or two by the class in the sample's name.
         fallback: Box of a frame without a person: ``'frame'``, the whole one, or ``'nearest'``,
             see :func:`~mmcl_ext.preparation.person_boxes.selection.fill_missing`.
-        all_frames: Box every frame, not only those that a composite takes.
-        num_tiles: Frames of a composite.
         rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
 
     Raises:

@@ -20,7 +20,6 @@ class PixelBoxes:
         store: The store; its coordinates are pixels of the videos.
         padding: Share of the longer side of the joints' box that is added on every side: joints
             lie inside the body.
-        max_persons: Persons of a sample that count.
         min_score: Lowest score of a joint that counts, where the store has scores.
 
     Raises:

@@ -19,7 +19,6 @@ class ProjectedSkeletonBoxes(SkeletonBoxes):
             UTD-MHAD and NW-UCLA are.
         camera: Name in :data:`~mmcl_ext.preparation.videos.camera.CAMERAS`, or arguments of
             :class:`~mmcl_ext.preparation.videos.camera.PinholeCamera`.
-        **settings: See :class:`SkeletonBoxes`.
 
     Raises:
         FileNotFoundError: There is no such store.

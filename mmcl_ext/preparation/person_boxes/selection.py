@@ -26,10 +26,7 @@ def check_person_limit(max_persons: PersonLimit) -> None:
 def person_limit(max_persons: PersonLimit, name: str) -> int | None:
     """Tell how many persons of a sample count; None for all.
 
-    Args:
-        max_persons: A number, None for all, or ``'ntu'``: as the sample's name says, two for
-            the classes of NTU RGB+D that are interactions and one for the others.
-        name: Sample name.
+    ``'ntu'`` goes by the sample's name: two for the classes that are interactions, else one.
 
     Raises:
         ValueError: With ``'ntu'`` if the name is not one of NTU RGB+D.
@@ -43,14 +40,10 @@ def person_limit(max_persons: PersonLimit, name: str) -> int | None:
 
 
 def motion_energy(joints: np.ndarray) -> np.ndarray:
-    """Measure how much each person moves: the sum over time of the mean squared step.
+    """Measure how much each person of ``joints`` (M, T, V, 3), in metres, moves: (M,).
 
-    Args:
-        joints: (M, T, V, 3) in metres; joints that are exactly zero or not finite are absent.
-
-    Returns:
-        (M,) in square metres: for each pair of neighbouring frames the squared step of the
-        joints that are in both, averaged over the V joints, and summed over the pairs.
+    For each pair of neighbouring frames the squared step of the joints that are in both (neither
+    exactly zero nor infinite), averaged over the V joints, and summed over the pairs.
     """
     present = np.isfinite(joints).all(-1) & joints.any(-1)
     step = np.diff(np.where(present[..., None], joints, 0).astype(np.float64), axis=1)
@@ -60,15 +53,7 @@ def motion_energy(joints: np.ndarray) -> np.ndarray:
 
 
 def most_active(joints: np.ndarray, limit: int | None) -> np.ndarray:
-    """Choose the persons with the largest :func:`motion_energy`.
-
-    Args:
-        joints: (M, T, V, 3), see :func:`motion_energy`.
-        limit: Number of persons, None for all.
-
-    Returns:
-        Their numbers, ascending; of equals the first.
-    """
+    """Number the persons with the largest :func:`motion_energy`, ascending; of equals the first."""
     order = np.argsort(-motion_energy(joints), kind='stable')
     return np.sort(order[:limit])
 
@@ -76,18 +61,10 @@ def most_active(joints: np.ndarray, limit: int | None) -> np.ndarray:
 def detected_box(
     detections: np.ndarray, size: tuple[int, int], limit: int | None
 ) -> np.ndarray | None:
-    """Join the detected persons of a frame to one box.
+    """Join detected persons (K, 5), x1, y1, x2, y2, score, to one box (4,); None without any.
 
     One frame does not tell who moves: of several persons those with the largest product of area
-    and score are taken, which are near and surely seen.
-
-    Args:
-        detections: (K, 5) x1, y1, x2, y2 in pixels, score.
-        size: Width and height of the frame, to which boxes are clipped.
-        limit: Number of persons, None for all.
-
-    Returns:
-        (4,) the union of their boxes; None if no person is in the frame.
+    and score are taken, which are near and surely seen. Boxes are clipped to ``size``.
     """
     boxes, scores = detections[:, :4].astype(np.float64), detections[:, 4]
     boxes = np.clip(boxes, 0, np.array([*size, *size]))
@@ -103,17 +80,10 @@ def detected_box(
 def fill_missing(
     boxes: np.ndarray, found: np.ndarray, size: tuple[int, int], fallback: str
 ) -> np.ndarray:
-    """Put a box into the frames without a person.
+    """Put a box into the frames without a person: boxes (T, 4), ``found`` (T,).
 
-    Args:
-        boxes: (T, 4) x1, y1, x2, y2 in pixels.
-        found: (T,) bool.
-        size: Width and height of the frames.
-        fallback: ``'frame'`` for the whole frame; ``'nearest'`` for the box of the nearest frame
-            with a person, the earlier of two, and the whole frame if there is none.
-
-    Returns:
-        (T, 4) boxes.
+    ``'frame'`` takes the whole frame; ``'nearest'`` the box of the nearest frame with a person,
+    the earlier of two, and the whole frame if there is none.
     """
     filled = boxes.copy()
     filled[~found] = (0, 0, *size)

@@ -33,13 +33,10 @@ class SkeletonBoxes(PersonBoxSource):
     :func:`~mmcl_ext.preparation.person_boxes.selection.motion_energy`.
 
     Args:
-        focal: Focal length of the camera in pixels.
-        size: Width and height of its images in pixels.
         padding: Distance from a joint to the outline of the body in metres.
         lag: How many of its frames the video trails the skeleton.
         videos: Folder of the videos, where they have not as many frames as the skeletons: their
             frames are counted, and matched by their share of the clip.
-        **settings: See :class:`PersonBoxSource`.
 
     Raises:
         ValueError: If a setting is unknown or not positive.
@@ -84,11 +81,7 @@ class SkeletonBoxes(PersonBoxSource):
         """Read all persons of a sample, in all frames of its skeleton."""
 
     def read(self, name: str) -> tuple[np.ndarray, ...]:
-        """Read the persons of a sample that count, and the length of its video.
-
-        Returns:
-            Fields of :class:`ImageJoints`, and the number of frames (1,).
-        """
+        """Read the persons that count (:class:`ImageJoints`) and the length of the video (1,)."""
         joints = self.read_joints(name)
         chosen = most_active(joints.metres, person_limit(self.max_persons, name))
         num_frames = joints.metres.shape[1]

@@ -22,15 +22,10 @@ class TransformersPersonBoxes(DetectorBoxes):
     every machine, so that the boxes do not depend on whether torchvision is installed.
 
     Args:
-        source: Folder of videos.
-        model: Name on the Hugging Face Hub, or a local folder.
-        revision: Branch, tag or commit on the Hub.
         label: The model's name for a person, in upper or lower case.
         dtype: ``'float32'``, ``'float16'`` or ``'bfloat16'``; the half types by autocast, so
             that what needs more digits keeps them. None for float16 on a GPU and float32 on a
             CPU.
-        trust_remote_code: Whether code that comes with the model may run.
-        **settings: See :class:`DetectorBoxes`.
 
     Raises:
         ValueError: Unknown setting, or a setting out of range.

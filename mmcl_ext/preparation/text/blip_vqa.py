@@ -20,10 +20,8 @@ class BlipVQA(VQASource):
     no.
 
     Args:
-        *args: See :class:`VQASource`.
         image_size: Pixels of the square that images are resized to; the position embeddings are
             interpolated. None for the size of the checkpoint.
-        **kwargs: See :class:`VQASource`.
     """
 
     model_class = 'BlipForQuestionAnswering'
@@ -53,11 +51,7 @@ class BlipVQA(VQASource):
         return (self.model.config.text_config.sep_token_id,)
 
     def encode(self, images: Sequence[Image.Image]) -> Tensor:
-        """Read images and question together.
-
-        Returns:
-            Hidden states of the question (N, Lq, D), which is all that the decoder looks at.
-        """
+        """Read images and question together: hidden states (N, Lq, D) of the question."""
         side = self.image_size
         resized = {} if side is None else {'size': {'height': side, 'width': side}}
         inputs = self.processor(

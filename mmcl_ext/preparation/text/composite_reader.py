@@ -10,13 +10,7 @@ from mmengine.fileio import get_file_backend, join_path
 
 
 class CompositeReader:
-    """Reads composite images at the size they have, as a model's own processor wants them.
-
-    Args:
-        folder: Folder with one image per sample, ``<sample name><suffix>``.
-        suffix: End of the file names.
-        backend_args: Storage backend of MMEngine; None for files.
-    """
+    """Reads composite images at the size they have, as a model's own processor wants them."""
 
     def __init__(
         self,
@@ -47,10 +41,7 @@ class CompositeReader:
         return json.loads(file.read_text()) if file.is_file() else None
 
     def read(self, name: str) -> np.ndarray:
-        """Read and decode an image.
-
-        Returns:
-            Uint8 RGB array of shape (H, W, 3).
+        """Read and decode an image: uint8 RGB (H, W, 3).
 
         Raises:
             FileNotFoundError: There is no image of this sample.

@@ -21,14 +21,9 @@ def extract_text_features(
 ) -> ExtractionReport:
     """Write the text features of a folder of composites.
 
-    Args:
-        cfg: ``source``, a configuration of :data:`TEXT_SOURCES`; for models also ``question``, a
-            text or a key of ``prompts``; ``batch_size`` and ``chunk_size``.
-        folder: Where the input of the source lies.
-        out: Folder for ``<output>.safetensors`` of each output and ``answers.jsonl``.
-        names: Sample names, in the order of the result. None for all in ``folder``.
-        **options: ``on_error`` and ``progress``, see :func:`extract_features`, as for returns and
-            errors.
+    ``cfg`` has ``source``, a configuration of :data:`TEXT_SOURCES`; for models also ``question``, a
+    text or a key of ``prompts``; ``batch_size`` and ``chunk_size``. Options are those of
+    :func:`extract_features`. Writes ``<output>.safetensors`` and ``answers.jsonl``.
     """
     settings = {**cfg['source'], 'folder': folder}
     if cfg.get('question') is not None:

@@ -22,10 +22,8 @@ class ImageTextVQA(VQASource):
     is the whole prompt, behind the image token if the processor does not set that itself.
 
     Args:
-        *args: See :class:`VQASource`.
         template: Text of the prompt with ``{question}`` in it, and the model's image token where
             it needs one; used in place of the chat template.
-        **kwargs: See :class:`VQASource`.
 
     Raises:
         ValueError: The template has no ``{question}``.

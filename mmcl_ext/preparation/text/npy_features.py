@@ -17,8 +17,6 @@ class NpyFeatures:
     too. Integers of different lengths are padded on the right; floats have to agree.
 
     Args:
-        folder: Folder of the files.
-        pad: Value that fills short samples of integers.
         integer: Whether the files hold token ids; False for vectors of floats.
     """
 
@@ -51,10 +49,7 @@ class NpyFeatures:
         """Nothing to load."""
 
     def read(self, name: str) -> np.ndarray:
-        """Read a file without unpickling.
-
-        Returns:
-            Array (L,), int64 or float32.
+        """Read a file without unpickling: (L,), int64 or float32.
 
         Raises:
             FileNotFoundError: There is no file of this sample.

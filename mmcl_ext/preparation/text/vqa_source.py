@@ -35,17 +35,11 @@ class VQAOptions:
     """What a vision-language model is asked for, and how it runs.
 
     Attributes:
-        outputs: See :class:`VQASource`.
-        answers: The list of answers for ``answer_probs``.
         pooling: ``'mean'`` or ``'tokens'``, for ``hidden_states``.
-        revision: Branch, tag or commit on the Hub.
         dtype: ``'float32'``, ``'float16'`` or ``'bfloat16'``. None for float32 on a CPU and half
             precision on a GPU: the half type that the checkpoint has, else float16.
         generation: Settings of ``generate`` that replace those of the class.
-        trust_remote_code: Whether code that comes with the model may run.
         device: None for this process's GPU, or the CPU where there is none.
-        suffix: End of the composites' file names.
-        backend_args: Storage backend of MMEngine for the composites.
 
     Raises:
         ValueError: Unknown output, pooling or dtype, no answers, or sampling was asked for.
@@ -93,8 +87,6 @@ class VQASource(ABC):
 
     Args:
         folder: Folder of the composites, see :class:`CompositeReader`.
-        model: Name on the Hugging Face Hub, or a local folder.
-        question: What is asked, the same for all samples.
         **options: See :class:`VQAOptions`.
     """
 
@@ -173,14 +165,7 @@ class VQASource(ABC):
 
     @torch.inference_mode()
     def compute(self, items: Sequence[np.ndarray]) -> Sequence[SampleFeatures]:
-        """Ask about a batch of images.
-
-        Args:
-            items: Uint8 RGB images (H, W, 3).
-
-        Returns:
-            The outputs and the answer of each image.
-        """
+        """Ask about a batch of images."""
         prompt = self.encode([Image.fromarray(item) for item in items])
         values: list[dict[str, np.ndarray]] = [{} for _ in items]
         texts = []
@@ -223,12 +208,7 @@ class VQASource(ABC):
 
     @abstractmethod
     def force(self, prompt: Any, answers: Sequence[Tensor]) -> list[ForcedAnswer]:
-        """Run the model once over given answers.
-
-        Args:
-            prompt: What :meth:`encode` returned for n images.
-            answers: Tokens (L,) for each of the n images.
-        """
+        """Run the model once over given answers (L,), one for each encoded image."""
 
     def _load_processor(self) -> Any:
         try:

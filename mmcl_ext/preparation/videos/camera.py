@@ -13,9 +13,7 @@ class PinholeCamera:
     ``v = center[1] - focal * y / z``, with s = -1 for a mirrored camera, 1 otherwise.
 
     Attributes:
-        focal: Focal length in pixels.
         center: Principal point (u, v) in pixels.
-        size: Width and height of the image in pixels.
         mirrored: Whether +x lies on the left of the image.
     """
 
@@ -25,14 +23,7 @@ class PinholeCamera:
     mirrored: bool = False
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Project points.
-
-        Args:
-            points: (..., 3) x, y, z in metres.
-
-        Returns:
-            (..., 2) u, v in pixels; NaN where z is not positive.
-        """
+        """Project points (..., 3) in metres to pixels (..., 2), NaN where z is not positive."""
         points = np.asarray(points, dtype=np.float64)
         depth = np.where(points[..., 2] > 0, points[..., 2], np.nan)
         sign = -1 if self.mirrored else 1

@@ -17,15 +17,9 @@ _LAG = 2
 
 
 def render_depth(depth: np.ndarray, near: float = 1.7, far: float = 4.1) -> np.ndarray:
-    """Render a depth map as a grey image in which near is bright.
+    """Render depth (..., H, W), millimetres, as grey images (..., H, W, 3), uint8, near bright.
 
-    Args:
-        depth: (..., H, W) millimetres, 0 for background.
-        near: Distance in metres that becomes 255, like everything nearer.
-        far: Distance in metres that becomes 0, like everything farther and the background.
-
-    Returns:
-        (..., H, W, 3) uint8 with three equal channels.
+    ``near`` and ``far``, in metres, become 255 and 0; background (0) is black.
 
     Raises:
         ValueError: If ``near`` is not below ``far``.
@@ -44,9 +38,7 @@ class UTDDepthSource:
     Args:
         source: Folder with ``Depth/`` or ``Depth.zip``.
         stride: 1 for the official files; s for files that keep the frames 0, s, 2s, ...
-        padding: See :func:`~mmcl_ext.preparation.videos.projected_boxes.boxes_from_joints`.
-        near: See :func:`render_depth`.
-        far: See :func:`render_depth`.
+        padding: See :func:`boxes_from_joints`; ``near`` and ``far`` see :func:`render_depth`.
 
     Raises:
         FileNotFoundError: If there is no depth data.
@@ -83,13 +75,7 @@ class UTDDepthSource:
         }
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Load uniformly sampled frames of a sample.
-
-        Args:
-            name: Sample name.
-            keypoint: (M, T, V, 3) its skeleton in metres in the camera's frame.
-            num_tiles: Number m of frames.
-            rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
+        """Load frames of a sample; ``keypoint`` (M, T, V, 3) is in metres in the camera.
 
         Raises:
             FileNotFoundError: If the sample has no depth file.

@@ -37,15 +37,9 @@ def boxes_from_joints(
 
 
 def project_joints(joints: np.ndarray, camera: PinholeCamera) -> np.ndarray:
-    """Project the joints that are there.
+    """Project joints (..., 3) in metres to pixels (..., 2), NaN for absent ones.
 
-    Args:
-        joints: (..., 3) in metres in the camera's frame. Joints that are exactly zero, not
-            finite or behind the camera count as absent.
-        camera: Camera that took the images.
-
-    Returns:
-        (..., 2) u, v in pixels, NaN for absent joints.
+    Joints that are exactly zero, not finite or behind the camera count as absent.
     """
     present = np.isfinite(joints).all(-1) & joints.any(-1) & (joints[..., 2] > 0)
     return camera.project(np.where(present[..., None], joints, np.nan))
@@ -60,16 +54,8 @@ def boxes_around(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Box the joints of each frame, each taken as a square of ``2 * padding`` metres.
 
-    Args:
-        pixels: (T, V, 2) places u, v in the image, NaN for absent joints.
-        distance: (T, V) distances of the joints along the camera's axis in metres; absent where
-            it is not positive.
-        focal: Focal length in pixels.
-        size: Width and height of the image in pixels.
-        padding: Distance from a joint to the outline of the body in metres.
-
-    Returns:
-        See :func:`boxes_from_joints`.
+    As :func:`boxes_from_joints`, for ``pixels`` (T, V, 2), NaN where absent, at a ``distance``
+    (T, V) in metres along the axis of a camera of this focal length and image size in pixels.
     """
     present = np.isfinite(pixels).all(-1) & (distance > 0)
     far = np.where(present, distance, np.nan)

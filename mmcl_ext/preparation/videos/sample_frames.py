@@ -4,16 +4,10 @@ import numpy as np
 
 
 def sample_frames(num_frames: int, num_tiles: int = 5, rule: str = 'center') -> np.ndarray:
-    """Choose frames spread uniformly over a clip (MMCL, arXiv 2407.15706, Eq. 2).
+    """Choose frames (m,) spread uniformly over a clip (MMCL, arXiv 2407.15706, Eq. 2).
 
-    Args:
-        num_frames: Number n of frames to choose from, at least 1.
-        num_tiles: Number m of frames to choose, at least 1.
-        rule: ``'center'`` takes the centres of m equal segments. ``'first'`` is IPP-Net's
-            rule: multiples of ``n // m`` from frame 0, which never reaches the end of the clip.
-
-    Returns:
-        (m,) int64 frame numbers in [0, n), ascending; with n < m some come twice.
+    ``'center'`` takes the centres of m equal segments; ``'first'`` is IPP-Net's rule: multiples of
+    ``n // m`` from frame 0, which never reaches the end. With n < m some come twice.
 
     Raises:
         ValueError: If a number is below 1 or the rule is unknown.
@@ -35,16 +29,9 @@ def sample_frames(num_frames: int, num_tiles: int = 5, rule: str = 'center') -> 
 def match_frames(
     video_frames: np.ndarray, num_video: int, num_skeleton: int, lag: float = 0
 ) -> np.ndarray:
-    """Match frames of a video to frames of a skeleton by their share of the clip.
+    """Match frames (T,) of a video to frames (T,) of a skeleton by their share of the clip.
 
-    Args:
-        video_frames: (T,) frame numbers in the video.
-        num_video: Number of frames of the video.
-        num_skeleton: Number of frames of the skeleton.
-        lag: How many of its frames the video trails the skeleton.
-
-    Returns:
-        (T,) frame numbers in the skeleton; the first or last one beyond its ends.
+    The video trails by ``lag`` of its frames; beyond the ends stands the first or last frame.
     """
     share = (video_frames - lag + 0.5) / num_video
     return np.clip(np.floor(share * num_skeleton), 0, num_skeleton - 1).astype(np.int64)

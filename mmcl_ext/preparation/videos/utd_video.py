@@ -20,12 +20,8 @@ class UTDVideoSource:
     """Clips from the RGB videos of UTD-MHAD, boxed by the skeleton.
 
     Videos have their own frame rate: frames are matched to the skeleton by their share of the
-    clip, less the lag of the video.
-
-    Args:
-        source: Folder with ``RGB/``, ``RGB.zip`` or ``RGB-part*.zip``.
-        padding: See :func:`~mmcl_ext.preparation.videos.projected_boxes.boxes_from_joints`.
-        backend: See :func:`~mmcl_ext.preparation.videos.video.read_frames`.
+    clip, less the lag of the video. The folder has ``RGB/``, ``RGB.zip`` or ``RGB-part*.zip``;
+    for ``padding`` see :func:`boxes_from_joints`, for ``backend`` :func:`read_frames`.
 
     Raises:
         FileNotFoundError: If there are no videos.
@@ -50,13 +46,7 @@ class UTDVideoSource:
         return {'source': 'UTD-MHAD RGB', 'padding': self.padding}
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Load uniformly sampled frames of a sample.
-
-        Args:
-            name: Sample name.
-            keypoint: (M, T, V, 3) its skeleton in metres in the depth camera's frame.
-            num_tiles: Number m of frames.
-            rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
+        """Load frames of a sample; ``keypoint`` (M, T, V, 3) is metric, in the depth camera.
 
         Raises:
             FileNotFoundError: If the sample has no video.

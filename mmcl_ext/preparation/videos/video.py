@@ -38,18 +38,11 @@ def count_frames(path: str | os.PathLike, backend: str = 'auto') -> int:
 def read_frames(
     path: str | os.PathLike, indices: Sequence[int], backend: str = 'auto'
 ) -> list[np.ndarray]:
-    """Read some frames of a video; only these are converted to images.
+    """Read frames (H, W, 3), uint8, BGR, by number; only these are converted to images.
 
     With PyAV decoding begins at the keyframe before a wanted frame, where the container keeps
-    true time stamps (MP4, MOV, Matroska, WebM); elsewhere at the first frame.
-
-    Args:
-        path: Video file.
-        indices: Frame numbers from 0, in any order, repeats allowed.
-        backend: One of :data:`VIDEO_BACKENDS`.
-
-    Returns:
-        One (H, W, 3) uint8 BGR image per index.
+    true time stamps (MP4, MOV, Matroska, WebM); elsewhere at the first frame. Numbers may come in
+    any order, and twice; ``backend`` is one of :data:`VIDEO_BACKENDS`.
 
     Raises:
         ValueError: If the video cannot be opened, a number is negative or the video ends before

@@ -15,9 +15,8 @@ class VideoFolder:
     Args:
         path: The folder; links are followed.
         suffixes: Endings of videos, in lower case.
-        strip: Ends of file names that do not belong to the sample's name: NTU RGB+D calls the
-            video of sample S001C001P001R001A001 ``S001C001P001R001A001_rgb.avi``, UTD-MHAD that
-            of a1_s1_t1 ``a1_s1_t1_color.avi``.
+        strip: Ends of file names that do not belong to the sample's name, such as ``_rgb`` of NTU
+            RGB+D and ``_color`` of UTD-MHAD.
     """
 
     def __init__(

@@ -56,9 +56,6 @@ class VideoSource:
     a pixel lies in the frame counts as none. Without boxes all frames are taken whole.
 
     Args:
-        videos: Where the videos lie.
-        boxes: Person boxes; None to take whole frames.
-        backend: See :func:`~mmcl_ext.preparation.videos.video.read_frames`.
         tolerance: Share by which a video may be longer or shorter than its boxes say (two frames
             are always allowed); None to ask for the wanted frames only.
 
@@ -89,13 +86,7 @@ class VideoSource:
         return {'source': 'videos', 'boxes': boxes}
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Load uniformly sampled frames of a sample.
-
-        Args:
-            name: Sample name.
-            keypoint: Not looked at; other sources box by it.
-            num_tiles: Number m of frames.
-            rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
+        """Load uniformly sampled frames of a sample; the skeleton is not looked at.
 
         Raises:
             FileNotFoundError: If the sample has no video.

@@ -16,10 +16,7 @@ def count(path: str | os.PathLike) -> int:
 
 
 def read(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
-    """Read frames (H, W, 3) uint8 BGR by number, without a seek.
-
-    OpenCV's seeks are off by some frames in many containers.
-    """
+    """Read frames (H, W, 3) uint8 BGR without a seek; OpenCV seeks wrongly in many containers."""
     capture = _open(path)
     found = {}
     for index in range(max(wanted, default=-1) + 1):

@@ -81,12 +81,7 @@ def _image(frame: Any) -> np.ndarray:
 
 
 class _FrameIndex:
-    """Numbers of the frames by their time stamps.
-
-    Args:
-        stamps: Time stamps of all frames, in any order.
-        keyframes: Those of the frames at which decoding may begin.
-    """
+    """Numbers of the frames by their time stamps; decoding may begin at the keyframes."""
 
     def __init__(self, stamps: list[int], keyframes: list[int]) -> None:
         self._stamps, self._keyframes = sorted(stamps), sorted(keyframes)
