@@ -84,14 +84,10 @@ class Campaign:
     A run that fails is recorded and the others go on.
 
     Args:
-        runs: The runs, in the order in which they start.
         launch: How processes are started.
         logs: Folder of the logs of preparing steps.
         where: Commit, hardware and versions, recorded with each result.
-        jobs: Number of runs at a time.
         environments: Variables for the processes of each of the ``jobs``.
-        on_change: Called when a run has ended.
-        each_epoch: Print a line after each epoch of a run.
     """
 
     runs: Sequence[Run]

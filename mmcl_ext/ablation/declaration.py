@@ -33,9 +33,6 @@ class Variant:
 
     Args:
         name: Short name, part of folder names.
-        title: Name for the reader.
-        config: Configuration of the training.
-        options: Settings to override, as dotted keys.
         prepare: What has to be made before the training, in order.
         reference: Name of the variant that it is compared with; None for the first one.
     """
@@ -66,9 +63,6 @@ def load_ablation(filename: str | Path) -> Ablation:
     ``reference`` names the variant that the others are compared with, by default the first; a
     variant may name another. Each ``{name}`` in a text is replaced by that entry of the dict
     ``fill``, so that data sets share a declaration.
-
-    Args:
-        filename: The file, in MMEngine's configuration language.
 
     Raises:
         FileNotFoundError: The file, or a configuration that it names, does not exist.

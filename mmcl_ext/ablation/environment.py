@@ -11,11 +11,10 @@ from mmcl_ext.version import __version__
 
 
 def describe_environment(root: str | os.PathLike) -> dict[str, str]:
-    """Tell commit, hardware and versions.
+    """Tell ``commit``, ``hardware`` and the versions ``torch`` and ``python``.
 
-    Returns:
-        ``commit`` of the tree of ``root`` (with ``+`` where files that git knows differ from it;
-        the package's version without a repository), ``hardware``, ``torch`` and ``python``.
+    The commit is that of the tree of ``root`` (with ``+`` where files that git knows differ),
+    or the package's version without a repository.
     """
     return dict(
         commit=_commit(root),

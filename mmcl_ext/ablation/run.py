@@ -43,7 +43,6 @@ class Launch:
     """How processes are started.
 
     Args:
-        tools: Folder of ``train.py`` and ``test.py``.
         processes: Processes of one training; several are started as by ``tools/dist_train.sh``.
         validate: Keep the validations that the configuration has.
     """
@@ -74,12 +73,8 @@ class Run:
     the training has ended, ``result.json`` holds the outcome of the test.
 
     Args:
-        variant: What is trained.
-        seed: Random seed.
         root: Folder of all runs. A run with the same settings is found there under whatever
             name it has, so ablations share what they have in common.
-        launch: How processes are started.
-        options: Settings to override after those of the variant.
     """
 
     def __init__(

@@ -26,8 +26,6 @@ class Complexity(NamedTuple):
     """What a model costs for one input.
 
     Attributes:
-        shape: The input, (N, M, T, V, C).
-        parameters: All parameters of the model.
         macs: Multiply-accumulates that the model carries out in convolutions, linear
             layers and products of activations.
         published_macs: The same of the network as its authors published it; None, as below,
@@ -50,8 +48,6 @@ class BackboneRow(NamedTuple):
     """One row of the paper's comparison.
 
     Attributes:
-        name: Name of the method.
-        backbone: Configuration of the backbone.
         paper: Millions of parameters and billions of multiply-accumulates in Table 7, if there.
         cls_head: Configuration of the head, without the number of classes.
     """

@@ -26,8 +26,6 @@ class ConvertedCheckpoint(NamedTuple):
     """A foreign checkpoint in our layout.
 
     Attributes:
-        source: Whose checkpoint it is.
-        model_cfg: Configuration of the model that it was checked against.
         state_dict: State that loads into this model with ``strict=True``.
         train_only: Entries of a training branch, under their published names.
         notes: What a user has to know about the settings.
@@ -47,14 +45,9 @@ def import_state(
     k: int | None = None,
     center: int | None = None,
 ) -> ConvertedCheckpoint:
-    """Convert a foreign state dictionary and check that it fits.
+    """Convert a foreign state dictionary and check that it fits ``model_cfg``, or what it shows.
 
-    Args:
-        state: Bare state dictionary.
-        model_cfg: Configuration of the recognizer to import into. By default one is made
-            from what the entries show.
-        k: Order of InfoGCN's relative representation, which no checkpoint stores.
-        center: Centre of mass of HD-GCN, counted from 1, which no checkpoint stores.
+    No checkpoint stores InfoGCN's order ``k`` and HD-GCN's centre of mass, counted from 1.
 
     Raises:
         ValueError: If the source is unknown, a needed option is missing or another one is
@@ -110,12 +103,9 @@ def _check_backbone(family: Family, model: nn.Module) -> None:
 def save_imported(
     imported: ConvertedCheckpoint, target: str | os.PathLike, original: str | os.PathLike
 ) -> None:
-    """Write an imported checkpoint: ``meta`` and ``state_dict``, all at once or not at all.
+    """Write ``meta`` and ``state_dict``, all at once or not at all.
 
-    Args:
-        imported: What to write.
-        target: File to write.
-        original: The published file; its name and hash go into ``meta``.
+    Name and hash of the ``original`` file go into ``meta``.
     """
     meta = dict(
         mmcl_ext_version=__version__,
@@ -128,15 +118,9 @@ def save_imported(
 
 
 def export_ctrgcn(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Read one of our checkpoints of CTR-GCN and give it the authors' layout.
+    """Read a checkpoint of a recognizer with CTRGCN and GCNHead into the authors' layout.
 
-    Entries of a training branch are left out.
-
-    Args:
-        path: Checkpoint of a recognizer with CTRGCN and GCNHead.
-
-    Returns:
-        State that loads into the authors' class with ``strict=True``.
+    The state loads into their class with ``strict=True``; a training branch is left out.
 
     Raises:
         ValueError: If it is no CTR-GCN of ours, or one with a ReLU after the temporal

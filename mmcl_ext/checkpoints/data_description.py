@@ -32,15 +32,9 @@ class DataDescription:
     """The data that a network was trained on; None where it is not known.
 
     Attributes:
-        stream: ``'joint'``, ``'bone'``, ``'joint_motion'`` or ``'bone_motion'``.
         layout: Name of the layout that enters the network.
-        joints: Names of its joints, in order.
         parents: Parent of each joint, by which bones are computed.
         preprocessing: Configurations of the test transforms, in their order.
-        window: Frames of the network's input.
-        unit: Unit of the coordinates, where the data set's meta information says it.
-        classes: Names of the classes in the order of the scores.
-        num_classes: Classes of the head.
         backbone: Configuration of the backbone; some of it leaves no trace in the weights,
             such as where frames are halved, or InfoGCN's ``k``.
     """
@@ -68,12 +62,8 @@ class DataDescription:
     ) -> 'DataDescription':
         """Describe data by their test transforms and the meta information of the data set.
 
-        Args:
-            pipeline: Configurations of the test transforms; None if there are none.
-            metainfo: ``layout``, ``classes`` and ``unit``, whatever is known.
-            stream: Stream of the training; None takes that of the transforms.
-            num_classes: Classes of the head.
-            backbone: Configuration of the backbone.
+        ``metainfo`` has ``layout``, ``classes`` and ``unit``, whatever is known. Without
+        ``stream`` it is that of the transforms.
         """
         classes = metainfo.get('classes')
         layout = _layout_after(pipeline or (), metainfo.get('layout'))
@@ -150,14 +140,9 @@ def check_same_data(
     place: str,
     allowed: str | Sequence[str] = (),
 ) -> None:
-    """Compare the data of a checkpoint with those that it meets.
+    """Compare the data of a checkpoint with those that it meets at a place.
 
-    Args:
-        trained: What the checkpoint says.
-        used: What the other side says.
-        checkpoint: Name of the checkpoint, for the message.
-        place: Name of the other side.
-        allowed: Fields that may differ.
+    Fields in ``allowed`` may differ.
 
     Raises:
         ValueError: They differ; the message names both values of every such field.

@@ -76,11 +76,6 @@ def build_described(cfg: Mapping[str, Any], registry: Registry, scope: str) -> A
     Types are looked up in the tables of the registries and have to be admitted, see
     :func:`admitted_types`. Nothing is imported by name.
 
-    Args:
-        cfg: Configuration of the object.
-        registry: Where its type is registered.
-        scope: Registry scope of the description.
-
     Raises:
         KeyError: A type is not registered.
         ValueError: A type is not admitted, a number is too large, or the arguments do not fit.

@@ -35,16 +35,10 @@ def load_deployed(
     device: str | torch.device = 'cpu',
     refinement: bool = False,
 ) -> tuple[nn.Module, ModelInfo]:
-    """Load a model as it is after its training, in evaluation mode.
+    """Load a model as it is after its training, in evaluation mode, and its description.
 
-    Args:
-        model: Published checkpoint, or the configuration of a training.
-        checkpoint: Checkpoint of that training, whole or stripped; None for a published one.
-        device: Where the model shall run.
-        refinement: Keep what refines scores by text features, where the model class has it.
-
-    Returns:
-        The model and what is to be known of it.
+    ``model`` is a published checkpoint, or the configuration of a training whose checkpoint, whole
+    or stripped, is ``checkpoint``. ``refinement`` keeps what refines scores by text features.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -77,12 +71,6 @@ def describe(
     Names of classes and the layout of the data are taken from the checkpoint, which MMEngine
     makes with the training data's meta information; else from the test data, if they are there.
 
-    Args:
-        cfg: Configuration of the training.
-        content: What :func:`read_checkpoint` gave.
-        recipe: Additions to the recipe.
-        source: Name of the checkpoint, for messages.
-
     Raises:
         ValueError: The checkpoint was trained on other data than the configuration names.
     """
@@ -113,11 +101,7 @@ def describe(
 
 
 def build_from_info(info: ModelInfo, settings: Mapping[str, Any] | None = None) -> nn.Module:
-    """Build a model from its description.
-
-    Args:
-        info: The description.
-        settings: Configuration to build in place of ``info.model``.
+    """Build a model from its description, or from ``settings`` in place of its own.
 
     Raises:
         ValueError: A type is unknown here, or the layout has another meaning.
@@ -135,11 +119,6 @@ def build_from_info(info: ModelInfo, settings: Mapping[str, Any] | None = None) 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Load weights that have to fit exactly, apart from those that the model ignores.
-
-    Args:
-        model: The model.
-        state: Its weights by name.
-        source: Where they come from, for messages.
 
     Raises:
         ValueError: An entry is missing, foreign or of another shape.

@@ -30,23 +30,16 @@ class ModelInfo:
     file, and a JSON file.
 
     Attributes:
-        classes: Names of the K classes in the order of the scores.
-        layout: Name of the skeleton layout that enters the pipeline.
         skeleton: Description of that layout: ``joint_names``, ``edges`` as (child, parent),
             ``center``, ``pairs`` and ``hd_groups``, see :meth:`Layout.from_dict`.
-        stream: ``'joint'``, ``'bone'``, ``'joint_motion'`` or ``'bone_motion'``.
         num_person: Persons M of the network's input.
         window: Frames T of the network's input; None where the pipeline keeps the clip's.
         in_channels: Coordinates C of the network's input.
-        pipeline: Configurations of the test transforms, in their order.
         average_clips: What is averaged over the clips of a sample: ``'score'``, ``'prob'``
             or None.
-        backbone: Type of the backbone.
-        model: Configuration of the deployed model.
         recipe: Where the model comes from: ``config``, ``version`` of this package,
             ``dataset``, ``split``, ``license``, ``metrics``; whatever is known.
         scope: Registry scope in which the transforms and the model are built.
-        format_version: Version of these fields.
         foreign: The description came with a file, so it may name admitted types only.
     """
 
@@ -129,13 +122,10 @@ class ModelInfo:
         layout: str | None = None,
         recipe: Mapping[str, Any] | None = None,
     ) -> 'ModelInfo':
-        """Gather what a configuration says.
+        """Gather what a configuration says, which is left as it is.
 
-        Args:
-            cfg: Configuration of the training, or of the deployed model; left as it is.
-            classes: Names of the classes; None takes ``class0``, ``class1``, ...
-            layout: Layout of the data; None takes that of the network's graph.
-            recipe: Additions to the recipe.
+        Without ``classes`` they are ``class0``, ``class1``, ...; without ``layout`` it is that of
+        the network's graph. ``recipe`` is added to the recipe.
 
         Raises:
             ValueError: The number of classes is not the head's, the layout is unknown, or a

@@ -21,13 +21,7 @@ _HASHED = re.compile(r'-[0-9a-f]{8}$')
 
 
 class Published(NamedTuple):
-    """A published checkpoint.
-
-    Attributes:
-        path: The file; its name ends in the first eight digits of the hash.
-        sha256: Hash of the file's bytes.
-        info: What the file says of the model.
-    """
+    """A published checkpoint; its name ends in the first eight digits of its SHA-256."""
 
     path: Path
     sha256: str
@@ -44,13 +38,8 @@ def publish(
 
     The file holds CPU tensors and plain values, loads with
     ``torch.load(path, weights_only=True)`` and needs no configuration. The same input
-    gives the same bytes, hence the same name.
-
-    Args:
-        config: Configuration of the training.
-        checkpoint: Its checkpoint, whole, stripped or published before.
-        out: File to write, to whose name the hash is added, or an existing folder.
-        recipe: Additions to the recipe, such as ``license`` and ``metrics``.
+    gives the same bytes, hence the same name: the hash is added to ``out``, a file or folder.
+    ``recipe`` adds to the recipe, such as ``license`` and ``metrics``.
 
     Raises:
         FileNotFoundError: A file is missing.

@@ -14,11 +14,7 @@ def check_fit(
 ) -> None:
     """Compare the names and shapes of two state dictionaries.
 
-    Args:
-        model: State of the model.
-        given: State to load.
-        source: Where the given state comes from, for messages.
-        allow_more: Allow entries beyond the model, and old files without batch counters.
+    ``allow_more`` admits entries beyond the model, and old files without batch counters.
 
     Raises:
         ValueError: If they differ, naming the first entries that do.
@@ -43,11 +39,6 @@ def check_fit(
 
 def describe_loading(model: nn.Module, given: Mapping[str, Tensor], source: str) -> str:
     """Say which share of a model's weights a checkpoint fills, and which entries it does not.
-
-    Args:
-        model: The model.
-        given: State to load; entries of another shape are left out, as MMEngine does.
-        source: Where it comes from.
 
     Raises:
         ValueError: It fills none.

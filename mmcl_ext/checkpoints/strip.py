@@ -16,20 +16,10 @@ TRAIN_ONLY = ('co_learning.',)
 def strip_checkpoint(
     source: str | os.PathLike, target: str | os.PathLike, prefixes: Sequence[str] = TRAIN_ONLY
 ) -> int:
-    """Write the deployable part of a training checkpoint.
+    """Write a checkpoint without the keys of some prefixes; return the number of them.
 
     The result holds ``meta`` and ``state_dict``, loads with ``weights_only=True``
-    and with ``strict=True`` into the skeleton-only model. Optimizer, schedulers
-    and log history are left out. The file is written under a temporary name and
-    moved into place.
-
-    Args:
-        source: Checkpoint of a training.
-        target: File to write.
-        prefixes: Prefixes of the keys to leave out.
-
-    Returns:
-        Number of keys left out.
+    and with ``strict=True`` into the skeleton-only model. It is there only when it is complete.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.

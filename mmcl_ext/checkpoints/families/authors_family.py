@@ -29,12 +29,7 @@ class AuthorsFamily(Family):
         raise NotImplementedError
 
     def plain_settings(self, state: State, weight: str) -> Settings:
-        """Read the settings of a network of l1.gcn1, l2.gcn1, ... and fc.
-
-        Args:
-            state: The entries of the network.
-            weight: Entry of the first layer, (width, channels, ...).
-        """
+        """Read the settings off; ``weight`` names a first layer (width, channels, ...)."""
         joints = take_entry(state, self.adjacency).shape[-1]
         width, channels = take_entry(state, weight).shape[:2]
         backbone = dict(type=self.backbone, graph_cfg=spatial_graph(joints))

@@ -37,11 +37,7 @@ def multi_scale_rules(
 ) -> Iterator[Rule]:
     """Yield the rules of a :class:`MultiScaleTemporalConv`.
 
-    Args:
-        ours: Our module.
-        theirs: Published module.
-        bias: Name of the bias of a dilated convolution in its published module.
-        bias_layout: TensorPacking of that bias.
+    ``bias`` is the published name of a dilated convolution's bias, in its module.
     """
     dilated = [f'{theirs}.branches.{index}' for index in (0, 1)]
     pooled, plain = (f'{theirs}.branches.{len(dilated) + i}' for i in (0, 1))

@@ -12,24 +12,14 @@ Config = dict[str, Any]
 
 
 class Options(NamedTuple):
-    """What no checkpoint stores.
-
-    Attributes:
-        k: Order of InfoGCN's relative representation.
-        center: Centre of mass of HD-GCN's graph, counted from 1.
-    """
+    """What no checkpoint stores: InfoGCN's order, HD-GCN's centre of mass, counted from 1."""
 
     k: int | None = None
     center: int | None = None
 
 
 class Settings(NamedTuple):
-    """The model that a checkpoint belongs to.
-
-    Attributes:
-        model_cfg: Configuration of the recognizer.
-        notes: What a user has to know about it.
-    """
+    """The model that a checkpoint belongs to, and what a user has to know about it."""
 
     model_cfg: Config
     notes: tuple[str, ...] = ()

@@ -14,12 +14,7 @@ CONV_ENTRIES = ('weight', 'bias')
 
 
 class TensorPacking(NamedTuple):
-    """How the tensors of several published entries lie in one of ours.
-
-    Attributes:
-        join: Make ours from theirs.
-        split: Make the given number of theirs from ours; inverse of ``join``.
-    """
+    """How the tensors of several published entries lie in one of ours."""
 
     join: Callable[[list[Tensor]], Tensor]
     split: Callable[[Tensor, int], list[Tensor]]

@@ -33,13 +33,10 @@ def norm_settings(state: State, joints: int, channels: int, default: str) -> Con
 
 
 def match_graph(adjacency: Tensor) -> Config:
-    """Find the graph whose adjacency, column-receives, a network was given.
+    """Find the graph whose adjacency (S, V, V), column-receives, a network was given.
 
     A trained adjacency is none of them; then any with as many subsets will do, since
     the checkpoint's values take its place.
-
-    Args:
-        adjacency: Stored adjacency (S, V, V).
 
     Raises:
         ValueError: If no graph has as many subsets.

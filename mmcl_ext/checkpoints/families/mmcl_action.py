@@ -12,14 +12,9 @@ from mmcl_ext.config.build_model import build_model
 
 
 def keep_co_learning(imported: ConvertedCheckpoint) -> ConvertedCheckpoint:
-    """Give an imported skeleton network the branch that it was trained with.
+    """Give an imported network the branch that it was trained with, for :class:`MMCLRecognizer`.
 
-    Args:
-        imported: Import of a checkpoint of the reference code, which holds the branch in
-            ``train_only``.
-
-    Returns:
-        The same for :class:`MMCLRecognizer`, nothing left over.
+    The import of a checkpoint of the reference code holds the branch in ``train_only``.
 
     Raises:
         ValueError: If there is no branch, or entries do not fit.

@@ -64,14 +64,8 @@ def stages(
     """Find the number of blocks and where they widen; the defaults are left out.
 
     Strides leave no trace of their own. Published networks halve the frames where they
-    double the channels, and so is assumed.
-
-    Args:
-        state: Published state.
-        width_key: Entry with one value per channel of a block, with ``{}`` for its index.
-        base: Channels of the first block.
-        first: Index of the first block.
-        down: Stages that widen by default.
+    double the channels, and so is assumed. ``width_key`` names an entry with a value per channel of
+    the block ``{}``; blocks count from ``first`` and begin with ``base`` channels.
     """
     widths: list[int] = []
     while width_key.format(len(widths) + first) in state:

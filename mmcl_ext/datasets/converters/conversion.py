@@ -23,13 +23,7 @@ class DroppedSampleError(Exception):
 
 
 class SampleInfo(NamedTuple):
-    """A sample that is still to be read.
-
-    Attributes:
-        name: Name of the sample.
-        label: Its class, counted from 0.
-        source: What the reader needs to find it, such as a :class:`ArchiveFile`.
-    """
+    """A sample that is still to be read; the reader gets its ``source``."""
 
     name: str
     label: int
@@ -56,11 +50,9 @@ class ConversionOptions(TypedDict, total=False):
 class Conversion:
     """A data set on its way into a store.
 
-    The samples are read in parts of fixed size, by several processes at once. A part
-    that is done lies as a store of its own in the folder ``<out>.parts``; an
-    interrupted conversion, even a killed one, takes it up from there when it is run
-    again. A part is read again when a setting or one of its files has changed. At the
-    end the parts become one file, in the order of the items, and the folder goes.
+    The samples are read in parts, by several processes at once. Finished parts wait in the folder
+    ``<out>.parts``; an interrupted conversion, even a killed one, goes on from there when it is
+    run again. A part is read again when a setting or one of its files has changed.
 
     Attributes:
         out: Store to write; it appears only when it is complete.
@@ -68,15 +60,9 @@ class Conversion:
         read: Turns an item's source into its ``keypoint`` (M, T, V, C), or into a dict
             with ``keypoint`` and ``keypoint_score`` (M, T, V). It raises
             :class:`DroppedSampleError` to leave the sample out.
-        layout: Name of the skeleton layout.
-        classes: Names of the classes.
         splits: Names of the samples of each split; dropped ones fall out.
-        dtype: ``'float32'`` or ``'float16'``.
         metadata: How the data are made; a change makes all parts anew.
-        processes: Number of processes; None takes as many as there are processors.
-        on_error: ``'stop'`` at an unreadable sample, or ``'skip'`` it.
-        progress: Show a progress bar.
-        part_size: Samples in a part.
+        part_size: Samples in a part; for the other options see :class:`ConversionOptions`.
     """
 
     out: Path
@@ -108,14 +94,8 @@ class Conversion:
     ) -> ConversionReport:
         """Convert.
 
-        Args:
-            missing: For the report: names that the source lacks.
-            ignored: For the report: files of no known sample.
-            dropped: Further items, left out beforehand, and why.
-            notes: For the report: further lines.
-
-        Returns:
-            What was kept, what dropped and why.
+        ``missing`` names, ``ignored`` files and ``notes`` are for the report; ``dropped`` items
+        were left out beforehand, for a reason.
 
         Raises:
             ValueError: A sample cannot be read, or none is left.
@@ -241,14 +221,7 @@ def count_classes(
     kept: Set[str],
     splits: Mapping[str, Sequence[str]],
 ) -> dict[str, dict[str, int]]:
-    """Count the samples of each class: ``kept``, ``dropped``, and those in each split.
-
-    Args:
-        items: All samples, the dropped ones included.
-        classes: Names of the classes.
-        kept: Names of the samples that were kept.
-        splits: Names of the kept samples by split.
-    """
+    """Count the samples of each class: ``kept``, ``dropped``, and those in each split."""
     columns = ('kept', 'dropped', *splits)
     counts = [dict.fromkeys(columns, 0) for _ in classes]
     labels = {item.name: item.label for item in items}

@@ -13,17 +13,11 @@ class ConversionReport:
     """Counts of a finished conversion; ``str()`` makes the text for the user.
 
     Attributes:
-        out: File that was written.
-        num_samples: Samples in it.
-        num_frames: Frames of all samples together.
-        splits: Number of samples by split.
         split_drops: How many more the split would have, had none been dropped.
         missing: Names that the data set should have and the source has not.
         ignored: Files of the source that belong to no known sample.
-        seconds: Time the conversion took.
         dropped: Samples of the source that were left out, and why.
         class_counts: Numbers of samples by class: ``kept``, ``dropped`` and each split.
-        notes: What else the user should know.
     """
 
     out: str

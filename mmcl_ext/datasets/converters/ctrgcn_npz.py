@@ -33,11 +33,7 @@ class NpzReader:
     second_body: str
 
     def __call__(self, source: tuple[str, int]) -> np.ndarray:
-        """Read the row of a set.
-
-        Returns:
-            (M, T, V=25, C=3), without the empty frames at the end.
-        """
+        """Read the row of a set: (M, T, V=25, C=3), without the empty frames at the end."""
         key, row = source
         # (1, T, M V C) -> (T, M, V, C) -> (M, T, V, C)
         frames = self.arrays[key].read(row, row + 1)[0].reshape(-1, 2, 25, 3)

@@ -32,18 +32,12 @@ class CustomReader:
     ``person`` (from 0) and ``score``. Joints without a line are zero. ``.json``: poses as
     MMPose writes them, see
     :func:`~mmcl_ext.datasets.converters.pose_results.read_pose_frames`.
-
-    Attributes:
-        layout: Name of the skeleton layout.
     """
 
     layout: str
 
     def __call__(self, member: ArchiveFile) -> dict[str, np.ndarray]:
-        """Read the file.
-
-        Returns:
-            ``keypoint`` (M, T, V, C) and, with scores, ``keypoint_score`` (M, T, V).
+        """Read ``keypoint`` (M, T, V, C) and, with scores, ``keypoint_score`` (M, T, V).
 
         Raises:
             ValueError: The file is malformed; the message names the file, and the line
@@ -132,13 +126,10 @@ class _Table:
 
 
 def load_layout(layout: str | os.PathLike) -> str:
-    """Make a layout known: by its name, or from a ``.json`` file with its description.
+    """Make a layout known, by its name or from a ``.json`` file; return its name.
 
-    The description has ``name``, ``joint_names``, ``edges``, ``center`` and, as wanted,
+    The file has ``name``, ``joint_names``, ``edges``, ``center`` and, as wanted,
     ``pairs`` and ``hd_groups``; see :class:`mmcl_ext.graphs.Layout`.
-
-    Returns:
-        Its name.
 
     Raises:
         ValueError: The name is unknown, or the description is not sound.
@@ -163,20 +154,12 @@ def convert_custom(
     classes: Sequence[str] | None = None,
     **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
-    """Convert skeletons of any layout from a folder with a file per sample.
+    """Convert skeletons of any layout (:func:`load_layout`), a file per sample.
 
-    The label file is a table (CSV) with the columns ``name`` (of the sample: its file
-    without its ending), ``label`` (number from 0, or the name of a class) and,
-    as wanted, ``split`` (names of its splits with ``;`` in between).
-
-    Args:
-        source: Folder or ZIP archive with the samples.
-        out: Store to write; it appears only when it is complete.
-        layout: See :func:`load_layout`.
-        labels: The label file; None takes ``labels.csv`` in the source folder.
-        classes: Names of the classes in the order of the labels; None takes the names in
-            the label file, sorted, or ``class0``, ``class1``, ... for numbers.
-        **options: See :class:`ConversionOptions`.
+    The label file, by default ``labels.csv`` in the source, is a table (CSV) with the columns
+    ``name`` (of the sample: its file without its ending), ``label`` (number from 0, or the name of
+    a class) and, as wanted, ``split`` (names of its splits with ``;`` in between). Without
+    ``classes`` these are the names in the label file, sorted, or ``class0``, ``class1``, ...
 
     Raises:
         FileNotFoundError: There is no such folder or label file.

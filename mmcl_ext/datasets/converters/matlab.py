@@ -9,14 +9,7 @@ from mmcl_ext.fileio.archive_file import ArchiveFile
 
 
 def read_matlab_field(member: ArchiveFile, field: str) -> np.ndarray:
-    """Read one variable of a MATLAB file (version 5).
-
-    Args:
-        member: The file.
-        field: Name of the variable.
-
-    Returns:
-        The numeric array in the type it is stored in.
+    """Read a numeric variable of a MATLAB file (version 5) in its stored type.
 
     Raises:
         ValueError: If the file is no MATLAB file, is damaged, lacks the variable, or the

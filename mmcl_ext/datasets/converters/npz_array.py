@@ -19,14 +19,6 @@ class NpzArray:
     place. One of ``numpy.savez_compressed`` has to be unpacked from its beginning: read
     it in ascending order.
 
-    Attributes:
-        shape: Shape of the array.
-        compressed: Whether it is compressed.
-
-    Args:
-        path: The archive.
-        key: Name of the array.
-
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no archive, lacks the array, or the array holds Python objects.

@@ -36,16 +36,10 @@ SECOND_BODIES = ('none', 'zeros', 'copy')
 
 
 def translate_sequence(keypoint: np.ndarray) -> np.ndarray:
-    """Move the origin to the middle of the spine of the main actor's first frame.
+    """Move the origin to the middle of the spine of the first person's first frame.
 
-    CTR-GCN's scripts do this once, for all joints of both persons in all frames;
-    someone who is not there stays zero.
-
-    Args:
-        keypoint: (M, T, V=25, C=3); the first person is the main actor.
-
-    Returns:
-        A new array of the same shape.
+    CTR-GCN's scripts do this once, for all joints of both persons (M, T, V=25, C=3) in all
+    frames; someone who is not there stays zero.
     """
     first = int(keypoint[0].any(axis=(1, 2)).argmax())
     moved = keypoint - keypoint[0, first, 1]
@@ -79,10 +73,7 @@ class NTUReader:
             raise ValueError(f'second_body is one of {SECOND_BODIES}, got {self.second_body!r}')
 
     def __call__(self, member: ArchiveFile) -> np.ndarray:
-        """Read the file.
-
-        Returns:
-            (M, T, V=25, C=3) float32 in metres.
+        """Read a file: (M, T, V=25, C=3) float32 in metres.
 
         Raises:
             ValueError: The file is malformed; the message names file and line.
@@ -110,22 +101,11 @@ def convert_ntu(
     """Convert the skeletons of NTU RGB+D 60 or 120, for all protocols in one file.
 
     The splits are ``xsub_train`` and ``xsub_val``, and ``xview_*`` (60) or ``xset_*``
-    (120). Samples on the authors' list of missing skeletons are left out.
-
-    Args:
-        source: Folder with the ``.skeleton`` files or their ZIP archives, however deep.
-        out: Store to write; it appears only when it is complete.
-        num_classes: 60 or 120.
-        preprocessing: See :class:`NTUReader`. It fixes the layout, too, because the bones of
-            the hands differ: ``'nturgb+d-ctrgcn'``, or ``'nturgb+d'`` for the others.
-        translate: See :class:`NTUReader`; None does what the preprocessing does (CTR-GCN
-            moves the origin, the others leave it in the camera).
-        second_body: See :class:`NTUReader`.
-        **options: See :class:`ConversionOptions`; without ``dtype`` the type is that of the
-            preprocessing (CTR-GCN float32, the others float16).
-
-    Returns:
-        Counts, among them the samples that the source lacks.
+    (120). Samples on the authors' list of missing skeletons are left out. The source is a folder
+    with the files or their ZIP archives, however deep. For the preprocessing see
+    :class:`NTUReader`. It fixes the layout, too, because the bones of the hands differ
+    (``'nturgb+d-ctrgcn'``, or ``'nturgb+d'`` for the others), and the defaults: CTR-GCN translates
+    and has float32, the others leave the origin in the camera and have float16.
 
     Raises:
         FileNotFoundError: The source holds no skeletons.

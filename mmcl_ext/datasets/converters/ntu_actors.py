@@ -27,10 +27,7 @@ _KINECT_SLOTS = 4  # MMAction2 looks at so many bodies in a frame
 class _Body:
     """What was seen under one identity, as if it had never been lost in between.
 
-    Attributes:
-        start: Index of the first frame among the frames with somebody in them.
-        joints: (T, V, C).
-        motion: Sum of the variances of x, y and z over all joints and frames.
+    It has ``joints`` (T, V, C) from the frame ``start``; ``motion`` sums the variances of x, y, z.
     """
 
     start: int
@@ -43,11 +40,9 @@ class _Body:
 
 
 def ctrgcn_actors(recording: Recording) -> np.ndarray:
-    """Choose the actors as CTR-GCN's scripts do.
+    """Choose the actors as CTR-GCN's scripts do: (M, T, V=25, C=3).
 
-    Returns:
-        (M, T, V=25, C=3): M is 1 where only one body is left, else 2. Frames without
-        anybody are removed.
+    M is 1 where only one body is left, else 2. Frames without anybody are removed.
 
     Raises:
         DroppedSampleError: No body is left.
@@ -68,11 +63,10 @@ def ctrgcn_actors(recording: Recording) -> np.ndarray:
 
 
 def pyskl_actors(recording: Recording) -> np.ndarray:
-    """Choose the actors as PYSKL's script does.
+    """Choose the actors as PYSKL's script does: (M, T, V=25, C=3).
 
-    Returns:
-        (M, T, V=25, C=3): M is 1 where only one body is left, then with that body's
-        frames alone; else 2. Frames without anybody are removed at the ends only.
+    M is 1 where only one body is left, then with that body's frames alone; else 2. Frames without
+    anybody are removed at the ends only.
 
     Raises:
         DroppedSampleError: No body is left.
@@ -94,11 +88,9 @@ def pyskl_actors(recording: Recording) -> np.ndarray:
 
 
 def mmaction_actors(recording: Recording) -> np.ndarray:
-    """Choose the actors as MMAction2's script does: by their place within the frame.
+    """Choose the actors as MMAction2's script does, by their place: (M, T, V=25, C=3).
 
-    Returns:
-        (M, T, V=25, C=3), M of 1 or 2 and T as the file declares; the two of largest
-        extent first.
+    M is 1 or 2, T as the file declares; the two of largest extent come first.
 
     Raises:
         DroppedSampleError: There is nobody.
@@ -163,13 +155,7 @@ def _without_furniture(bodies: list[_Body], keep_last: bool) -> list[_Body]:
 
 
 def _assign(bodies: list[_Body], num_frames: int, allowed_overlap: int) -> np.ndarray:
-    """Put bodies into two slots; those who do not meet share one.
-
-    Args:
-        bodies: The main actor first.
-        num_frames: Frames to make room for.
-        allowed_overlap: Frames that two bodies of one slot may share.
-    """
+    """Put bodies, the main actor first, into two slots; those who do not meet share one."""
     joints = np.zeros((2, num_frames, 25, 3), np.float32)
     taken = [(bodies[0].start, bodies[0].stop), (0, allowed_overlap)]
     _put(joints[0], bodies[0])

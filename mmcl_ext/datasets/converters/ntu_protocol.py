@@ -54,12 +54,7 @@ class NTUName(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """How a benchmark divides the samples.
-
-    Attributes:
-        field: The part of the name that decides.
-        trains: Whether samples with this value of it train.
-    """
+    """How a benchmark divides the samples: by a field of the name."""
 
     field: str
     trains: Callable[[int], bool]
@@ -104,17 +99,12 @@ def ntu_missing_names(num_classes: int) -> frozenset[str]:
 def ntu_splits(
     num_classes: int, names: Iterable[str] | None = None, order: str = 'name'
 ) -> dict[str, list[str]]:
-    """Divide samples by all protocols of the data set.
+    """Divide samples by all protocols: names by ``<protocol>_train`` and ``<protocol>_val``.
 
-    Args:
-        num_classes: 60 (``xsub``, ``xview``) or 120 (``xsub``, ``xset``).
-        names: Samples; None takes all whose skeleton is there.
-        order: ``'name'`` sorts each split by name. ``'group'`` sorts it by performer,
-            camera or setup first: the order of the rows in CTR-GCN's arrays and of the
-            lists that MMCL and others publish with score files.
-
-    Returns:
-        Names by ``<protocol>_train`` and ``<protocol>_val``.
+    The protocols are ``xsub`` and ``xview`` (60 classes) or ``xset`` (120). Without ``names`` all
+    samples are taken whose skeleton is there. Each split is sorted by name, or with
+    ``order='group'`` by performer, camera or setup first: the order of the rows in CTR-GCN's
+    arrays and of the lists that MMCL and others publish with score files.
 
     Raises:
         ValueError: A name cannot be read, or an argument is none of the values above.

@@ -31,13 +31,7 @@ def nwucla_val_order() -> tuple[str, ...]:
 
 
 def read_nwucla_skeleton(member: ArchiveFile) -> np.ndarray:
-    """Read one sequence.
-
-    Args:
-        member: A file such as ``a01_s01_e00_v01.json``.
-
-    Returns:
-        (M=1, T, V=20, C=3) float32 in metres, layout ``kinect_v1``.
+    """Read one sequence: (M=1, T, V=20, C=3) float32 in metres, layout ``kinect_v1``.
 
     Raises:
         ValueError: The file is malformed; the message names file and field.
@@ -79,15 +73,10 @@ def convert_nwucla(
     out: str | os.PathLike,
     **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
-    """Convert Northwestern-UCLA.
+    """Convert Northwestern-UCLA from its JSON files or ``all_sqe.zip``.
 
     The splits are ``xview_train``, the views 1 and 2 sorted by name, and ``xview_val``,
     view 3 in the order of CTR-GCN's list (see :func:`nwucla_val_order`).
-
-    Args:
-        source: Folder with the JSON files or ``all_sqe.zip``, or the archive itself.
-        out: Store to write; it appears only when it is complete.
-        **options: See :class:`ConversionOptions`.
 
     Raises:
         FileNotFoundError: The source holds no sequences.

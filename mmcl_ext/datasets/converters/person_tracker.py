@@ -15,10 +15,6 @@ class PersonTracker:
     exceeds the person's own size, or no joint is finite; whoever is left over takes
     a free place, or that of whoever has been away longest. Memory does not grow.
 
-    Args:
-        num_slots: Places.
-        max_gap: Frames after which an absent person is forgotten.
-
     Raises:
         ValueError: There are no places.
     """
@@ -31,13 +27,9 @@ class PersonTracker:
         self._away = np.zeros(num_slots, np.int64)
 
     def update(self, persons: np.ndarray) -> np.ndarray:
-        """Place the persons of the next frame.
+        """Return the place of each person (N, V, C) of the next frame, -1 for those without.
 
-        Args:
-            persons: (N, V, C), best first: of more than there are places the first are kept.
-
-        Returns:
-            (N,) the place of each, -1 for those without.
+        The best come first: of more than there are places the first are kept.
         """
         self._away += 1
         for slot in np.flatnonzero(self._away > self.max_gap).tolist():

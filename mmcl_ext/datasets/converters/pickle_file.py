@@ -31,9 +31,6 @@ class PickleReader:
     """Reads one annotation of a pickle.
 
     The file is held in memory as a whole; forked processes share it, others load it anew.
-
-    Args:
-        annotations: The opened file.
     """
 
     def __init__(self, annotations: AnnotationPickle) -> None:
@@ -44,12 +41,7 @@ class PickleReader:
         return self.__dict__ | dict(_annotations=None)
 
     def __call__(self, index: int) -> dict[str, np.ndarray]:
-        """Read an annotation.
-
-        Returns:
-            ``keypoint`` (M, T, V, C) and, where there are confidences,
-            ``keypoint_score`` (M, T, V).
-        """
+        """Read ``keypoint`` (M, T, V, C) and, where it is there, ``keypoint_score`` (M, T, V)."""
         if self._annotations is None:
             self._annotations = AnnotationPickle(self._path, self._layout)
         score = self._annotations.keypoint_score(index)
@@ -65,18 +57,11 @@ def convert_pickle(
     layout: str | None = None,
     **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
-    """Convert an annotation pickle.
+    """Convert an annotation pickle, which is not run, but held in memory as a whole.
 
-    The file is read without running it. It is held in memory as a whole.
-
-    Args:
-        source: The ``.pkl``.
-        out: Store to write; it appears only when it is complete.
-        classes: Names of the classes; None takes those of NTU RGB+D where the samples
-            are named as there, else ``class0``, ``class1``, ...
-        layout: Name of the skeleton layout; None guesses by the number of joints.
-        **options: See :class:`ConversionOptions`; without ``dtype`` the smaller one that loses
-            nothing is taken.
+    By default the classes are those of NTU RGB+D where the samples are named as there, else
+    ``class0``, ``class1``, ...; the layout is guessed by the number of joints; and the type is the
+    smaller one that loses nothing.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -119,11 +104,6 @@ def export_pickle(
     The arrays have the store's type. What the annotations of a converted pickle said
     besides (``img_shape``, ...) comes back. The file is put together in memory, so an
     interrupted export begins again.
-
-    Args:
-        source: The store.
-        out: Pickle to write, ``*.pkl``; it appears only when it is complete.
-        progress: Show a progress bar.
 
     Raises:
         ValueError: ``out`` is not named like a pickle, or ``source`` is no store.

@@ -96,8 +96,7 @@ def read_pose_frames(
 def read_pose_frame(frame: Any) -> PoseFrame:
     """Read the persons of one frame.
 
-    Args:
-        frame: Dict with ``instances``, list of instances, or dict with ``keypoints`` (N, V, C).
+    It is a dict with ``instances``, a list of instances, or a dict with ``keypoints`` (N, V, C).
 
     Raises:
         ValueError: The shapes do not fit; KeyError and TypeError where it is no frame.

@@ -38,16 +38,12 @@ class Recording:
 
 
 def read_skeleton_file(member: ArchiveFile, with_pixels: bool = False) -> Recording:
-    """Read one file.
+    """Read one file; the places in the colour image only if they are asked for.
 
     The format: the number of frames; then for each frame the number of bodies, and for
     each body a line of 10 fields that begins with its identity, the number of joints
     and a line of 12 fields per joint, which begins with x, y and z; the sixth and seventh
     are its place in the colour image.
-
-    Args:
-        member: The file.
-        with_pixels: Read the places in the colour image, too.
 
     Raises:
         ValueError: A line is not what it should be, or there are too few or too many;

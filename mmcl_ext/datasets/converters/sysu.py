@@ -38,13 +38,7 @@ _UNITS = {'metre': 1.0, 'millimetre': 1e-3}
 
 @dataclass(frozen=True)
 class SYSUConvention:
-    """How the archive means its numbers.
-
-    Attributes:
-        unit: ``'metre'`` or ``'millimetre'``.
-        y_up: Whether y grows upwards.
-        legs_swapped: Whether the legs are named the other way round than the arms.
-    """
+    """How the archive means its numbers."""
 
     unit: str = 'metre'
     y_up: bool = True
@@ -106,10 +100,7 @@ def _most(votes: Iterable[bool]) -> bool:
 
 
 def read_sysu_skeleton(member: ArchiveFile) -> np.ndarray:
-    """Read one ``sklWorld.mat`` as it is.
-
-    Returns:
-        (T, V=20, C=3).
+    """Read one ``sklWorld.mat`` as it is: (T, V=20, C=3).
 
     Raises:
         ValueError: The file is malformed; the message names file and field.
@@ -139,10 +130,6 @@ def sysu_splits(names: Sequence[str], seed: int = 0) -> dict[str, list[str]]:
     ``xsub_XX``: half of the subjects train (setting 2). Both continue with ``_train`` or
     ``_val``, XX is 00 to 29. The authors' own divisions are not public, so numbers agree
     with published ones on average only.
-
-    Args:
-        names: Samples such as ``s01_a01``.
-        seed: Of the random divisions.
     """
     generator = np.random.default_rng(seed)
     subjects = sorted({name[:3] for name in names})
@@ -168,18 +155,11 @@ def convert_sysu(
     seed: int = 0,
     **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
-    """Convert SYSU 3D HOI.
+    """Convert SYSU 3D HOI from the folder with ``<subject>/video<k>/sklWorld.mat``.
 
     Subjects are folders with a person's name; sorted, they become ``s01`` to ``s40``.
     All files are read twice: once to measure how the numbers are meant
-    (:class:`SYSUConvention`), once to convert them.
-
-    Args:
-        source: The unpacked folder that holds ``<subject>/video<k>/sklWorld.mat``, or one
-            above it.
-        out: Store to write; it appears only when it is complete.
-        seed: See :func:`sysu_splits`.
-        **options: See :class:`ConversionOptions`.
+    (:class:`SYSUConvention`), once to convert them. For ``seed`` see :func:`sysu_splits`.
 
     Raises:
         FileNotFoundError: The source holds no sequences.

@@ -40,15 +40,10 @@ def utdmhad_names() -> tuple[str, ...]:
 
 
 def find_utdmhad(source: str | os.PathLike, modality: str) -> dict[str, ArchiveFile]:
-    """Find one modality of UTD-MHAD, unpacked or still packed.
+    """Find the files of a modality by sample name, unpacked or still packed, in order.
 
-    Args:
-        source: Folder that holds ``Skeleton/`` or ``Skeleton.zip``, ``Depth/`` or
-            ``Depth.zip``, ``RGB/`` or ``RGB.zip`` or ``RGB-part*.zip``.
-        modality: ``'Skeleton'``, ``'Depth'`` or ``'RGB'``.
-
-    Returns:
-        File by sample name; only names of the data set, in its order.
+    The source holds ``Skeleton/`` or ``Skeleton.zip``, ``Depth/`` or ``Depth.zip``, ``RGB/`` or
+    ``RGB.zip`` or ``RGB-part*.zip``.
 
     Raises:
         FileNotFoundError: If the modality is absent.
@@ -59,14 +54,9 @@ def find_utdmhad(source: str | os.PathLike, modality: str) -> dict[str, ArchiveF
 
 
 def read_utdmhad_skeleton(member: ArchiveFile) -> np.ndarray:
-    """Read one skeleton sequence.
+    """Read a ``*_skeleton.mat``: (M=1, T, V=20, C=3) float32 in metres, layout ``kinect_v1``.
 
-    Args:
-        member: A file ``*_skeleton.mat``.
-
-    Returns:
-        (M=1, T, V=20, C=3) float32 in metres, in the layout ``kinect_v1``: x to the
-        performer's right, y up, z away from the sensor, which is the origin.
+    x points to the performer's right, y up, z away from the sensor, which is the origin.
 
     Raises:
         ValueError: If the file is malformed; the message names file and field.
@@ -90,18 +80,10 @@ def convert_utdmhad(
     out: str | os.PathLike,
     **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
-    """Convert the skeletons of UTD-MHAD to an annotation store.
+    """Convert the skeletons of UTD-MHAD, see :func:`find_utdmhad`.
 
     Protocol of the data set's authors: odd subjects train (``xsub_train``, 431 sequences),
     even subjects test (``xsub_test``, 430).
-
-    Args:
-        source: See :func:`find_utdmhad`.
-        out: Store to write; it appears only when it is complete.
-        **options: See :class:`ConversionOptions`.
-
-    Returns:
-        Counts, among them the sequences that the source lacks.
 
     Raises:
         FileNotFoundError: If the source holds no skeletons.
