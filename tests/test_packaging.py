@@ -122,7 +122,16 @@ def test_wheel_requires_what_the_files_say(repo: Path, wheel: zipfile.ZipFile) -
         return {(name, frozenset(rest[0].split(',') if rest else ())) for name, *rest in parts}
 
     assert normal(stated.pop('')) == normal(requirements(repo, 'runtime', 'lite'))
-    assert set(stated) == {'detect', 'deploy', 'video', 'optional', 'web', 'tests', 'docs'}
+    assert set(stated) == {
+        'detect',
+        'deploy',
+        'video',
+        'encoders',
+        'optional',
+        'web',
+        'tests',
+        'docs',
+    }
     for extra, lines in stated.items():
         assert normal(lines) == normal(requirements(repo, extra))
     assert 'Apache-2.0' in metadata['License'] + str(metadata.get('License-Expression'))
@@ -262,7 +271,7 @@ def test_constraints_pin_what_is_required(repo: Path) -> None:
     pins = [line for line in lines if line and not line.startswith('#')]
     assert all(re.fullmatch(r'[A-Za-z0-9._-]+==[^\s,]+', pin) for pin in pins)
     pinned = {pin.partition('==')[0].lower().replace('_', '-') for pin in pins}
-    required = requirements(repo, 'runtime', 'lite', 'detect', 'web', 'tests', 'docs')
+    required = requirements(repo, 'runtime', 'lite', 'detect', 'encoders', 'web', 'tests', 'docs')
     names = {re.split(r'[<>=!]', line)[0] for line in required}
     assert names <= pinned, names - pinned
 

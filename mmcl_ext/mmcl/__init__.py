@@ -6,7 +6,7 @@ Nothing below this level imports it; configurations bring it in with
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.mmcl.co_learning import CoLearning
-from mmcl_ext.mmcl.encoders import ImageEncoder, InceptionV3, PlainCNN
+from mmcl_ext.mmcl.encoders import EfficientNetLite, ImageEncoder, InceptionV3, PlainCNN
 from mmcl_ext.mmcl.hooks import (
     CoLearningDataCheckHook,
     RefinementMonitorHook,
@@ -30,6 +30,7 @@ __all__ = [
     'CoLearning',
     'CoLearningDataCheckHook',
     'ContrastiveLoss',
+    'EfficientNetLite',
     'FeatureFile',
     'ImageClassifier',
     'ImageEncoder',

@@ -4,6 +4,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmcl_ext.mmcl.encoders.base import IMAGENET_MEAN, IMAGENET_STD
 from mmcl_ext.models.preprocessors.skeleton_data_preprocessor import SkeletonDataPreprocessor
 from mmcl_ext.registry import MODELS
 
@@ -27,8 +28,8 @@ class MMCLDataPreprocessor(SkeletonDataPreprocessor):
 
     def __init__(
         self,
-        mean: Sequence[float] = (0.485, 0.456, 0.406),
-        std: Sequence[float] = (0.229, 0.224, 0.225),
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

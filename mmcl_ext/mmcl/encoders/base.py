@@ -4,6 +4,21 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def renormalise(image: Tensor, mean: float, std: float) -> Tensor:
+    """Turn ImageNet's normalisation into that of other weights, both of pixels in 0..1.
+
+    Args:
+        image: Shape (N, 3, H, W).
+        mean: Mean of every channel that the weights were trained with.
+        std: Standard deviation likewise.
+    """
+    own_std = image.new_tensor(IMAGENET_STD)[:, None, None]
+    own_mean = image.new_tensor(IMAGENET_MEAN)[:, None, None]
+    return image * (own_std / std) + (own_mean - mean) / std
+
 
 class BaseImageEncoder(BaseModule):
     """Base of the image encoders: an image in, one vector out.

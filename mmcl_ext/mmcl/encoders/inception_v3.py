@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.fileio.checkpoint import read_checkpoint
-from mmcl_ext.mmcl.encoders.base import BaseImageEncoder
+from mmcl_ext.mmcl.encoders.base import BaseImageEncoder, renormalise
 from mmcl_ext.mmcl.encoders.weights import weights_file
 from mmcl_ext.registry import MODELS
 
@@ -106,9 +106,7 @@ class InceptionV3(BaseImageEncoder):
     @staticmethod
     def _rescale(image: Tensor) -> Tensor:
         """Undo the ImageNet normalisation and map 0..1 to -1..1."""
-        std = image.new_tensor([0.229, 0.224, 0.225])[:, None, None]
-        mean = image.new_tensor([0.485, 0.456, 0.406])[:, None, None]
-        return image * (std / 0.5) + (mean - 0.5) / 0.5
+        return renormalise(image, mean=0.5, std=0.5)
 
     def _load(self, state: dict[str, Tensor]) -> None:
         """Load torchvision's state dict, without what this module does not have."""

