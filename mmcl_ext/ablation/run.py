@@ -130,6 +130,19 @@ class Run:
             found = []
         return int(found[-1]) if found else 0
 
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint to test: the stripped one of the last epoch where there is one.
+
+        Raises:
+            FileNotFoundError: The training has left none.
+        """
+        last = last_checkpoint(self._work_dir)
+        if last is None:
+            raise FileNotFoundError(f'{self}: the training left no checkpoint in {self._work_dir}')
+        stripped = Path(last.removesuffix('.pth') + '_skeleton.pth')
+        return stripped if stripped.is_file() else Path(last)
+
     def ended_epochs(self) -> list[str]:
         """Read the epochs that have ended from the log: number, loss, accuracy in training."""
         log = self.folder / 'train.log'
@@ -226,11 +239,7 @@ class Run:
         return Stage('train', self.launch.training(*words), self.folder / 'train.log')
 
     def _test(self, config: Path) -> Stage:
-        last = last_checkpoint(self._work_dir)
-        if last is None:
-            raise FileNotFoundError(f'{self}: the training left no checkpoint in {self._work_dir}')
-        stripped = last.removesuffix('.pth') + '_skeleton.pth'
-        checkpoint = stripped if Path(stripped).is_file() else last
+        checkpoint = str(self.checkpoint)
         shutil.rmtree(self.folder / 'test', ignore_errors=True)
         words = ['--work-dir', str(self.folder / 'test')]
         words += ['--dump', str(self.folder / 'predictions.pkl')]

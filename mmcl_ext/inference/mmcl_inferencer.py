@@ -13,6 +13,7 @@ from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES, find_config
 from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.inference.clip_preparation import ClipPreparation
+from mmcl_ext.inference.inference_report import draw_result
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.predictors import (
     ExportedPredictor,
@@ -157,6 +158,14 @@ class MMCLInferencer:
         if result.error is not None:
             raise ValueError(result.error)
         return result
+
+    def draw(self, result: InferenceResult, path: str | os.PathLike) -> None:
+        """Draw the skeleton of a clip and the scores of its best classes, see :func:`draw_result`.
+
+        Raises:
+            ValueError: The result is a failure.
+        """
+        draw_result(result, path, self.info.layout)
 
     def _batches(
         self, sources: Iterable[Source], layout: str | None, skip: bool

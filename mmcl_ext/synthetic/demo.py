@@ -115,10 +115,11 @@ class Demo:
             raise RuntimeError('; '.join(f'{run}: {why}' for run, why in failures.items()))
 
     def _read(self, run: Run) -> TestedModel:
-        """Read the scores of a finished run, and leave them in a folder of a simple name."""
-        copied = self.work_dir / f'{run.variant.name}_seed{run.seed}' / 'predictions.pkl'
-        write_bytes(copied, (run.folder / 'predictions.pkl').read_bytes())
-        return TestedModel(read_scores(copied), *_count_parameters(run))
+        """Read the scores of a finished run; copy scores and model to a folder of a simple name."""
+        folder = self.work_dir / f'{run.variant.name}_seed{run.seed}'
+        write_bytes(folder / 'predictions.pkl', (run.folder / 'predictions.pkl').read_bytes())
+        write_bytes(folder / 'checkpoint.pth', run.checkpoint.read_bytes())
+        return TestedModel(read_scores(folder / 'predictions.pkl'), *_count_parameters(run))
 
     def _draw(self, models: Mapping[str, TestedModel]) -> Any:
         """Draw the first sample of the first test person for some classes, right or wrong."""

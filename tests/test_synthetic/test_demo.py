@@ -60,6 +60,20 @@ def test_writes_the_picture_it_names(ran):
     assert min(picture.shape[:2]) > 500
 
 
+@pytest.mark.parametrize('page', ['README.md', 'docs/index.md'])
+def test_the_first_page_predicts_a_clip_of_the_demo(page, repo, ran, monkeypatch, capsys):
+    """The Python of the first page, with the quick run's folder and its only test person."""
+    monkeypatch.chdir(ran[0])
+    Path('clip.png').unlink(missing_ok=True)
+    (block,) = re.findall(r'^```python\n(.*?)^```', (repo / page).read_text(), re.S | re.M)
+    for full, quick in (('/demo/', '/demo_quick/'), ('S009', 'S003')):
+        assert full in block
+        block = block.replace(full, quick)
+    exec(compile(block, page, 'exec'), {})
+    assert re.match(r"(.+) \[\('\1', 0\.\d+\), \('", capsys.readouterr().out)
+    assert cv2.imread('clip.png') is not None
+
+
 def test_the_second_run_reuses_everything_and_needs_no_images(repo, ran):
     """Trained models are not trained again; nothing half-written is left behind."""
     folder, first = ran
