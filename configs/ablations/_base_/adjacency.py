@@ -13,15 +13,15 @@ variants = dict(
         },
     ),
     hd_graph=dict(
-        title='HD-Graph, levels united',
+        title='HD-Graph, levels merged',
         options={'model.backbone.graph_cfg': dict(center=1, flatten='union', **hd_graph)},
     ),
     hd_graph_center2=dict(
-        title='HD-Graph, levels united, centre of mass 2',
+        title='HD-Graph, levels merged, centre of mass 2',
         options={'model.backbone.graph_cfg': dict(center=2, flatten='union', **hd_graph)},
     ),
     hd_graph_levels=dict(
-        title='HD-Graph, levels apart',
+        title='HD-Graph, one subset per level',
         options={'model.backbone.graph_cfg': dict(center=1, flatten='levels', **hd_graph)},
     ),
 )
