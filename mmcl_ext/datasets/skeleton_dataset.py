@@ -193,7 +193,7 @@ class SkeletonDataset(BaseDataset):
         """Run the pipeline on one item with generators of its own.
 
         ``repetition`` counts the visits within one epoch, see :class:`RepeatDataset`; a
-        :class:`~mmcl_ext.datasets.samplers.visit.Visit` brings its own.
+        :class:`~mmcl_ext.datasets.samplers.epoch_sampler.Visit` brings its own.
         """
         repetition = repetition or getattr(idx, 'repetition', 0)
         epoch, seed = self._clock.tolist()

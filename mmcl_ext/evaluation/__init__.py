@@ -1,5 +1,6 @@
 """Metrics (with MMAction2's ``AccMetric``), and what is done with the scores of a test."""
 
+from mmcl_ext.evaluation.annotation_source import SplitLabels
 from mmcl_ext.evaluation.dump_results import DumpResults
 from mmcl_ext.evaluation.ensemble import (
     TREATMENTS,
@@ -12,10 +13,8 @@ from mmcl_ext.evaluation.ensemble import (
 )
 from mmcl_ext.evaluation.ensemble_report import ensemble_to_dict, format_ensemble
 from mmcl_ext.evaluation.presets import PRESETS, Preset
-from mmcl_ext.evaluation.read_scores import read_scores
+from mmcl_ext.evaluation.score_files import read_scores, write_scores
 from mmcl_ext.evaluation.scores import Scores
-from mmcl_ext.evaluation.split_labels import SplitLabels
-from mmcl_ext.evaluation.write_scores import write_scores
 from mmcl_ext.evaluation.zero_shot import ZeroShotMetric
 
 __all__ = [

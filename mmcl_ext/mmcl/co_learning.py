@@ -46,14 +46,14 @@ class CoLearning(BaseModule):
         _check_parts(image_encoder, fam, frm)
         self.embed_channels = embed_channels
         self.num_classes = num_classes
-        self.image_encoder = None if image_encoder is None else _build(image_encoder)
+        self.image_encoder = None if image_encoder is None else build_part(image_encoder)
         fam_widths = {'out_channels': (embed_channels, 'the skeleton feature')}
         if self.image_encoder is not None:
             fam_widths['in_channels'] = (self.image_encoder.out_channels, 'the image encoder')
-        self.fam = None if fam is None else _build(fam, fam_widths)
+        self.fam = None if fam is None else build_part(fam, fam_widths)
         frm_widths = {'num_classes': (num_classes, 'the classification head')}
-        self.frm = None if frm is None else _build(frm, frm_widths)
-        self.criterion = MMCLLoss() if loss is None else _build(loss)
+        self.frm = None if frm is None else build_part(frm, frm_widths)
+        self.criterion = MMCLLoss() if loss is None else build_part(loss)
 
     @property
     def required_inputs(self) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def _check_parts(image_encoder: Any, fam: Any, frm: Any) -> None:
         raise ValueError('image_encoder without fam would never get a gradient; set both or none')
 
 
-def _build(
+def build_part(
     part: nn.Module | dict[str, Any], widths: Mapping[str, tuple[int, str]] | None = None
 ) -> Any:
     """Build a part, with the widths that its neighbours have: argument to value and whose it is."""

@@ -4,6 +4,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmcl_ext.models.recognizers.skeleton_recognizer import build_module
 from mmcl_ext.registry import MODELS
 
 
@@ -33,9 +34,10 @@ class ImageClassifier(BaseModel):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         preprocessor = data_preprocessor or {'type': 'mmcl_ext.MMCLDataPreprocessor'}
-        super().__init__(data_preprocessor=_build(preprocessor), init_cfg=init_cfg)
-        self.image_encoder: Any = _build(image_encoder)
-        self.cls_head: Any = _build({'in_channels': self.image_encoder.out_channels, **cls_head})
+        super().__init__(data_preprocessor=build_module(preprocessor), init_cfg=init_cfg)
+        self.image_encoder: Any = build_module(image_encoder)
+        width = self.image_encoder.out_channels
+        self.cls_head: Any = build_module({'in_channels': width, **cls_head})
 
     def forward(
         self,
@@ -53,7 +55,3 @@ class ImageClassifier(BaseModel):
         if mode == 'tensor':
             return self.cls_head(feats)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
-
-
-def _build(module: nn.Module | dict[str, Any]) -> nn.Module:
-    return MODELS.build(module) if isinstance(module, dict) else module

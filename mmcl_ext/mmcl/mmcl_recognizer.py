@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.checkpoints.strip import TRAIN_ONLY
-from mmcl_ext.mmcl.co_learning import CoLearning
-from mmcl_ext.mmcl.text_refinement import check_mode, refine_at_test
+from mmcl_ext.mmcl.co_learning import CoLearning, build_part
+from mmcl_ext.mmcl.text_refinement import UNUSED, check_mode, refine_at_test
 from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer
 from mmcl_ext.registry import MODELS
 
@@ -124,8 +124,7 @@ class MMCLRecognizer(SkeletonRecognizer):
         if branch.get('frm') is None:
             raise ValueError('this model was built without a refinement module (frm=None)')
         cfg['co_learning'] = {**branch, 'image_encoder': None, 'fam': None}
-        trained = ('co_learning.image_encoder.', 'co_learning.fam.')
-        cfg['ignore_keys'] = (*cfg.get('ignore_keys', ()), *trained)
+        cfg['ignore_keys'] = (*cfg.get('ignore_keys', ()), *UNUSED)
         return cfg
 
     @classmethod
@@ -156,13 +155,7 @@ def _build_branch(branch: CoLearning | dict[str, Any], head: Any) -> CoLearning:
             f'{type(head).__name__} lacks {lacking}, which co-learning calls; use GCNHead'
         )
     widths = {'embed_channels': head.in_channels, 'num_classes': head.num_classes}
-    built = MODELS.build({**widths, **branch}) if isinstance(branch, dict) else branch
-    for name, width in widths.items():
-        if getattr(built, name) != width:
-            raise ValueError(
-                f'co_learning has {name}={getattr(built, name)}, but the head has {width}'
-            )
-    return built
+    return build_part(branch, {name: (width, 'the head') for name, width in widths.items()})
 
 
 def _check_refinement(frm: nn.Module | None, state_dict: Mapping[str, Any], prefix: str) -> None:

@@ -6,12 +6,20 @@ import cv2
 import numpy as np
 
 from mmcl_ext.preparation.videos.camera import PinholeCamera
-from mmcl_ext.synthetic.colour import Colour, scaled
 
 _SHIFT = 4  # sub-pixel bits of OpenCV's drawing functions
 _LIGHT = np.array([-0.4, 0.75, -0.55])  # direction to the light
 # Radius and brightness of the layers that make a round body look round.
 _LAYERS = ((1.0, 0.62), (0.86, 0.8), (0.64, 0.95), (0.4, 1.08), (0.18, 1.18))
+
+Colour = tuple[int, int, int]
+"""Blue, green and red from 0 to 255, as OpenCV orders them."""
+
+
+def scaled(colour: Colour, factor: float) -> Colour:
+    """Make a colour brighter, by a factor above 1, or darker."""
+    blue, green, red = (min(int(factor * value), 255) for value in colour)
+    return blue, green, red
 
 
 class Canvas:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmcl_ext.synthetic.colour import Colour
+from mmcl_ext.synthetic.canvas import Colour
 
 ITEM_KINDS = ('cup', 'phone', 'book', 'ball', 'box')
 

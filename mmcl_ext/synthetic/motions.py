@@ -4,16 +4,33 @@ Two classes of a pair share a motion: the hands go the same way, and only small 
 handles an object tell them apart in the skeleton.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from mmcl_ext.synthetic.action import Action
 from mmcl_ext.synthetic.pose_track import PoseTrack
 from mmcl_ext.synthetic.trial import Trial
 
 LEFT, RIGHT = 0, 1
 _MIRROR = np.array([-1.0, 1.0, 1.0])
+Motion = Callable[[Trial], tuple[PoseTrack, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action class; the one named ``twin``, if any, looks alike but for the object ``item``.
+
+    ``motion`` turns a trial into the controls of T frames and a (T,) bool array that tells when an
+    object is in the hand, or, with ``two_hands``, in both.
+    """
+
+    name: str
+    motion: Motion
+    item: str | None = None
+    two_hands: bool = False
+    twin: str | None = None
 
 
 def hand_to_mouth(trial: Trial, drink: bool) -> tuple[PoseTrack, np.ndarray]:

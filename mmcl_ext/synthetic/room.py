@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mmcl_ext.preparation.videos.camera import PinholeCamera
-from mmcl_ext.synthetic.colour import Colour, scaled
+from mmcl_ext.synthetic.canvas import Colour, scaled
 
 _WALLS: tuple[Colour, ...] = (
     (200, 205, 205),

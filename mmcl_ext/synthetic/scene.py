@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmcl_ext.synthetic.action import Action
 from mmcl_ext.synthetic.held_object import HeldObject
 from mmcl_ext.synthetic.kinematics import JOINT, joint_positions, mirrored, rotation
+from mmcl_ext.synthetic.motions import Action
 from mmcl_ext.synthetic.room import Room
 from mmcl_ext.synthetic.subject import Subject
 from mmcl_ext.synthetic.trial import Trial

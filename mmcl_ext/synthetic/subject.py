@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmcl_ext.synthetic.body import Body
-from mmcl_ext.synthetic.colour import Colour
+from mmcl_ext.synthetic.canvas import Colour
 
 _SKIN: tuple[Colour, ...] = ((150, 180, 225), (120, 150, 200), (80, 110, 160), (50, 75, 120))
 _HAIR: tuple[Colour, ...] = ((20, 20, 25), (30, 50, 75), (60, 110, 150), (120, 120, 125))

@@ -1,11 +1,13 @@
 """A picture of predictions: skeletons, images and scores."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mmcl_ext.fileio.atomic_file import atomic_path
-from mmcl_ext.visualization.prediction import Prediction
 from mmcl_ext.visualization.score_plot import draw_scores
 from mmcl_ext.visualization.skeleton_plot import draw_sequence
 
@@ -14,6 +16,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEADINGS = ('what the models see: the skeleton', 'what they do not see', 'their scores')
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One sample and what models make of it.
+
+    Args:
+        title: What the reader should know of the sample.
+        keypoint: (T, V, C) or (M, T, V, C) coordinates.
+        scores: For each model's name its (K,) scores.
+        label: The true class.
+        image: (H, W, 3) uint8, RGB; None if there is none.
+    """
+
+    title: str
+    keypoint: np.ndarray
+    scores: Mapping[str, np.ndarray]
+    label: int
+    image: np.ndarray | None = None
 
 
 def draw_predictions(

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from mmcl_ext.datasets import ClassBalancedSampler, RepeatDataset, RepeatSampler, SkeletonDataset
 from mmcl_ext.datasets.samplers import epoch_sampler
 from mmcl_ext.datasets.samplers.class_balanced_sampler import item_labels
-from mmcl_ext.datasets.samplers.visit import Visit
+from mmcl_ext.datasets.samplers.epoch_sampler import Visit
 
 
 class Labelled:

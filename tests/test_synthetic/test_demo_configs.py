@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmcl_ext.apis import load_config
 from mmcl_ext.registry import DATASETS, MODELS
 from mmcl_ext.synthetic import SyntheticData, write_synthetic_data
-from mmcl_ext.synthetic.scene_answers import ANSWERS
+from mmcl_ext.synthetic.write_synthetic_data import ANSWERS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 BACKBONES = {'ctrgcn': 'CTRGCN', 'stgcn': 'STGCN'}

@@ -6,8 +6,8 @@ from mmcl_ext.synthetic import SyntheticData
 from mmcl_ext.synthetic.held_object import ITEM_KINDS, HeldObject
 from mmcl_ext.synthetic.kinematics import JOINT
 from mmcl_ext.synthetic.motions import ACTIONS
-from mmcl_ext.synthetic.scene_answers import ANSWERS, scene_answers
 from mmcl_ext.synthetic.sensor import add_sensor_noise
+from mmcl_ext.synthetic.write_synthetic_data import ANSWERS, scene_answers
 
 EDGES = np.array(get_layout('nturgb+d').edges)
 DATA = SyntheticData(train_subjects=3, test_subjects=2, repetitions=2)

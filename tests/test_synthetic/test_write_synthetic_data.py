@@ -13,7 +13,7 @@ from mmcl_ext.synthetic import (
     SyntheticVideoSource,
     write_synthetic_data,
 )
-from mmcl_ext.synthetic.scene_answers import ANSWERS, scene_answers
+from mmcl_ext.synthetic.write_synthetic_data import ANSWERS, scene_answers
 
 DATA = SyntheticData(train_subjects=1, test_subjects=1, repetitions=1)
 

@@ -8,8 +8,8 @@ import torch
 
 from mmcl_ext.datasets.class_map import ClassMap
 from mmcl_ext.evaluation.zero_shot import ZeroShotMetric
-from mmcl_ext.evaluation.zero_shot.class_table import class_table
 from mmcl_ext.evaluation.zero_shot.scores import chance, hits, row_scores
+from mmcl_ext.evaluation.zero_shot.zero_shot_metric import class_table
 
 MAP = ClassMap.from_config(
     dict(

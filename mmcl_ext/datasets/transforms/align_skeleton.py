@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmcl_ext.datasets.transforms.geometry import real_frames, require_xyz, translate
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 _ALMOST_ZERO = 1e-8
@@ -15,7 +15,7 @@ _IDENTITY = np.eye(3)
 
 
 @TRANSFORMS.register_module()
-class AlignSkeleton(BaseTransform):
+class AlignSkeleton(PrintableTransform):
     """Turn a sequence so that its first body stands upright along z, shoulders along x.
 
     The normalisation of 2s-AGCN (Shi et al., CVPR 2019) in the form of PYSKL and
@@ -75,12 +75,6 @@ class AlignSkeleton(BaseTransform):
         joints = (self.center, *self.spine, *self.shoulders)
         if not all(0 <= joint < num_joints for joint in joints):
             raise ValueError(f'joints {joints} are not all among the {num_joints} joints')
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(center={self.center}, spine={self.spine}, '
-            f'shoulders={self.shoulders})'
-        )
 
 
 def _select(values: np.ndarray, main: int, frames: np.ndarray) -> np.ndarray:

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from mmcv.transforms import BaseTransform
-
 from mmcl_ext.datasets.transforms.geometry import real_frames, translate
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class CenterSkeleton(BaseTransform):
+class CenterSkeleton(PrintableTransform):
     """Move the origin to a joint of person 0 in that person's first real frame.
 
     One translation for all persons and frames, as in CTR-GCN's preparation of
@@ -39,6 +38,3 @@ class CenterSkeleton(BaseTransform):
             centered[~real] = 0
         results['keypoint'] = centered
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(joint={self.joint})'

@@ -4,14 +4,14 @@ import math
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmcl_ext.datasets.transforms.geometry import real_frames, require_xyz
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class FaceSensor(BaseTransform):
+class FaceSensor(PrintableTransform):
     """Level a clip and turn it about the vertical, so that its first body faces the sensor.
 
     For a network that knows its performers from the front and is tested on data of tilted
@@ -58,12 +58,6 @@ class FaceSensor(BaseTransform):
         left, right = self.shoulders
         across = levelled @ (body[:, right] - body[:, left]).sum(axis=0)
         return _about_y(math.atan2(across[2], across[0]))
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(pitch={self.pitch}, turn={self.turn}, '
-            f'shoulders={self.shoulders})'
-        )
 
 
 def _about_x(angle: float) -> np.ndarray:

@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class FormatSkeleton(BaseTransform):
+class FormatSkeleton(PrintableTransform):
     """Bring a sample to a fixed number of persons and split it into clips.
 
     Missing persons are zero, or copies of person 0 (``pad='copy'``, as in CTR-GCN's
@@ -45,6 +45,3 @@ class FormatSkeleton(BaseTransform):
         results['keypoint'] = formatted
         results['num_person'] = self.num_person
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(num_person={self.num_person}, pad={self.pad!r})'

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.graphs.joint_map import joint_matrix
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class InterpolateJoints(BaseTransform):
+class InterpolateJoints(PrintableTransform):
     """Estimate the joints of another layout as weighted sums of the joints at hand.
 
     Lets a network that knows one sensor's joints read another's, as in the zero-shot
@@ -66,9 +66,3 @@ class InterpolateJoints(BaseTransform):
             per_frame = np.kron(matrix.T, np.eye(num_channels)).astype(np.float32)
             self._matrices[key] = matrix, per_frame
         return self._matrices[key]
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(target={self.target!r}, variant={self.variant!r}, '
-            f'weights={self.weights!r})'
-        )

@@ -3,14 +3,14 @@
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmcl_ext.datasets.transforms.geometry import real_frames
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class NormalizeRange(BaseTransform):
+class NormalizeRange(PrintableTransform):
     """Scale each axis of a clip to [-1, 1], as CTR-GCN does for NW-UCLA.
 
     Smallest and largest value are taken over all joints of all real frames of all
@@ -34,6 +34,3 @@ class NormalizeRange(BaseTransform):
         scaled[real] = 2 * unit - 1
         results['keypoint'] = scaled
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'

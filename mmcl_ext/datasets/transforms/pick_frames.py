@@ -4,13 +4,13 @@ import random
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class PickFrames(BaseTransform):
+class PickFrames(PrintableTransform):
     """Choose a fixed number of frames in time order, repeating where too few.
 
     The rule of CTR-GCN for NW-UCLA. Evenly: trunc(linspace(0, T - 1, num_frames)).
@@ -47,6 +47,3 @@ class PickFrames(BaseTransform):
         # Python's generator draws without replacement at a cost of the draws alone.
         drawn = random.sample(range(copies * length), self.num_frames)
         return np.sort(np.array(drawn) % length)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(num_frames={self.num_frames}, random={self.random})'

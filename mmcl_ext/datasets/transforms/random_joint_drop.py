@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class RandomJointDrop(BaseTransform):
+class RandomJointDrop(PrintableTransform):
     """Set joints to zero for a whole clip, as if the sensor had lost them.
 
     Each joint of each person is lost independently of the others.
@@ -31,6 +31,3 @@ class RandomJointDrop(BaseTransform):
         kept = np.random.rand(M, 1, V, 1) >= self.prob
         results['keypoint'] = results['keypoint'] * kept
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(prob={self.prob})'

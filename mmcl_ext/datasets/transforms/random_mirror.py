@@ -4,14 +4,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class RandomMirror(BaseTransform):
+class RandomMirror(PrintableTransform):
     """Mirror a clip: negate x and exchange the left joints with the right ones.
 
     Meant for coordinates around an origin on the body (after ``CenterSkeleton``);
@@ -40,9 +40,6 @@ class RandomMirror(BaseTransform):
         if 'keypoint_score' in results:
             results['keypoint_score'] = results['keypoint_score'][:, :, partners]
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(prob={self.prob})'
 
 
 @cache

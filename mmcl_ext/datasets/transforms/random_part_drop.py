@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.graphs.body_parts import body_parts
 from mmcl_ext.registry import TRANSFORMS
 
@@ -13,7 +13,7 @@ _LIMBS = ('left_arm', 'right_arm', 'left_leg', 'right_leg')
 
 
 @TRANSFORMS.register_module()
-class RandomPartDrop(BaseTransform):
+class RandomPartDrop(PrintableTransform):
     """Set parts of the body to zero for a whole clip, as if something stood before them.
 
     Each part of each person is lost independently of the others.
@@ -55,6 +55,3 @@ class RandomPartDrop(BaseTransform):
         if not all(0 <= joint < num_joints for joint in part):
             raise ValueError(f'part {tuple(part)} names joints outside the {num_joints} joints')
         return list(part)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(prob={self.prob}, parts={self.parts})'

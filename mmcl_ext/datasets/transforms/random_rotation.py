@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform
 
 from mmcl_ext.datasets.transforms.geometry import require_xyz, rotation_matrix
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class RandomRotation(BaseTransform):
+class RandomRotation(PrintableTransform):
     """Rotate all persons and frames by one random rotation about the origin.
 
     The three angles are uniform in [-theta, theta), drawn from torch's generator;
@@ -36,6 +36,3 @@ class RandomRotation(BaseTransform):
         rotation = rotation_matrix(angles).astype(np.float32)
         results['keypoint'] = (keypoint.reshape(-1, 3) @ rotation.T).reshape(keypoint.shape)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(theta={self.theta})'

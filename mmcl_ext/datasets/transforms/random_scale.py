@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class RandomScale(BaseTransform):
+class RandomScale(PrintableTransform):
     """Scale each axis of a clip by its own factor, uniform in [1 - scale, 1 + scale).
 
     Modified keys: ``keypoint`` (M, T, V, C).
@@ -29,6 +29,3 @@ class RandomScale(BaseTransform):
         factors = np.random.uniform(1 - self.scale, 1 + self.scale, num_channels)
         results['keypoint'] = results['keypoint'] * factors.astype(np.float32)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(scale={self.scale})'

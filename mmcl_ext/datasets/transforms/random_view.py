@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmcl_ext.datasets.transforms.geometry import require_xyz, rotation_matrix
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class RandomView(BaseTransform):
+class RandomView(PrintableTransform):
     """Turn a clip about its x and y axes and scale it, as CTR-GCN does for NW-UCLA.
 
     The two angles are whole degrees, uniform in [-max_degrees, max_degrees]; the
@@ -41,6 +41,3 @@ class RandomView(BaseTransform):
         matrix = (turn * np.random.uniform(*self.scale)).astype(np.float32)
         results['keypoint'] = (keypoint.reshape(-1, 3) @ matrix).reshape(keypoint.shape)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(max_degrees={self.max_degrees}, scale={self.scale})'

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.registry import TRANSFORMS
 
@@ -12,7 +12,7 @@ _STREAMS = ('joint', 'bone', 'joint_motion', 'bone_motion')
 
 
 @TRANSFORMS.register_module()
-class SkeletonStream(BaseTransform):
+class SkeletonStream(PrintableTransform):
     """Turn joints into bones, motions, or motions of bones.
 
     A bone is a joint minus its parent in the layout, zero for the centre. A motion
@@ -40,9 +40,6 @@ class SkeletonStream(BaseTransform):
             keypoint = _motion(keypoint)
         results['keypoint'] = keypoint
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(stream={self.stream!r})'
 
 
 def _bones(keypoint: np.ndarray, layout: str) -> np.ndarray:

@@ -3,14 +3,14 @@
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmcl_ext.datasets.transforms.geometry import real_frames
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class TrimStill(BaseTransform):
+class TrimStill(PrintableTransform):
     """Cut off the frames in which nobody has moved yet, and those in which all is over.
 
     For a network that was trained on tightly cut clips and is tested on longer ones. Kept
@@ -58,6 +58,3 @@ class TrimStill(BaseTransform):
         """Tell which frames are not near the pose of one of them: bool, (T,)."""
         far = np.linalg.norm(keypoint - keypoint[:, frame : frame + 1], axis=-1) > self.distance
         return np.logical_or.reduce(far & real_frames(keypoint)[..., None], axis=(0, 2))
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(distance={self.distance})'

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class UniformSample(BaseTransform):
+class UniformSample(PrintableTransform):
     """Take clips of frames spread over the whole sequence, as PYSKL and MMAction2 do.
 
     One frame is drawn from each of ``clip_len`` equal parts of the sequence (PoseConv3D,
@@ -95,9 +95,3 @@ class UniformSample(BaseTransform):
         if not self.test_mode:
             return rng.randint(0, length)
         return clip if length < self.num_clips else clip * length // self.num_clips
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(clip_len={self.clip_len}, num_clips={self.num_clips}, '
-            f'test_mode={self.test_mode}, seed={self.seed}, p_interval={self.p_interval})'
-        )

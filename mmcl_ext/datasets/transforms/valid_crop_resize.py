@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmcl_ext.datasets.transforms.geometry import real_frames, resize_time
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class ValidCropResize(BaseTransform):
+class ValidCropResize(PrintableTransform):
     """Crop the valid part of a sequence in time and resample it to a fixed length.
 
     The rule of CTR-GCN (Chen et al., ICCV 2021). With v the number of frames in
@@ -77,9 +77,3 @@ class ValidCropResize(BaseTransform):
             shape = (values.shape[0], self.window, *values.shape[2:])
             return np.zeros(shape, values.dtype)
         return resize_time(values, self.window, start, stop)
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(window={self.window}, p_interval={self.p_interval}, '
-            f'min_length={self.min_length})'
-        )

@@ -56,15 +56,15 @@ class InceptionV3(BaseImageEncoder):
         self.Conv2d_3b_1x1 = _Conv(64, 80, 1)
         self.Conv2d_4a_3x3 = _Conv(80, 192, 3)
         self.maxpool2 = nn.MaxPool2d(3, stride=2)
-        self.Mixed_5b = _InceptionA(192, 32)
-        self.Mixed_5c = _InceptionA(256, 64)
-        self.Mixed_5d = _InceptionA(288, 64)
-        self.Mixed_6a = _InceptionB(288)
-        self.Mixed_6b = _InceptionC(768, 128)
-        self.Mixed_6c = _InceptionC(768, 160)
-        self.Mixed_6d = _InceptionC(768, 160)
-        self.Mixed_6e = _InceptionC(768, 192)
-        self.Mixed_7a = _InceptionD(768)
+        self.Mixed_5b = _inception_a(192, 32)
+        self.Mixed_5c = _inception_a(256, 64)
+        self.Mixed_5d = _inception_a(288, 64)
+        self.Mixed_6a = _inception_b(288)
+        self.Mixed_6b = _inception_c(768, 128)
+        self.Mixed_6c = _inception_c(768, 160)
+        self.Mixed_6d = _inception_c(768, 160)
+        self.Mixed_6e = _inception_c(768, 192)
+        self.Mixed_7a = _inception_d(768)
         self.Mixed_7b = _InceptionE(1280)
         self.Mixed_7c = _InceptionE(2048)
         self.dropout = nn.Dropout(dropout)
@@ -153,109 +153,95 @@ class _Conv(nn.Module):
         return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
-def _chain(x: Tensor, layers: Sequence[nn.Module]) -> Tensor:
-    for layer in layers:
-        x = layer(x)
-    return x
+class _PooledConv(_Conv):
+    """Average over 3x3, then the convolution."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.avg_pool2d(x, 3, stride=1, padding=1))
 
 
-class _InceptionA(nn.Module):
+class _Branches(nn.Module):
+    """Chains of layers side by side; those of a longer chain are numbered, as in torchvision."""
+
+    def __init__(self, **branches: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.chains: list[list[str]] = []
+        for branch, layers in branches.items():
+            numbered = [f'{branch}_{i}' for i in range(1, len(layers) + 1)]
+            self.chains.append(numbered if len(layers) > 1 else [branch])
+            for name, layer in zip(self.chains[-1], layers, strict=True):
+                self.add_module(name, layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self._run(chain, x) for chain in self.chains], dim=1)
+
+    def _run(self, chain: Sequence[str], x: Tensor) -> Tensor:
+        for name in chain:
+            x = self.get_submodule(name)(x)
+        return x
+
+
+def _inception_a(in_channels: int, pool_features: int) -> nn.Module:
     """Branches of 1x1, 5x5, two 3x3, and pooling; keeps the map's size."""
-
-    def __init__(self, in_channels: int, pool_features: int) -> None:
-        super().__init__()
-        self.branch1x1 = _Conv(in_channels, 64, 1)
-        self.branch5x5_1 = _Conv(in_channels, 48, 1)
-        self.branch5x5_2 = _Conv(48, 64, 5, padding=2)
-        self.branch3x3dbl_1 = _Conv(in_channels, 64, 1)
-        self.branch3x3dbl_2 = _Conv(64, 96, 3, padding=1)
-        self.branch3x3dbl_3 = _Conv(96, 96, 3, padding=1)
-        self.branch_pool = _Conv(in_channels, pool_features, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        branches = (
-            self.branch1x1(x),
-            _chain(x, (self.branch5x5_1, self.branch5x5_2)),
-            _chain(x, (self.branch3x3dbl_1, self.branch3x3dbl_2, self.branch3x3dbl_3)),
-            self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
-        )
-        return torch.cat(branches, dim=1)
+    return _Branches(
+        branch1x1=[_Conv(in_channels, 64, 1)],
+        branch5x5=[_Conv(in_channels, 48, 1), _Conv(48, 64, 5, padding=2)],
+        branch3x3dbl=[
+            _Conv(in_channels, 64, 1),
+            _Conv(64, 96, 3, padding=1),
+            _Conv(96, 96, 3, padding=1),
+        ],
+        branch_pool=[_PooledConv(in_channels, pool_features, 1)],
+    )
 
 
-class _InceptionB(nn.Module):
+def _inception_b(in_channels: int) -> nn.Module:
     """Halves the map: branches of 3x3, two 3x3, and pooling."""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.branch3x3 = _Conv(in_channels, 384, 3, stride=2)
-        self.branch3x3dbl_1 = _Conv(in_channels, 64, 1)
-        self.branch3x3dbl_2 = _Conv(64, 96, 3, padding=1)
-        self.branch3x3dbl_3 = _Conv(96, 96, 3, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        branches = (
-            self.branch3x3(x),
-            _chain(x, (self.branch3x3dbl_1, self.branch3x3dbl_2, self.branch3x3dbl_3)),
-            F.max_pool2d(x, 3, stride=2),
-        )
-        return torch.cat(branches, dim=1)
+    return _Branches(
+        branch3x3=[_Conv(in_channels, 384, 3, stride=2)],
+        branch3x3dbl=[
+            _Conv(in_channels, 64, 1),
+            _Conv(64, 96, 3, padding=1),
+            _Conv(96, 96, 3, stride=2),
+        ],
+        pool=[nn.MaxPool2d(3, stride=2)],
+    )
 
 
-class _InceptionC(nn.Module):
+def _inception_c(in_channels: int, width: int) -> nn.Module:
     """Branches with 7x7 convolutions split into 1x7 and 7x1."""
-
-    def __init__(self, in_channels: int, width: int) -> None:
-        super().__init__()
-        row: dict = {'kernel_size': (1, 7), 'padding': (0, 3)}
-        column: dict = {'kernel_size': (7, 1), 'padding': (3, 0)}
-        self.branch1x1 = _Conv(in_channels, 192, 1)
-        self.branch7x7_1 = _Conv(in_channels, width, 1)
-        self.branch7x7_2 = _Conv(width, width, **row)
-        self.branch7x7_3 = _Conv(width, 192, **column)
-        self.branch7x7dbl_1 = _Conv(in_channels, width, 1)
-        self.branch7x7dbl_2 = _Conv(width, width, **column)
-        self.branch7x7dbl_3 = _Conv(width, width, **row)
-        self.branch7x7dbl_4 = _Conv(width, width, **column)
-        self.branch7x7dbl_5 = _Conv(width, 192, **row)
-        self.branch_pool = _Conv(in_channels, 192, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        double = (
-            self.branch7x7dbl_1,
-            self.branch7x7dbl_2,
-            self.branch7x7dbl_3,
-            self.branch7x7dbl_4,
-            self.branch7x7dbl_5,
-        )
-        branches = (
-            self.branch1x1(x),
-            _chain(x, (self.branch7x7_1, self.branch7x7_2, self.branch7x7_3)),
-            _chain(x, double),
-            self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
-        )
-        return torch.cat(branches, dim=1)
+    row: dict = {'kernel_size': (1, 7), 'padding': (0, 3)}
+    column: dict = {'kernel_size': (7, 1), 'padding': (3, 0)}
+    return _Branches(
+        branch1x1=[_Conv(in_channels, 192, 1)],
+        branch7x7=[
+            _Conv(in_channels, width, 1),
+            _Conv(width, width, **row),
+            _Conv(width, 192, **column),
+        ],
+        branch7x7dbl=[
+            _Conv(in_channels, width, 1),
+            _Conv(width, width, **column),
+            _Conv(width, width, **row),
+            _Conv(width, width, **column),
+            _Conv(width, 192, **row),
+        ],
+        branch_pool=[_PooledConv(in_channels, 192, 1)],
+    )
 
 
-class _InceptionD(nn.Module):
+def _inception_d(in_channels: int) -> nn.Module:
     """Halves the map: branches of 3x3, 7x7 with 3x3, and pooling."""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.branch3x3_1 = _Conv(in_channels, 192, 1)
-        self.branch3x3_2 = _Conv(192, 320, 3, stride=2)
-        self.branch7x7x3_1 = _Conv(in_channels, 192, 1)
-        self.branch7x7x3_2 = _Conv(192, 192, (1, 7), padding=(0, 3))
-        self.branch7x7x3_3 = _Conv(192, 192, (7, 1), padding=(3, 0))
-        self.branch7x7x3_4 = _Conv(192, 192, 3, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        long = (self.branch7x7x3_1, self.branch7x7x3_2, self.branch7x7x3_3, self.branch7x7x3_4)
-        branches = (
-            _chain(x, (self.branch3x3_1, self.branch3x3_2)),
-            _chain(x, long),
-            F.max_pool2d(x, 3, stride=2),
-        )
-        return torch.cat(branches, dim=1)
+    return _Branches(
+        branch3x3=[_Conv(in_channels, 192, 1), _Conv(192, 320, 3, stride=2)],
+        branch7x7x3=[
+            _Conv(in_channels, 192, 1),
+            _Conv(192, 192, (1, 7), padding=(0, 3)),
+            _Conv(192, 192, (7, 1), padding=(3, 0)),
+            _Conv(192, 192, 3, stride=2),
+        ],
+        pool=[nn.MaxPool2d(3, stride=2)],
+    )
 
 
 class _InceptionE(nn.Module):
@@ -273,7 +259,7 @@ class _InceptionE(nn.Module):
         self.branch3x3dbl_2 = _Conv(448, 384, 3, padding=1)
         self.branch3x3dbl_3a = _Conv(384, 384, **row)
         self.branch3x3dbl_3b = _Conv(384, 384, **column)
-        self.branch_pool = _Conv(in_channels, 192, 1)
+        self.branch_pool = _PooledConv(in_channels, 192, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         single = self.branch3x3_1(x)
@@ -284,6 +270,6 @@ class _InceptionE(nn.Module):
             self.branch3x3_2b(single),
             self.branch3x3dbl_3a(double),
             self.branch3x3dbl_3b(double),
-            self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
+            self.branch_pool(x),
         )
         return torch.cat(branches, dim=1)

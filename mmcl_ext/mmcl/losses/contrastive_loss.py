@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.parallel import collectives
 from mmcl_ext.registry import MODELS
 
@@ -115,7 +116,7 @@ class ContrastiveLoss(nn.Module):
                 'should share one shape (N, C)'
             )
         with torch.autocast(skeleton.device.type, enabled=False):
-            return self._loss(_at_least_float32(skeleton), _at_least_float32(image))
+            return self._loss(at_least_float32(skeleton), at_least_float32(image))
 
     def _loss(self, skeleton: Tensor, image: Tensor) -> Tensor:
         sizes = (
@@ -144,7 +145,3 @@ class ContrastiveLoss(nn.Module):
     def extra_repr(self) -> str:
         """Name the choices in ``repr``."""
         return f'negatives={self.negatives!r}, temperature={self.temperature}, gather={self.gather}'
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()

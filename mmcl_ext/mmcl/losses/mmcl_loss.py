@@ -3,6 +3,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.mmcl.losses.contrastive_loss import ContrastiveLoss
+from mmcl_ext.models.recognizers.skeleton_recognizer import build_module
 from mmcl_ext.registry import MODELS
 
 
@@ -46,11 +47,7 @@ class MMCLLoss(nn.Module):
             )
         self.alignment_weight = alignment_weight
         self.refinement_weight = refinement_weight
-        if contrastive is None:
-            contrastive = ContrastiveLoss()
-        self.contrastive: nn.Module = (
-            MODELS.build(contrastive) if isinstance(contrastive, dict) else contrastive
-        )
+        self.contrastive = build_module(ContrastiveLoss() if contrastive is None else contrastive)
 
     def alignment(self, skeleton: Tensor, image: Tensor) -> dict[str, Tensor]:
         """Pull two features (N, C') together: ``loss_align``, weighted, and ``retrieval_acc``."""

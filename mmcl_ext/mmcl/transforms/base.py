@@ -3,10 +3,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
+
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 
 
-class SideDataTransform(BaseTransform):
+class SideDataTransform(PrintableTransform):
     """Base of the transforms that bring in what lies beside the skeleton.
 
     They find their data by ``results['sample_name']`` and write one key, so a

@@ -46,6 +46,3 @@ class FeatureTransform(SideDataTransform):
         if not os.path.isfile(self.file):
             return list(sample_names)
         return [name for name in sample_names if name not in self.features]
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(file={self.file!r})'

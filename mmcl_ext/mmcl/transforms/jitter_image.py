@@ -2,13 +2,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class JitterImage(BaseTransform):
+class JitterImage(PrintableTransform):
     """Shift, zoom and relight an image at random.
 
     There is no mirroring: it would turn the time order of a composite's tiles round, and the left
@@ -52,6 +52,3 @@ class JitterImage(BaseTransform):
         matrix = cv2.getRotationMatrix2D(center, 0.0, scale)
         matrix[:, 2] += (dx, dy)
         return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(shift={self.shift}, zoom={self.zoom}, light={self.light})'

@@ -1,17 +1,10 @@
 """AAGCN and 2s-AGCN."""
 
-from typing import Any
-
 import mmaction.engine.model  # noqa: F401  registers the initialiser of the branches
 from mmaction.models.backbones.aagcn import AAGCN as MMActionAAGCN  # noqa: N811
 from mmengine.registry import DefaultScope
 
-from mmcl_ext.models.backbones.mmaction_graph import (
-    MMActionGraphBackbone,
-    make_picklable,
-    mmaction_graph_cfg,
-)
-from mmcl_ext.models.backbones.skeleton_input import build_graph
+from mmcl_ext.models.backbones.mmaction_graph import MMActionGraphBackbone
 from mmcl_ext.registry import MODELS
 
 
@@ -26,14 +19,6 @@ class AAGCN(MMActionGraphBackbone, MMActionAAGCN):
         graph_cfg: Configuration of a registered graph, (S, V, V); any S.
         kwargs: All other arguments of MMAction2's class.
     """
-
-    def __init__(self, graph_cfg: Any, **kwargs: Any) -> None:
-        graph = build_graph(graph_cfg)
-        super().__init__(mmaction_graph_cfg(graph, type(self).__name__), **kwargs)
-        self.graph = graph
-        last: Any = self.gcn[-1]
-        self.out_channels: int = last.gcn.out_c
-        make_picklable(self)
 
     def init_weights(self) -> None:
         """Initialise as MMAction2 does, whatever the default scope."""

@@ -7,7 +7,6 @@ from torch import nn
 from mmcl_ext.models.backbones.skeleton_backbone import BlockShape, SkeletonBackbone
 from mmcl_ext.models.layers.ctr_graph_conv import CTRGraphConv
 from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
-from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 from mmcl_ext.registry import MODELS
 
 
@@ -40,11 +39,4 @@ class CTRGCN(SkeletonBackbone):
             stride=shape.stride,
             relu_after_concat=self.relu_after_concat,
         )
-        return SkeletonBlock(
-            gcn,
-            tcn,
-            shape.in_channels,
-            shape.out_channels,
-            stride=shape.stride,
-            residual=shape.stage > 1,
-        )
+        return shape.block(gcn, tcn, residual=shape.stage > 1)

@@ -4,9 +4,8 @@ from typing import Any
 
 from torch import nn
 
-from mmcl_ext.models.backbones.initial_topology import initial_topology
 from mmcl_ext.models.backbones.skeleton_backbone import BlockShape, SkeletonBackbone
-from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
+from mmcl_ext.models.backbones.skeleton_input import initial_topology
 from mmcl_ext.models.layers.static_graph_conv import StaticGraphConv
 from mmcl_ext.models.layers.temporal_conv import TemporalConv
 from mmcl_ext.registry import MODELS
@@ -31,11 +30,6 @@ class CTRSGCN(SkeletonBackbone):
     def build_block(self, shape: BlockShape) -> nn.Module:
         """Build a static graph convolution and a temporal one; the first has no residual."""
         initial = initial_topology(self.subsets(), self.topology, self.graph)
-        return SkeletonBlock(
-            StaticGraphConv(shape.in_channels, shape.out_channels, initial),
-            TemporalConv(shape.out_channels, shape.out_channels, stride=shape.stride),
-            shape.in_channels,
-            shape.out_channels,
-            stride=shape.stride,
-            residual=shape.stage > 1,
-        )
+        gcn = StaticGraphConv(shape.in_channels, shape.out_channels, initial)
+        tcn = TemporalConv(shape.out_channels, shape.out_channels, stride=shape.stride)
+        return shape.block(gcn, tcn, residual=shape.stage > 1)

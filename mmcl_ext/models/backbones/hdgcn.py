@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from mmcl_ext.models.backbones.skeleton_backbone import BlockShape, SkeletonBackbone
 from mmcl_ext.models.layers.hierarchy_graph_conv import HierarchyGraphConv
 from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
-from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 from mmcl_ext.registry import MODELS
 
 
@@ -36,14 +35,8 @@ class HDGCN(SkeletonBackbone):
         gcn = HierarchyGraphConv(
             shape.in_channels, shape.out_channels, adjacency, None if first else levels
         )
-        return SkeletonBlock(
-            gcn,
-            MultiScaleTemporalConv(shape.out_channels, shape.out_channels, stride=shape.stride),
-            shape.in_channels,
-            shape.out_channels,
-            stride=shape.stride,
-            residual=not first,
-        )
+        tcn = MultiScaleTemporalConv(shape.out_channels, shape.out_channels, stride=shape.stride)
+        return shape.block(gcn, tcn, residual=not first)
 
     def hierarchy(self) -> tuple[Tensor, list[list[int]]]:
         """Return the adjacency (L, S, V, V) and the joints of each level, counted from 0."""

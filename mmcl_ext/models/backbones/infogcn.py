@@ -5,12 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmcl_ext.models.backbones.initial_topology import initial_topology
 from mmcl_ext.models.backbones.skeleton_backbone import BlockShape, SkeletonBackbone
+from mmcl_ext.models.backbones.skeleton_input import initial_topology
 from mmcl_ext.models.layers.attention_graph_conv import AttentionGraphConv
 from mmcl_ext.models.layers.joint_differences import joint_differences
 from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
-from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 from mmcl_ext.registry import MODELS
 
 # The authors' trees start at the middle of the spine (NTU) and at the shoulders (NW-UCLA,
@@ -101,10 +100,4 @@ class InfoGCN(SkeletonBackbone):
             relu_after_concat=True,
             init='default',
         )
-        return SkeletonBlock(
-            AttentionGraphConv(shape.in_channels, shape.out_channels, initial),
-            tcn,
-            shape.in_channels,
-            shape.out_channels,
-            stride=shape.stride,
-        )
+        return shape.block(AttentionGraphConv(shape.in_channels, shape.out_channels, initial), tcn)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcl_ext.models.backbones.per_person import PerPersonBackbone
-from mmcl_ext.models.backbones.skeleton_input import adjacency_subsets, check_skeleton
+from mmcl_ext.models.backbones.skeleton_input import adjacency_subsets, build_graph, check_skeleton
 
 
 class _Partition(dict):
@@ -53,9 +53,16 @@ class MMActionGraphBackbone(PerPersonBackbone):
     data_bn: nn.Module
     data_bn_type: str
     gcn: nn.ModuleList
-    graph: Any
     in_channels: int
     num_person: int
+
+    def __init__(self, graph_cfg: Any, **kwargs: Any) -> None:
+        graph = build_graph(graph_cfg)
+        super().__init__(mmaction_graph_cfg(graph, type(self).__name__), **kwargs)
+        self.graph = graph
+        last: Any = self.gcn[-1]
+        self.out_channels: int = last.tcn.out_channels
+        make_picklable(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Extract features, see :meth:`SkeletonBackbone.forward`."""

@@ -14,6 +14,7 @@ from mmcl_ext.models.backbones.skeleton_input import (
     build_graph,
     check_skeleton,
 )
+from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 
 
 class BlockShape(NamedTuple):
@@ -23,6 +24,12 @@ class BlockShape(NamedTuple):
     in_channels: int
     out_channels: int
     stride: int
+
+    def block(self, gcn: nn.Module, tcn: nn.Module, *, residual: bool = True) -> SkeletonBlock:
+        """Put a graph and a temporal convolution of this shape into a block."""
+        return SkeletonBlock(
+            gcn, tcn, self.in_channels, self.out_channels, stride=self.stride, residual=residual
+        )
 
 
 class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):

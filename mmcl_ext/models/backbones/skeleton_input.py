@@ -3,8 +3,10 @@
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from mmcl_ext.graphs import HDGraph
 from mmcl_ext.registry import GRAPHS
 
 
@@ -34,6 +36,22 @@ def adjacency_subsets(graph: Any, backbone: str) -> np.ndarray:
             "an HDGraph needs flatten='union' or flatten='levels'"
         )
     return adjacency
+
+
+def initial_topology(adjacency: Tensor, topology: str, graph: Any) -> Tensor:
+    """Choose the initial values of trained topologies (S, V, V): the adjacency or S identities.
+
+    ``topology`` is ``'identity'``, ``'graph'``, or ``'auto'``: the identity, as published, on
+    an anatomical skeleton, and the graph where it is an HD-Graph.
+
+    Raises:
+        ValueError: If ``topology`` is another one.
+    """
+    if topology not in ('identity', 'graph', 'auto'):
+        raise ValueError(f"topology must be 'identity', 'graph' or 'auto', got {topology!r}")
+    if topology == 'graph' or (topology == 'auto' and isinstance(graph, HDGraph)):
+        return adjacency
+    return torch.eye(adjacency.shape[-1]).expand_as(adjacency)
 
 
 def check_skeleton(x: Tensor, num_person: int | None, num_joints: int, channels: int) -> None:

@@ -4,12 +4,7 @@ from typing import Any
 
 from mmaction.models.backbones.stgcn import STGCN as MMActionSTGCN  # noqa: N811
 
-from mmcl_ext.models.backbones.mmaction_graph import (
-    MMActionGraphBackbone,
-    make_picklable,
-    mmaction_graph_cfg,
-)
-from mmcl_ext.models.backbones.skeleton_input import build_graph
+from mmcl_ext.models.backbones.mmaction_graph import MMActionGraphBackbone
 from mmcl_ext.registry import MODELS
 
 
@@ -32,15 +27,5 @@ class STGCN(MMActionGraphBackbone, MMActionSTGCN):
     def __init__(
         self, graph_cfg: Any, data_bn_type: str = 'VC', num_person: int = 2, **kwargs: Any
     ) -> None:
-        graph = build_graph(graph_cfg)
-        super().__init__(
-            mmaction_graph_cfg(graph, type(self).__name__),
-            data_bn_type=data_bn_type,
-            num_person=num_person,
-            **kwargs,
-        )
-        self.graph = graph
+        super().__init__(graph_cfg, data_bn_type=data_bn_type, num_person=num_person, **kwargs)
         self.num_person = num_person
-        last: Any = self.gcn[-1]
-        self.out_channels: int = last.gcn.out_channels
-        make_picklable(self)

@@ -8,11 +8,10 @@ from mmcl_ext.models.layers.hierarchy_graph_conv import HierarchyGraphConv
 from mmcl_ext.models.layers.initialization import init_branches, init_fan_out, init_norm
 from mmcl_ext.models.layers.joint_differences import joint_differences
 from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
-from mmcl_ext.models.layers.shortcut import build_shortcut
 from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 from mmcl_ext.models.layers.static_graph_conv import StaticGraphConv
 from mmcl_ext.models.layers.subset_conv import SubsetConv
-from mmcl_ext.models.layers.temporal_conv import TemporalConv
+from mmcl_ext.models.layers.temporal_conv import TemporalConv, build_shortcut
 
 __all__ = [
     'AttentionGraphConv',

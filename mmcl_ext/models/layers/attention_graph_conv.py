@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.models.layers.initialization import init_norm
-from mmcl_ext.models.layers.shortcut import build_shortcut
 from mmcl_ext.models.layers.subset_conv import SubsetConv
+from mmcl_ext.models.layers.temporal_conv import build_shortcut
 
 
 class AttentionGraphConv(nn.Module):

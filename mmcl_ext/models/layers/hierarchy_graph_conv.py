@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmcl_ext.models.layers.edge_conv import EdgeConv
 from mmcl_ext.models.layers.hierarchy_aggregation import HierarchyAggregation
 from mmcl_ext.models.layers.initialization import init_fan_out, init_norm
-from mmcl_ext.models.layers.shortcut import build_shortcut
+from mmcl_ext.models.layers.temporal_conv import build_shortcut
 
 
 class HierarchyGraphConv(nn.Module):

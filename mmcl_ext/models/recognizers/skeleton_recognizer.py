@@ -44,8 +44,8 @@ class SkeletonRecognizer(BaseModel):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         preprocessor = data_preprocessor or dict(type='SkeletonDataPreprocessor')
-        super().__init__(data_preprocessor=_build(preprocessor), init_cfg=init_cfg)
-        self.backbone = _build(backbone)
+        super().__init__(data_preprocessor=build_module(preprocessor), init_cfg=init_cfg)
+        self.backbone = build_module(backbone)
         self.cls_head: Any = _build_head(cls_head, self.backbone)
         self.ignore_keys = tuple(ignore_keys)
         self.input_key = input_key
@@ -125,7 +125,8 @@ class SkeletonRecognizer(BaseModel):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-def _build(module: Config | nn.Module) -> nn.Module:
+def build_module(module: Config | nn.Module) -> nn.Module:
+    """Build a module from its configuration; a built one passes through."""
     return MODELS.build(module) if isinstance(module, dict) else module
 
 
@@ -137,7 +138,7 @@ def _build_head(head: Config | nn.Module, backbone: nn.Module) -> nn.Module:
             raise ValueError(
                 f'{type(backbone).__name__} declares no out_channels: give cls_head.in_channels'
             )
-        head = _build({'in_channels': width, **head})
+        head = build_module({'in_channels': width, **head})
     given = getattr(head, 'in_channels', width)
     if width is not None and given != width:
         raise ValueError(

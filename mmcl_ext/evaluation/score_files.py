@@ -1,4 +1,4 @@
-"""Reading of score files: ours, MMAction2's, PYSKL's and the reference repositories'."""
+"""Score files: ours, MMAction2's, PYSKL's and the reference repositories'."""
 
 import os
 import re
@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
+from mmcl_ext.evaluation.annotation_source import SplitLabels
 from mmcl_ext.evaluation.scores import Scores, check_same_names
-from mmcl_ext.evaluation.split_labels import SplitLabels
 from mmcl_ext.fileio.safe_pickle import load_pickle
+from mmcl_ext.fileio.write_pickle import write_pickle
 
 NAME_FIELDS = ('sample_name', 'frame_dir', 'filename')
 """Fields of a dump that tell which sample it is, in the order they are looked for."""
@@ -177,3 +179,24 @@ def _stack(values: Sequence[Any], names: Sequence[str], source: str) -> np.ndarr
                 f'{array.dtype} of shape {array.shape}'
             )
     return np.stack(arrays).astype(np.float64)
+
+
+def write_scores(path: str | os.PathLike, scores: Scores) -> None:
+    """Write scores in float32 as ``tools/test.py --dump`` does, so that ensembles nest."""
+    values = torch.from_numpy(scores.values).float()
+    mark: dict[str, Any] = {SEARCHED_ON_TEST: True} if scores.searched_on_test else {}
+    if scores.classes:
+        mark['classes'] = scores.classes
+    items = [
+        dict(
+            sample_name=name,
+            num_classes=scores.num_classes,
+            # a copy: a row of a matrix would be pickled with the whole matrix
+            pred_score=value.clone(),
+            pred_label=value.argmax(dim=0, keepdim=True),
+            gt_label=torch.tensor([label]),
+            **mark,
+        )
+        for name, value, label in zip(scores.names, values, scores.labels.tolist(), strict=True)
+    ]
+    write_pickle(path, items)
