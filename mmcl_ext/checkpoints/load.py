@@ -22,7 +22,7 @@ from mmcl_ext.config.build_model import build_model
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.checkpoint import read_checkpoint
-from mmcl_ext.registry import MODELS
+from mmcl_ext.registry import MODELS, TRANSFORMS
 
 INFO_KEY = 'model_info'
 """Entry of a published checkpoint's ``meta`` with :meth:`ModelInfo.to_dict`."""
@@ -156,3 +156,25 @@ def _with_refinement(cfg: Config) -> dict[str, Any]:
     if not hasattr(kind, 'refinement_cfg'):
         raise ValueError(f'{cfg.model.type} has nothing that refines scores by text')
     return plain_values(kind.refinement_cfg(cfg.model.to_dict()))
+
+
+def build_pipeline(info: ModelInfo) -> list[Any]:
+    """Build the transforms of a model's test.
+
+    Raises:
+        ValueError: A transform is unknown here or not admitted, or has other arguments.
+    """
+    return [_build(step, info) for step in info.pipeline]
+
+
+def _build(step: dict[str, Any], info: ModelInfo) -> Any:
+    try:
+        if info.foreign:
+            return build_described(step, TRANSFORMS, info.scope)
+        with DefaultScope.overwrite_default_scope(info.scope):
+            return TRANSFORMS.build(dict(step))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'cannot build the transform {step.get("type")!r:.200}: {error.args[0]}; import the '
+            'module that registers it'
+        ) from error

@@ -10,8 +10,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mmcl_ext.checkpoints.build_pipeline import build_pipeline
-from mmcl_ext.checkpoints.load import INFO_KEY, build_from_info, describe, load_weights
+from mmcl_ext.checkpoints.load import (
+    INFO_KEY,
+    build_from_info,
+    build_pipeline,
+    describe,
+    load_weights,
+)
 from mmcl_ext.checkpoints.model_info import ModelInfo, check_config
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.fileio.atomic_file import write_bytes

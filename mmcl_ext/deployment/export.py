@@ -14,8 +14,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from mmcl_ext.checkpoints.build_pipeline import build_pipeline
-from mmcl_ext.checkpoints.load import load_deployed
+from mmcl_ext.checkpoints.load import build_pipeline, load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.deployment.backends import Backend, load_backend

@@ -7,7 +7,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
-from mmcl_ext.checkpoints.build_pipeline import build_pipeline
+from mmcl_ext.checkpoints.load import build_pipeline
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.transforms import InterpolateJoints

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmcl_ext.preparation.videos.clip import Clip
 from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
-from mmcl_ext.preparation.videos.sample_frames import sample_frames
+from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
 from mmcl_ext.synthetic.renderer import CAMERA, render
 from mmcl_ext.synthetic.synthetic_data import SyntheticData
 

@@ -13,10 +13,12 @@ from utd_raw import save_sample
 from mmcl_ext.datasets.converters import convert_utdmhad
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.preparation.composites import composite
-from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
-from mmcl_ext.preparation.composites.composite_report import CompositeReport
-from mmcl_ext.preparation.composites.contact_sheet import write_contact_sheets
-from mmcl_ext.preparation.extraction.sample_names import SampleNames
+from mmcl_ext.preparation.composites.composite import write_contact_sheets
+from mmcl_ext.preparation.composites.composite_folder import (
+    CompositeFolder,
+    CompositeReport,
+    SampleNames,
+)
 from mmcl_ext.preparation.videos.depth import UTDDepthSource
 
 NAMES = ('a1_s1_t1', 'a1_s2_t1', 'a2_s1_t1', 'a2_s2_t1', 'a3_s1_t1')

@@ -13,8 +13,7 @@ from tool_module import load_tool, run_main
 from tool_processes import ToolProcesses
 
 from mmcl_ext.datasets.store.box_file import BoxFile, SampleBoxes, write_box_file
-from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
-from mmcl_ext.preparation.extraction.sample_names import SampleNames
+from mmcl_ext.preparation.composites.composite_folder import CompositeFolder, SampleNames
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
 from mmcl_ext.preparation.videos.video_source import VideoSource
 

@@ -13,9 +13,8 @@ from mmengine.registry import Registry
 from torch import nn
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.checkpoints.build_pipeline import build_pipeline
 from mmcl_ext.checkpoints.described_types import admitted_types
-from mmcl_ext.checkpoints.load import build_from_info
+from mmcl_ext.checkpoints.load import build_from_info, build_pipeline
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.walk import walk
 from mmcl_ext.deployment import read_model_info

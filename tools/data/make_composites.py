@@ -13,18 +13,17 @@ from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.collectives import rank
-from mmcl_ext.preparation.composites.composite import ORDERS
+from mmcl_ext.preparation.composites.composite import ORDERS, write_contact_sheets
 from mmcl_ext.preparation.composites.composite_folder import (
     ClipSource,
     CompositeFolder,
+    CompositeReport,
+    SampleNames,
     SampleStore,
 )
-from mmcl_ext.preparation.composites.composite_report import CompositeReport
-from mmcl_ext.preparation.composites.contact_sheet import write_contact_sheets
 from mmcl_ext.preparation.extraction.command_line import add_run_options, report_step
-from mmcl_ext.preparation.extraction.sample_names import SampleNames
-from mmcl_ext.preparation.person_boxes.computed_boxes import ComputedBoxes
 from mmcl_ext.preparation.person_boxes.ntu_skeleton_boxes import NTUSkeletonBoxes
+from mmcl_ext.preparation.person_boxes.person_box_source import ComputedBoxes
 from mmcl_ext.preparation.videos.depth import UTDDepthSource
 from mmcl_ext.preparation.videos.utd_video import UTDVideoSource
 from mmcl_ext.preparation.videos.video import VIDEO_BACKENDS

@@ -1,14 +1,12 @@
 """Families of published checkpoints, one file each: signature, settings and key table."""
 
-from mmcl_ext.checkpoints.families.ctrgcn import CTRGCNFamily
-from mmcl_ext.checkpoints.families.ctrsgcn import CTRSGCNFamily
+from mmcl_ext.checkpoints.families.ctrgcn import CTRGCNFamily, CTRSGCNFamily
 from mmcl_ext.checkpoints.families.family import Family
 from mmcl_ext.checkpoints.families.hdgcn import HDGCNFamily
 from mmcl_ext.checkpoints.families.infogcn import InfoGCNFamily
 from mmcl_ext.checkpoints.families.key_table import State
-from mmcl_ext.checkpoints.families.mmaction_aagcn import MMActionAAGCNFamily
 from mmcl_ext.checkpoints.families.mmaction_ctrgcn import MMActionCTRGCNFamily
-from mmcl_ext.checkpoints.families.mmaction_stgcn import MMActionSTGCNFamily
+from mmcl_ext.checkpoints.families.mmaction_stgcn import MMActionAAGCNFamily, MMActionSTGCNFamily
 
 __all__ = [
     'FAMILIES',

@@ -4,15 +4,16 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
-from mmcl_ext.checkpoints.families.family import Family, Settings
-from mmcl_ext.checkpoints.families.key_table import Rule, State, count_indices, to_ours, to_theirs
-from mmcl_ext.checkpoints.families.settings import (
+from mmcl_ext.checkpoints.families.family import (
+    Family,
+    Settings,
     input_shape,
     recognizer,
     spatial_graph,
     stages,
     take_entry,
 )
+from mmcl_ext.checkpoints.families.key_table import Rule, State, count_indices, to_ours, to_theirs
 
 
 class AuthorsFamily(Family):

@@ -4,14 +4,21 @@ from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
 from mmcl_ext.checkpoints.families.authors_family import AuthorsFamily
-from mmcl_ext.checkpoints.families.common_rules import (
+from mmcl_ext.checkpoints.families.family import Options, Settings
+from mmcl_ext.checkpoints.families.key_table import (
+    INTERLEAVED,
+    MERGED_1D,
+    SAME,
+    TRANSPOSED,
+    Rule,
+    State,
+    conv,
     multi_scale_rules,
     network_rules,
     residual_rules,
     shortcut_rules,
+    summed_rules,
 )
-from mmcl_ext.checkpoints.families.family import Options, Settings
-from mmcl_ext.checkpoints.families.key_table import INTERLEAVED, MERGED_1D, SAME, Rule, State, conv
 
 
 class CTRGCNFamily(AuthorsFamily):
@@ -43,3 +50,24 @@ def _ctr_rules(ours: str, theirs: str, subsets: int) -> Iterator[Rule]:
     yield from conv(f'{ours}.value', [f'{unit}.conv3' for unit in units], INTERLEAVED)
     yield from conv(f'{ours}.refine', [f'{unit}.conv4' for unit in units])
     yield from shortcut_rules(ours, theirs)
+
+
+class CTRSGCNFamily(AuthorsFamily):
+    """The baseline in the code of CTR-GCN's authors."""
+
+    name = 'CTRS-GCN'
+    signature = 'l1.gcn1.conv_d.0.weight'
+    backbone = 'CTRSGCN'
+
+    def configure(self, state: State, options: Options) -> Settings:  # noqa: D102
+        return self.plain_settings(state, 'l1.gcn1.conv_d.0.weight')
+
+    def table(self, blocks: int, sizes: Sequence[int]) -> Iterator[Rule]:  # noqa: D102
+        yield from network_rules()
+        for index in range(blocks):
+            ours, theirs = f'backbone.blocks.{index}', f'l{index + 1}'
+            yield Rule(f'{ours}.gcn.A', (f'{theirs}.gcn1.PA',), TRANSPOSED)
+            yield from summed_rules(f'{ours}.gcn.conv', f'{theirs}.gcn1.conv_d', *sizes)
+            yield from shortcut_rules(f'{ours}.gcn', f'{theirs}.gcn1')
+            yield from residual_rules(f'{ours}.tcn', f'{theirs}.tcn1')
+            yield from residual_rules(f'{ours}.residual', f'{theirs}.residual')

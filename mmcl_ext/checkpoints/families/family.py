@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from mmcl_ext.checkpoints.families.key_table import State
+from mmcl_ext.graphs.layouts import usual_layout
 
 Config = dict[str, Any]
 
@@ -69,3 +70,82 @@ class Family:
             ValueError: If an entry is unknown.
         """
         return dict(state)
+
+
+def spatial_graph(joints: int) -> Config:
+    """Describe the graph of the CTR-GCN authors' code."""
+    return dict(type='SkeletonGraph', layout=layout_of(joints, '-ctrgcn'), mode='spatial')
+
+
+def layout_of(joints: int, ntu_edges: str = '') -> str:
+    """Name the layout with a number of joints; learned adjacencies need no more.
+
+    Raises:
+        ValueError: If no layout has it.
+    """
+    layout = usual_layout(joints)
+    if layout is None:
+        raise ValueError(
+            f'no layout is known with {joints} joints: give a configuration whose graph has them'
+        )
+    return layout + ntu_edges if layout == 'nturgb+d' else layout
+
+
+def take_entry(state: State, key: str) -> Tensor:
+    """Take an entry that the conversion cannot do without.
+
+    Raises:
+        ValueError: If it is missing.
+    """
+    if key not in state:
+        raise ValueError(f'the checkpoint lacks {key!r}')
+    return state[key]
+
+
+def input_shape(state: State, joints: int, channels: int, norm: str = 'data_bn') -> Config:
+    """Find persons and coordinates; the defaults are left out.
+
+    Raises:
+        ValueError: If the input normalisation does not hold whole skeletons.
+    """
+    slots = len(take_entry(state, f'{norm}.weight'))
+    persons, rest = divmod(slots, joints * channels)
+    if rest or not persons:
+        raise ValueError(
+            f'{norm}.weight has {slots} entries, no multiple of '
+            f'{joints} joints with {channels} coordinates'
+        )
+    return without_defaults(
+        dict(num_person=persons, in_channels=channels), num_person=2, in_channels=3
+    )
+
+
+def stages(
+    state: State, width_key: str, base: int, first: int = 1, down: tuple[int, ...] = (5, 8)
+) -> Config:
+    """Find the number of blocks and where they widen; the defaults are left out.
+
+    Strides leave no trace of their own. Published networks halve the frames where they
+    double the channels, and so is assumed. ``width_key`` names an entry with a value per channel of
+    the block ``{}``; blocks count from ``first`` and begin with ``base`` channels.
+    """
+    widths: list[int] = []
+    while width_key.format(len(widths) + first) in state:
+        widths.append(len(state[width_key.format(len(widths) + first)]))
+    steps = tuple(i + 1 for i in range(1, len(widths)) if widths[i] > widths[i - 1])
+    found = dict(
+        base_channels=base, num_stages=len(widths), inflate_stages=steps, down_stages=steps
+    )
+    defaults = dict(base_channels=64, inflate_stages=down, down_stages=down)
+    return without_defaults(found, **defaults, num_stages=9 if down == (4, 7) else 10)
+
+
+def without_defaults(found: Config, **defaults: Any) -> Config:
+    """Leave out the settings that equal a default."""
+    return {key: value for key, value in found.items() if defaults.get(key) != value}
+
+
+def recognizer(backbone: Config, classifier: Tensor, head: str = 'GCNHead') -> Config:
+    """Describe a recognizer with the classes of a published classifier (K, C)."""
+    cls_head = dict(type=head, num_classes=len(classifier))
+    return dict(type='SkeletonRecognizer', backbone=backbone, cls_head=cls_head)

@@ -5,20 +5,26 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from mmcl_ext.checkpoints.families.authors_family import AuthorsFamily
-from mmcl_ext.checkpoints.families.common_rules import (
-    multi_scale_rules,
-    network_rules,
-    residual_rules,
-    shortcut_rules,
-)
-from mmcl_ext.checkpoints.families.family import Options, Settings
-from mmcl_ext.checkpoints.families.key_table import SAME, Rule, State, conv, norm, reshaped
-from mmcl_ext.checkpoints.families.settings import (
+from mmcl_ext.checkpoints.families.family import (
+    Options,
+    Settings,
     input_shape,
     layout_of,
     recognizer,
     stages,
     take_entry,
+)
+from mmcl_ext.checkpoints.families.key_table import (
+    SAME,
+    Rule,
+    State,
+    conv,
+    multi_scale_rules,
+    network_rules,
+    norm,
+    reshaped,
+    residual_rules,
+    shortcut_rules,
 )
 from mmcl_ext.graphs import get_layout
 

@@ -3,21 +3,26 @@
 from collections.abc import Iterator, Sequence
 
 from mmcl_ext.checkpoints.families.authors_family import AuthorsFamily
-from mmcl_ext.checkpoints.families.common_rules import (
-    multi_scale_rules,
-    residual_rules,
-    shortcut_rules,
-    summed_rules,
-)
-from mmcl_ext.checkpoints.families.family import Options, Settings
-from mmcl_ext.checkpoints.families.key_table import SAME, Rule, State, conv, norm
-from mmcl_ext.checkpoints.families.settings import (
+from mmcl_ext.checkpoints.families.family import (
+    Options,
+    Settings,
     input_shape,
     recognizer,
     spatial_graph,
     stages,
     take_entry,
     without_defaults,
+)
+from mmcl_ext.checkpoints.families.key_table import (
+    SAME,
+    Rule,
+    State,
+    conv,
+    multi_scale_rules,
+    norm,
+    residual_rules,
+    shortcut_rules,
+    summed_rules,
 )
 
 

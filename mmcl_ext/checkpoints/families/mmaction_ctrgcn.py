@@ -6,10 +6,9 @@ from types import MappingProxyType
 from torch import Tensor
 
 from mmcl_ext.checkpoints.families.ctrgcn import CTRGCNFamily
-from mmcl_ext.checkpoints.families.family import Options, Settings
+from mmcl_ext.checkpoints.families.family import Options, Settings, layout_of
 from mmcl_ext.checkpoints.families.key_table import State
 from mmcl_ext.checkpoints.families.mmaction_family import MMActionFamily
-from mmcl_ext.checkpoints.families.settings import layout_of
 
 
 class MMActionCTRGCNFamily(MMActionFamily):

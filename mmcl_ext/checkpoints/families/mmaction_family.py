@@ -3,9 +3,14 @@
 import torch
 from torch import Tensor
 
-from mmcl_ext.checkpoints.families.family import Config, Family
+from mmcl_ext.checkpoints.families.family import (
+    Config,
+    Family,
+    input_shape,
+    layout_of,
+    without_defaults,
+)
 from mmcl_ext.checkpoints.families.key_table import State
-from mmcl_ext.checkpoints.families.settings import input_shape, layout_of, without_defaults
 from mmcl_ext.registry import GRAPHS
 
 

@@ -1,7 +1,11 @@
 """Raw data sets to annotation stores."""
 
-from mmcl_ext.datasets.converters.conversion import Conversion, DroppedSampleError, SampleInfo
-from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.conversion import (
+    Conversion,
+    ConversionReport,
+    DroppedSampleError,
+    SampleInfo,
+)
 from mmcl_ext.datasets.converters.ctrgcn_npz import NPZ_SECOND_BODIES, convert_ctrgcn_npz
 from mmcl_ext.datasets.converters.custom import convert_custom, load_layout
 from mmcl_ext.datasets.converters.ntu import (

@@ -11,8 +11,12 @@ from typing import Unpack
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, ConversionOptions, SampleInfo
-from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.conversion import (
+    Conversion,
+    ConversionOptions,
+    ConversionReport,
+    SampleInfo,
+)
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.store.numbered_classes import numbered_classes
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files

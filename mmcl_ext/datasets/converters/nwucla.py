@@ -8,8 +8,12 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from mmcl_ext.datasets.converters.conversion import Conversion, ConversionOptions, SampleInfo
-from mmcl_ext.datasets.converters.conversion_report import ConversionReport
+from mmcl_ext.datasets.converters.conversion import (
+    Conversion,
+    ConversionOptions,
+    ConversionReport,
+    SampleInfo,
+)
 from mmcl_ext.datasets.metainfo import read_facts
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 

@@ -13,10 +13,10 @@ from mmengine.utils import track_iter_progress
 from mmcl_ext.datasets.converters.conversion import (
     Conversion,
     ConversionOptions,
+    ConversionReport,
     SampleInfo,
     count_classes,
 )
-from mmcl_ext.datasets.converters.conversion_report import ConversionReport
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle

@@ -6,8 +6,8 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -16,13 +16,76 @@ import numpy as np
 from mmcl_ext.fileio.atomic_file import write_json
 from mmcl_ext.parallel.collectives import rank, world_size
 from mmcl_ext.parallel.process_group import from_main_process, gather
-from mmcl_ext.parallel.progress import Progress
+from mmcl_ext.parallel.progress import Progress, clock
 from mmcl_ext.parallel.worker_pool import run_parallel
 from mmcl_ext.preparation.composites.composite import ORDERS, make_composite, write_image
-from mmcl_ext.preparation.composites.composite_report import CompositeReport
 from mmcl_ext.preparation.extraction.missing_person_log import MissingPersonLog
-from mmcl_ext.preparation.videos.clip import Clip
+from mmcl_ext.preparation.videos.sample_frames import Clip
 from mmcl_ext.preparation.videos.video_source import WHOLE_FRAMES
+
+_SHOWN = 20
+
+
+@dataclass
+class CompositeReport:
+    """Counts of a run; ``str()`` makes the text for the user.
+
+    Attributes:
+        present: Composites that were there before the run.
+        missing: Samples without a clip in the source.
+        failed: Reason by sample that could not be read and was skipped.
+        frames_without_person: Tiles in which no person was found, of all composites, those of
+            earlier runs included; None where nobody was looked for.
+    """
+
+    folder: str
+    present: int = 0
+    made: int = 0
+    missing: tuple[str, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
+    frames_without_person: int | None = 0
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sample has its composite."""
+        return not self.missing and not self.failed
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why a sample has no composite, by name."""
+        return {**dict.fromkeys(self.missing, 'no clip in the source'), **self.failed}
+
+    def add(self, name: str, error: str | None) -> None:
+        """Count one sample, with the reason if it was skipped."""
+        if error is None:
+            self.made += 1
+        else:
+            self.failed[name] = error
+
+    def add_reports(self, others: Iterable['CompositeReport']) -> None:
+        """Count what other processes have made and skipped."""
+        for other in others:
+            self.made += other.made
+            self.failed |= other.failed
+
+    def __str__(self) -> str:
+        lines = [f'WITHOUT A CLIP {name}' for name in self.missing[:_SHOWN]]
+        lines += _more(len(self.missing))
+        lines += [f'FAILED {name}: {error}' for name, error in list(self.failed.items())[:_SHOWN]]
+        lines += _more(len(self.failed))
+        absent = f'{self.frames_without_person} tiles without a person; '
+        absent = '' if self.frames_without_person is None else absent
+        lines.append(
+            f'{self.folder}: {self.made} composites made, {self.present} were there, '
+            f'{len(self.missing)} without a clip, {len(self.failed)} failed; '
+            f'{absent}{clock(self.seconds)}'
+        )
+        return '\n'.join(lines)
+
+
+def _more(count: int) -> list[str]:
+    return [f'and {count - _SHOWN} more, see problems.json'] if count > _SHOWN else []
 
 
 class CompositeFolder:
@@ -244,3 +307,14 @@ def _check_names(names: Sequence[str]) -> None:
         path = PurePosixPath(name)
         if not name or path.is_absolute() or '..' in path.parts:
             raise ValueError(f'sample name {name!r} cannot be the name of a file in the folder')
+
+
+class SampleNames:
+    """Samples without skeletons, in the place of an annotation store."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    def keypoint(self, index: int) -> np.ndarray:
+        """Return an empty skeleton (0, 0, 0, 0)."""
+        return np.zeros((0, 0, 0, 0), np.float32)

@@ -1,13 +1,96 @@
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from mmcl_ext.datasets.store.box_file import BoxFile
+import numpy as np
+
+from mmcl_ext.datasets.store.box_file import BoxCount, BoxFile, SampleBoxes, write_box_file
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.collectives import rank
-from mmcl_ext.preparation.extraction.sharding import extract_features
-from mmcl_ext.preparation.person_boxes.box_report import BoxReport
-from mmcl_ext.preparation.person_boxes.box_shards import BoxShards
+from mmcl_ext.parallel.progress import clock
+from mmcl_ext.preparation.extraction.sharding import (
+    ExtractionReport,
+    FeatureShards,
+    extract_features,
+)
+from mmcl_ext.preparation.person_boxes.person_box_source import OUTPUTS
 from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
+
+
+class BoxShards(FeatureShards):
+    """Shards of person boxes in a folder beside the box file that they are merged into."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        names: Sequence[str],
+        *,
+        batch_size: int = 4,
+        chunk_size: int = 64,
+    ) -> None:
+        self.path = Path(path)
+        super().__init__(
+            self.path.with_name(f'{self.path.name}.shards'),
+            dict.fromkeys(OUTPUTS, self.path),
+            names,
+            batch_size=batch_size,
+            chunk_size=chunk_size,
+        )
+
+    def read_metadata(self, path: Path) -> Mapping[str, Any]:
+        """Read what :meth:`write_merged` was told about the box file."""
+        return BoxFile(path).metadata
+
+    def write_merged(
+        self,
+        read: Callable[[str], Mapping[str, np.ndarray]],
+        metadata: Mapping[str, Any],
+        padding: Mapping[str, float | None],
+    ) -> None:
+        """Write the box file; nothing is padded."""
+        columns = [read(output) for output in OUTPUTS]
+        samples = {}
+        for name in columns[0]:
+            boxes, found, numbers, video = (column[name] for column in columns)
+            num_frames, width, height = video.tolist()
+            samples[name] = SampleBoxes(
+                boxes, found.astype(bool), numbers, num_frames, (width, height)
+            )
+        write_box_file(self.path, samples, metadata)
+
+    def merged_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of the table of boxes."""
+        return {'boxes': (BoxFile(self.path).count().boxes, 4)}
+
+
+_FALLBACKS = {
+    'frame': 'the whole frame instead',
+    'nearest': "the nearest frame's box instead, else the whole frame",
+}
+
+
+@dataclass
+class BoxReport(ExtractionReport):
+    """Counts of a run over persons; ``str()`` makes the text for the user."""
+
+    count: BoxCount = field(default_factory=lambda: BoxCount(0, 0, 0))
+    fallback: str = 'frame'
+
+    def __str__(self) -> str:
+        lines = [f'SKIPPED {name}: {reason}' for name, reason in self.skipped.items()]
+        made = self.total - self.present - len(self.skipped)
+        absent = f'no person in {counted(self.count.without_person, "frame")}'
+        if self.count.without_person:
+            absent += f' of {counted(self.count.samples, "sample")} ({_FALLBACKS[self.fallback]})'
+        lines.append(
+            f'{self.target}: {counted(self.total, "sample")}, {made} boxed, '
+            f'{self.present} were there, {len(self.skipped)} skipped; '
+            f'{counted(self.count.boxes, "box", "boxes")}, {absent}; '
+            f'{clock(self.seconds)}'
+        )
+        return '\n'.join(lines)
 
 
 def detect_persons(

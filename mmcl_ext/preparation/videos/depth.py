@@ -8,9 +8,8 @@ from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.datasets.converters.utdmhad import find_utdmhad
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.preparation.videos.camera import CAMERAS
-from mmcl_ext.preparation.videos.clip import Clip
 from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
-from mmcl_ext.preparation.videos.sample_frames import sample_frames
+from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
 
 # Skeleton frame t shows the pose of depth frame t + 2 (measured at fast hands).
 _LAG = 2

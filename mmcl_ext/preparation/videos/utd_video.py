@@ -7,9 +7,8 @@ import numpy as np
 from mmcl_ext.datasets.converters.utdmhad import find_utdmhad
 from mmcl_ext.fileio.local_file import LocalFile
 from mmcl_ext.preparation.videos.camera import CAMERAS
-from mmcl_ext.preparation.videos.clip import Clip
 from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
-from mmcl_ext.preparation.videos.sample_frames import match_frames, sample_frames
+from mmcl_ext.preparation.videos.sample_frames import Clip, match_frames, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
 
 UTD_RGB_LAG = 3

@@ -6,8 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mmcl_ext.preparation.videos.clip import Clip
-from mmcl_ext.preparation.videos.sample_frames import sample_frames
+from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
 
 WHOLE_FRAMES = 'whole frames'
