@@ -48,11 +48,7 @@ _guard = threading.RLock()
 
 
 def check_plain(description: Mapping[str, Any]) -> None:
-    """Refuse a description that holds anything but a moderate amount of plain values.
-
-    Raises:
-        ValueError: It is too deep or too large, or holds another type of value.
-    """
+    """Raise a ValueError for a description of anything but a moderate amount of plain values."""
     pending: list[tuple[Any, int]] = [(description, 0)]
     count = 0
     while pending:

@@ -100,11 +100,7 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, text: str) -> 'ModelInfo':
-        """Read what :meth:`to_json` gave.
-
-        Raises:
-            ValueError: The text is not JSON, or no such description.
-        """
+        """Read what :meth:`to_json` gave; ValueError as of :meth:`from_dict`, or for no JSON."""
         try:
             values = json.loads(text)
         except RecursionError as error:
@@ -205,11 +201,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = dict(
 
 
 def check_config(cfg: Config) -> None:
-    """Refuse a configuration that describes no model and its test.
-
-    Raises:
-        ValueError: The message names what it lacks.
-    """
+    """Raise a ValueError for a configuration that describes no model and its test."""
     lacking = [key for key in ('model', 'test_dataloader') if key not in cfg]
     if lacking:
         raise ValueError(f'no configuration of a training: it lacks {", ".join(lacking)}')

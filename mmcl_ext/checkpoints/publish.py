@@ -72,11 +72,7 @@ def publish(
 
 
 def check_finite(state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse weights that hold NaN or infinity.
-
-    Raises:
-        ValueError: The message names the first such entry.
-    """
+    """Raise a ValueError that names the first weight which is NaN or infinite."""
     for key, value in state.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             count = int((~torch.isfinite(value)).sum())

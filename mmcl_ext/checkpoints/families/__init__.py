@@ -1,12 +1,15 @@
-"""Families of published checkpoints, one file each: signature, settings and key table."""
+"""Families of published checkpoints: signature, settings and key table."""
 
 from mmcl_ext.checkpoints.families.ctrgcn import CTRGCNFamily, CTRSGCNFamily
 from mmcl_ext.checkpoints.families.family import Family
 from mmcl_ext.checkpoints.families.hdgcn import HDGCNFamily
 from mmcl_ext.checkpoints.families.infogcn import InfoGCNFamily
 from mmcl_ext.checkpoints.families.key_table import State
-from mmcl_ext.checkpoints.families.mmaction_ctrgcn import MMActionCTRGCNFamily
-from mmcl_ext.checkpoints.families.mmaction_stgcn import MMActionAAGCNFamily, MMActionSTGCNFamily
+from mmcl_ext.checkpoints.families.mmaction import (
+    MMActionAAGCNFamily,
+    MMActionCTRGCNFamily,
+    MMActionSTGCNFamily,
+)
 
 __all__ = [
     'FAMILIES',

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
-from mmcl_ext.checkpoints.families.authors_family import AuthorsFamily
-from mmcl_ext.checkpoints.families.family import Options, Settings
+from mmcl_ext.checkpoints.families.family import AuthorsFamily, Options, Settings
 from mmcl_ext.checkpoints.families.key_table import (
     INTERLEAVED,
     MERGED_1D,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from mmcl_ext.checkpoints.families.authors_family import AuthorsFamily
 from mmcl_ext.checkpoints.families.family import (
+    AuthorsFamily,
     Options,
     Settings,
     input_shape,

@@ -34,11 +34,7 @@ class NTUName(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> 'NTUName':
-        """Read a name such as ``S001C002P003R002A013``.
-
-        Raises:
-            ValueError: It is not of this form.
-        """
+        """Read a name such as ``S001C002P003R002A013``; ValueError for another form."""
         match = _NAME.fullmatch(name)
         if match is None:
             raise ValueError(f'{name!r} is not a name such as S001C002P003R002A013')

@@ -57,11 +57,7 @@ class SYSUConvention:
 
     @classmethod
     def measure(cls, sequences: Sequence[np.ndarray]) -> 'SYSUConvention':
-        """Find the convention that most sequences (T, V, C) agree on.
-
-        Raises:
-            ValueError: The trunk has no human length in any unit.
-        """
+        """Find the convention that most sequences (T, V, C) agree on; ValueError if none fits."""
         bodies = [_Geometry.of(joints) for joints in sequences]
         trunk = float(np.median([body.trunk for body in bodies]))
         low, high = _TOLERANCE

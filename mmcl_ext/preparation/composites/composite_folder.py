@@ -258,7 +258,12 @@ class ClipSource(Protocol):
         """What shapes the clips, as JSON types."""
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Load the frames of a sample."""
+        """Load uniformly sampled frames of a sample with its skeleton (M, T, V, C).
+
+        Raises:
+            FileNotFoundError: It has no video or depth file.
+            ValueError: That is malformed, or does not fit the skeleton or the boxes.
+        """
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(args: argparse.Namespace) -> Config:
-    """Read the configuration ``args.config`` with ``--cfg-options``.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-    """
+    """Read the configuration ``args.config`` with ``--cfg-options``."""
     cfg = load_config(args.config, args.cfg_options)
     require(cfg, 'source')
     return cfg

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -31,12 +31,7 @@ _RECIPE = 'recipe.json'
 
 @dataclass(frozen=True)
 class SampleFeatures:
-    """What was computed for one sample.
-
-    Attributes:
-        values: Array (L, ...) of each output; L may differ between samples.
-        text: What a person may want to read, such as the answer of a model.
-    """
+    """Arrays (L, ...) of a sample by output, and a text for the reader, if there is one."""
 
     values: Mapping[str, np.ndarray]
     text: str | None = None
@@ -80,19 +75,25 @@ class ExtractionReport:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     seconds: float = 0.0
 
+    done_word: ClassVar[str] = 'extracted'
+
     @property
     def complete(self) -> bool:
         """Whether every sample has its features."""
         return not self.skipped
 
+    @property
+    def content(self) -> str:
+        """What the result holds, in words."""
+        return ', '.join(f'{name} {shape}' for name, shape in self.shapes.items())
+
     def __str__(self) -> str:
         lines = [f'SKIPPED {name}: {reason}' for name, reason in self.skipped.items()]
         made = self.total - self.present - len(self.skipped)
-        shapes = ', '.join(f'{name} {shape}' for name, shape in self.shapes.items())
         lines.append(
-            f'{self.target}: {counted(self.total, "sample")}, {made} extracted, '
+            f'{self.target}: {counted(self.total, "sample")}, {made} {self.done_word}, '
             f'{self.present} were there, {len(self.skipped)} skipped; '
-            f'{shapes}; {clock(self.seconds)}'
+            f'{self.content}; {clock(self.seconds)}'
         )
         return '\n'.join(lines)
 

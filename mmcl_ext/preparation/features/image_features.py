@@ -94,11 +94,7 @@ class ImageFeatureExtractor:
         }
 
     def load(self) -> None:
-        """Build the encoder and load its weights, once.
-
-        Raises:
-            ValueError: The checkpoint has no image encoder, or one of another kind.
-        """
+        """Build the encoder and load its weights, once; ValueError for another kind."""
         if self.encoder is not None:
             return
         with torch.random.fork_rng(), DefaultScope.overwrite_default_scope('mmcl_ext'):

@@ -65,21 +65,13 @@ class TrainingConfig:
         return train, self.val_split or _find_split(self.store.splits, ('val', 'test')) or train
 
     def write(self, path: str | os.PathLike) -> None:
-        """Write the configuration file.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
+        """Write the configuration file."""
         head, folder = _HEAD.format(name=Path(path).name), Path(path).parent
         base = self.base if '::' in self.base else os.path.abspath(self.base)
         write_bytes(path, _to_text(head, base, self._settings(), folder).encode())
 
     def write_with_features(self, path: str | os.PathLike, base: Path, features: Path) -> None:
-        """Write a child of ``base``, in the same folder, that loads image features, not images.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
+        """Write a child of ``base``, in the same folder, that loads image features, not images."""
         file = os.path.abspath(features)
         model = {'co_learning': {'image_encoder': None, 'fam': {'in_channels': file}}}
         load = {'type': 'LoadImageFeature', 'file': file}
@@ -177,11 +169,7 @@ class TrainingConfig:
 
 
 def check_base(base: str) -> None:
-    """Refuse a configuration to inherit that cannot be read.
-
-    Raises:
-        ValueError: Says why.
-    """
+    """Raise a ValueError for a configuration to inherit that cannot be read."""
     name = base if '::' in base else os.path.abspath(base)
     try:
         Config.fromstring(f'_base_ = [{name!r}]', '.py')

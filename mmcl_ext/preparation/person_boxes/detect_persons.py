@@ -9,7 +9,6 @@ import numpy as np
 from mmcl_ext.datasets.store.box_file import BoxCount, BoxFile, SampleBoxes, write_box_file
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.collectives import rank
-from mmcl_ext.parallel.progress import clock
 from mmcl_ext.preparation.extraction.sharding import (
     ExtractionReport,
     FeatureShards,
@@ -78,19 +77,15 @@ class BoxReport(ExtractionReport):
     count: BoxCount = field(default_factory=lambda: BoxCount(0, 0, 0))
     fallback: str = 'frame'
 
-    def __str__(self) -> str:
-        lines = [f'SKIPPED {name}: {reason}' for name, reason in self.skipped.items()]
-        made = self.total - self.present - len(self.skipped)
+    done_word = 'boxed'
+
+    @property
+    def content(self) -> str:
+        """Boxes, and frames without a person."""
         absent = f'no person in {counted(self.count.without_person, "frame")}'
         if self.count.without_person:
             absent += f' of {counted(self.count.samples, "sample")} ({_FALLBACKS[self.fallback]})'
-        lines.append(
-            f'{self.target}: {counted(self.total, "sample")}, {made} boxed, '
-            f'{self.present} were there, {len(self.skipped)} skipped; '
-            f'{counted(self.count.boxes, "box", "boxes")}, {absent}; '
-            f'{clock(self.seconds)}'
-        )
-        return '\n'.join(lines)
+        return f'{counted(self.count.boxes, "box", "boxes")}, {absent}'
 
 
 def detect_persons(

@@ -69,10 +69,6 @@ class DetectorBoxes(PersonBoxSource):
         Returns:
             Frames (T, H, W, 3) uint8 BGR, their numbers (T,), and (2,) the number of frames of
             the video and of persons that count, 0 for all.
-
-        Raises:
-            FileNotFoundError: The sample has no video.
-            ValueError: The video cannot be decoded.
         """
         limit = person_limit(self.max_persons, name)
         path = self.videos.video(name)

@@ -73,12 +73,7 @@ class MMDetPersonBoxes(DetectorBoxes):
         }
 
     def load(self) -> None:
-        """Build the detector and its test pipeline, and load the weights.
-
-        Raises:
-            FileNotFoundError: There is no such checkpoint.
-            ValueError: The checkpoint is not one of this configuration.
-        """
+        """Build the detector and its test pipeline, and load the weights."""
         transforms, utils = map(importlib.import_module, ('mmcv.transforms', 'mmdet.utils'))
         registry = importlib.import_module('mmdet.registry')
         utils.register_all_modules(init_default_scope=False)

@@ -36,22 +36,13 @@ class NTUSkeletonBoxes(SkeletonBoxes):
 
     @property
     def names(self) -> list[str]:
-        """Names of the samples that have a file, sorted.
-
-        Raises:
-            FileNotFoundError: There is no such folder, or no such file in it.
-        """
+        """Names of the samples that have a file, sorted; FileNotFoundError where none has."""
         if not self._members:
             raise FileNotFoundError(f'{self.source} has no *{_SUFFIX}')
         return list(self._members)
 
     def read_joints(self, name: str) -> ImageJoints:
-        """Read all bodies of a file; a tracking identity makes a person.
-
-        Raises:
-            FileNotFoundError: The sample has no file.
-            ValueError: The file is malformed, or has no frame.
-        """
+        """Read all bodies of a file; a tracking identity makes a person."""
         if name not in self._members:
             raise FileNotFoundError(f'sample {name!r} has no {_SUFFIX} file in {self.source}')
         recording = read_skeleton_file(self._members[name], with_pixels=True)

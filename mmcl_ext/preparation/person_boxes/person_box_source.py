@@ -67,7 +67,7 @@ class PersonBoxSource(ABC):
 
     @abstractmethod
     def load(self) -> None:
-        """Load the model, if there is one."""
+        """Load the model, if there is one; ValueError or OSError where it cannot be used."""
 
     @abstractmethod
     def read(self, name: str) -> Any:
@@ -118,12 +118,7 @@ class ComputedBoxes:
         return True  # reading tells what is wrong with a sample, better than a bare no
 
     def read(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the boxes (T, 4) of a sample, and (T,) bool, whether a person was found.
-
-        Raises:
-            ValueError: If the sample's input is malformed.
-            OSError: If it cannot be read.
-        """
+        """Compute the boxes of a sample; ValueError or OSError where its input is unreadable."""
         values = self._values(name)
         return values['boxes'], values['found'].astype(bool)
 

@@ -52,11 +52,7 @@ class ProjectedSkeletonBoxes(SkeletonBoxes):
         }
 
     def read_joints(self, name: str) -> ImageJoints:
-        """Read and project all persons of a sample.
-
-        Raises:
-            FileNotFoundError: The store has no such sample.
-        """
+        """Read and project all persons of a sample."""
         if name not in self._positions:
             raise FileNotFoundError(f'sample {name!r} is not in {self.store.path}')
         joints = self.store.keypoint(self._positions[name])

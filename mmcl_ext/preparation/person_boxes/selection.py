@@ -13,11 +13,7 @@ _NTU_PAIRS = (*range(50, 61), *range(106, 121))
 
 
 def check_person_limit(max_persons: PersonLimit) -> None:
-    """Refuse what :func:`person_limit` does not know.
-
-    Raises:
-        ValueError: With the received value.
-    """
+    """Raise a ValueError for what :func:`person_limit` does not know."""
     counts = isinstance(max_persons, int) and not isinstance(max_persons, bool)
     if not (max_persons in (None, 'ntu') or (counts and int(max_persons) > 0)):
         raise ValueError(f"max_persons must be None, 'ntu' or at least 1, got {max_persons!r}")

@@ -78,7 +78,12 @@ class SkeletonBoxes(PersonBoxSource):
 
     @abstractmethod
     def read_joints(self, name: str) -> ImageJoints:
-        """Read all persons of a sample, in all frames of its skeleton."""
+        """Read all persons of a sample, in all frames of its skeleton.
+
+        Raises:
+            FileNotFoundError: There is no such sample.
+            ValueError: Its file is malformed, or has no frame.
+        """
 
     def read(self, name: str) -> tuple[np.ndarray, ...]:
         """Read the persons that count (:class:`ImageJoints`) and the length of the video (1,)."""

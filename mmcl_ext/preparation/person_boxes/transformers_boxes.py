@@ -64,12 +64,7 @@ class TransformersPersonBoxes(DetectorBoxes):
         }
 
     def load(self) -> None:
-        """Load image processor and model.
-
-        Raises:
-            ValueError: The model needs a package that is not installed, or knows no person.
-            OSError: There is no such model.
-        """
+        """Load image processor and model."""
         self._persons = self._find_label(self._config().id2label)
         auto = transformers.AutoImageProcessor, transformers.AutoModelForObjectDetection
         self.processor = self._load(auto[0], backend='pil')

@@ -23,11 +23,7 @@ class CompositeReader:
 
     @property
     def names(self) -> list[str]:
-        """Sample names of a folder, sorted.
-
-        Raises:
-            FileNotFoundError: There is no such folder, or it has no image.
-        """
+        """Sample names of a folder, sorted; FileNotFoundError where there are none."""
         found = sorted(Path(self.folder).glob(f'*{self.suffix}'))
         names = [path.name.removesuffix(self.suffix) for path in found if path.name[0] != '.']
         if not names:

@@ -25,11 +25,7 @@ class NpyFeatures:
 
     @property
     def names(self) -> list[str]:
-        """Sample names of the folder, sorted.
-
-        Raises:
-            FileNotFoundError: There is no such folder, or it has no file.
-        """
+        """Sample names of the folder, sorted; FileNotFoundError where there are none."""
         names = sorted(path.stem for path in self.folder.glob('*.npy'))
         if not names:
             raise FileNotFoundError(f'{self.folder} has no *.npy')

@@ -148,12 +148,7 @@ class VQASource(ABC):
         return stored if stored in (torch.float16, torch.bfloat16) else torch.float16
 
     def load(self) -> None:
-        """Load processor and model.
-
-        Raises:
-            ValueError: The processor needs a package that is not installed.
-            OSError: There is no such model.
-        """
+        """Load processor and model; ValueError or OSError where they cannot be."""
         self.processor = self._load_processor()
         auto = getattr(transformers, self.model_class)
         model = auto.from_pretrained(self.model_name, dtype=self.dtype, **self._hub)

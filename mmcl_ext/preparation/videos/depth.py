@@ -74,12 +74,7 @@ class UTDDepthSource:
         }
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Load frames of a sample; ``keypoint`` (M, T, V, 3) is in metres in the camera.
-
-        Raises:
-            FileNotFoundError: If the sample has no depth file.
-            ValueError: If the file is malformed or does not fit the skeleton.
-        """
+        """Load frames of a sample; ``keypoint`` (M, T, V, 3) is in metres in the camera."""
         if name not in self._members:
             raise FileNotFoundError(f'sample {name} has no depth file')
         depth = self._read(self._members[name], keypoint.shape[1])

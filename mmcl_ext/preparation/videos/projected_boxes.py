@@ -8,17 +8,10 @@ from mmcl_ext.preparation.videos.camera import PinholeCamera
 def boxes_from_joints(
     joints: np.ndarray, camera: PinholeCamera, padding: float = 0.1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Box the person around the projected joints.
+    """Box the person around the projected joints (T, V, 3) or (M, T, V, 3), in metres.
 
-    Joints lie inside the body, so every joint is taken as a square of ``2 * padding`` metres
-    that faces the camera.
-
-    Args:
-        joints: (T, V, 3) or (M, T, V, 3) in metres in the camera's frame. With several
-            persons a frame gets the union of their boxes. Joints that are exactly zero or
-            not finite count as absent.
-        camera: Camera that took the images.
-        padding: Distance from a joint to the outline of the body in metres.
+    Joints lie inside the body, so each that is there (:func:`project_joints`) is taken as a square
+    of ``2 * padding`` metres that faces the camera; several persons get the union of their boxes.
 
     Returns:
         Boxes (T, 4) x1, y1, x2, y2 in pixels, clipped to the image, and a (T,) bool array

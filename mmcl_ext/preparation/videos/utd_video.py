@@ -45,12 +45,7 @@ class UTDVideoSource:
         return {'source': 'UTD-MHAD RGB', 'padding': self.padding}
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Load frames of a sample; ``keypoint`` (M, T, V, 3) is metric, in the depth camera.
-
-        Raises:
-            FileNotFoundError: If the sample has no video.
-            ValueError: If the video is damaged or not 640 x 480.
-        """
+        """Load frames of a sample; ``keypoint`` (M, T, V, 3) is metric, in the depth camera."""
         if name not in self._members:
             raise FileNotFoundError(f'sample {name} has no RGB video')
         with LocalFile(self._members[name]) as path:

@@ -58,11 +58,7 @@ def read_frames(
 
 
 def check_backend(backend: str) -> None:
-    """Refuse a decoder that is unknown or not installed.
-
-    Raises:
-        ValueError: Names it and the known ones.
-    """
+    """Raise a ValueError for a decoder that is unknown or not installed."""
     if backend not in VIDEO_BACKENDS:
         raise ValueError(f'unknown video backend {backend!r}, known are {VIDEO_BACKENDS}')
     if backend == 'pyav' and not has_pyav():

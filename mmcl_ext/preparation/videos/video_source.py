@@ -85,13 +85,7 @@ class VideoSource:
         return {'source': 'videos', 'boxes': boxes}
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Load uniformly sampled frames of a sample; the skeleton is not looked at.
-
-        Raises:
-            FileNotFoundError: If the sample has no video.
-            ValueError: If the video is damaged, is shorter than its boxes or has frames of
-                another size than they, or if the sample has no boxes.
-        """
+        """Load uniformly sampled frames of a sample; the skeleton is not looked at."""
         path = self.videos.video(name)
         if self.boxes is None:
             return self._whole(path, num_tiles, rule)
