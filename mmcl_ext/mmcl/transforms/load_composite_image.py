@@ -47,7 +47,17 @@ class LoadCompositeImage(SideDataTransform):
         return f'{database}:{self.img_dir}' if database else self.img_dir
 
     def load(self, sample_name: str) -> np.ndarray:
-        """Read, decode and resize an image: uint8 RGB, (3, H, W).
+        """Read, decode and resize an image: uint8 RGB, (3, H, W)."""
+        image = self.decode(sample_name)
+        height, width = self.size
+        if image.shape[:2] != self.size:
+            shrinks = height * width < image.shape[0] * image.shape[1]
+            way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            image = cv2.resize(image, (width, height), interpolation=way)
+        return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))  # (H, W, 3) to (3, H, W)
+
+    def decode(self, sample_name: str) -> np.ndarray:
+        """Read and decode an image at its own size: uint8 BGR, (H, W, 3).
 
         Raises:
             FileNotFoundError: There is no image of this sample.
@@ -61,12 +71,7 @@ class LoadCompositeImage(SideDataTransform):
         image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if len(buffer) else None
         if image is None:
             raise ValueError(f'image of sample {sample_name!r} cannot be decoded: {path}')
-        height, width = self.size
-        if image.shape[:2] != self.size:
-            shrinks = height * width < image.shape[0] * image.shape[1]
-            way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            image = cv2.resize(image, (width, height), interpolation=way)
-        return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))  # (H, W, 3) to (3, H, W)
+        return image
 
     def missing(self, sample_names: Iterable[str]) -> list[str]:
         """Tell which samples have no image."""

@@ -97,7 +97,7 @@ class VQASource(ABC):
         self, folder: str | os.PathLike, model: str | os.PathLike, question: str, **options: Any
     ) -> None:
         given = VQAOptions(**options)
-        self.images = CompositeReader(folder, given.suffix, given.backend_args)
+        self.images = CompositeReader(folder, suffix=given.suffix, backend_args=given.backend_args)
         self.model_name, self.question = os.fspath(model), question
         self.outputs, self.answers = tuple(given.outputs), tuple(given.answers)
         self.pooling, self.given_dtype = given.pooling, given.dtype
