@@ -3,7 +3,7 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -86,7 +86,9 @@ def find_members(root: str | os.PathLike, folder: str, suffix: str) -> dict[str,
     return dict(sorted(_by_name(found).items()))
 
 
-def find_files(source: str | os.PathLike, suffix: str) -> dict[str, ArchiveFile]:
+def find_files(
+    source: str | os.PathLike, suffix: str, key: Callable[[ArchiveFile], str] | None = None
+) -> dict[str, ArchiveFile]:
     """List all files of one kind, however deep: a folder's, and those in its ZIP archives.
 
     A file that lies there unpacked is taken instead of the one in an archive.
@@ -94,9 +96,10 @@ def find_files(source: str | os.PathLike, suffix: str) -> dict[str, ArchiveFile]
     Args:
         source: Folder (links are followed) or ZIP archive.
         suffix: Ending of the wanted files, such as ``'.skeleton'``.
+        key: Name that a file is listed under; None for its file name.
 
     Returns:
-        Members by file name, sorted.
+        Members by that name, sorted.
 
     Raises:
         FileNotFoundError: If there is no such folder or archive.
@@ -106,9 +109,9 @@ def find_files(source: str | os.PathLike, suffix: str) -> dict[str, ArchiveFile]
     if not source.exists():
         raise FileNotFoundError(f'neither a folder nor an archive: {source}')
     paths = [source] if source.is_file() else _walk(source)
-    unpacked = _by_name(ArchiveFile(path) for path in paths if path.name.endswith(suffix))
+    unpacked = _by_name((ArchiveFile(p) for p in paths if p.name.endswith(suffix)), key)
     archives = [path for path in paths if path.suffix == '.zip']
-    packed = _by_name(member for path in archives for member in _members_of(path, suffix))
+    packed = _by_name((file for path in archives for file in _members_of(path, suffix)), key)
     return dict(sorted((packed | unpacked).items()))
 
 
@@ -117,15 +120,18 @@ def _walk(folder: Path) -> list[Path]:
     return sorted(Path(parent, file) for parent, _, files in found for file in files)
 
 
-def _by_name(found: Iterable[ArchiveFile]) -> dict[str, ArchiveFile]:
+def _by_name(
+    found: Iterable[ArchiveFile], key: Callable[[ArchiveFile], str] | None = None
+) -> dict[str, ArchiveFile]:
     members: dict[str, ArchiveFile] = {}
     for member in found:
         # Archives packed on a Mac carry a `._name` beside every file.
         if member.name.startswith('.'):
             continue
-        if member.name in members:
-            raise ValueError(f'{member.name} comes twice: {members[member.name]} and {member}')
-        members[member.name] = member
+        name = member.name if key is None else key(member)
+        if name in members:
+            raise ValueError(f'{name} comes twice: {members[name]} and {member}')
+        members[name] = member
     return members
 
 

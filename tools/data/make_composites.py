@@ -25,6 +25,7 @@ from mmcl_ext.preparation.extraction.command_line import add_run_options, report
 from mmcl_ext.preparation.person_boxes.ntu_skeleton_boxes import NTUSkeletonBoxes
 from mmcl_ext.preparation.person_boxes.person_box_source import ComputedBoxes
 from mmcl_ext.preparation.videos.depth import UTDDepthSource
+from mmcl_ext.preparation.videos.nwucla_video import CROPS, NWUCLAVideoSource
 from mmcl_ext.preparation.videos.utd_video import UTDVideoSource
 from mmcl_ext.preparation.videos.video import VIDEO_BACKENDS
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
@@ -38,6 +39,7 @@ def parse_args() -> argparse.Namespace:
     commands = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
     add_utdmhad(commands.add_parser('utdmhad', help='depth maps or videos of UTD-MHAD'))
     add_ntu(commands.add_parser('ntu', help='videos of NTU RGB+D, boxed by the .skeleton files'))
+    add_nwucla(commands.add_parser('nwucla', help='videos of Northwestern-UCLA'))
     add_videos(commands.add_parser('videos', help='any folder of videos'))
     for command in commands.choices.values():
         add_common(command)
@@ -66,6 +68,13 @@ def add_ntu(parser: argparse.ArgumentParser) -> None:
         default='ntu',
         help="how many of the bodies, the most active ones; 'ntu': one or two by the class",
     )
+
+
+def add_nwucla(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('videos', help='folder or ZIP archive with the aXX/vYY_sYY_eYY.avi')
+    parser.add_argument('store', help='annotation store made by convert.py')
+    parser.add_argument('out', help='folder for the images')
+    parser.add_argument('--crop', choices=CROPS, default='motion', help='what moves, or all')
 
 
 def add_videos(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +114,10 @@ def prepare_ntu(args: argparse.Namespace) -> Prepared:
     return source, SkeletonStore(args.store) if args.store else SampleNames(videos.names)
 
 
+def prepare_nwucla(args: argparse.Namespace) -> Prepared:
+    return NWUCLAVideoSource(args.videos, args.crop, args.backend), SkeletonStore(args.store)
+
+
 def prepare_videos(args: argparse.Namespace) -> Prepared:
     videos = VideoFolder(args.videos)
     source = VideoSource(videos, BoxFile(args.boxes) if args.boxes else None, args.backend)
@@ -114,6 +127,7 @@ def prepare_videos(args: argparse.Namespace) -> Prepared:
 PREPARE: dict[str, Callable[[argparse.Namespace], Prepared]] = {
     'utdmhad': prepare_utdmhad,
     'ntu': prepare_ntu,
+    'nwucla': prepare_nwucla,
     'videos': prepare_videos,
 }
 
