@@ -1,6 +1,7 @@
 """Imports go downwards only: the layers of the package, read from its source."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,6 +160,12 @@ def test_every_room_is_on_the_map(repo: Path) -> None:
     page = (repo / 'docs' / 'architecture.md').read_text()
     rows = [line.split('`')[1] for line in page.split('## ')[0].splitlines() if line[:3] == '| `']
     assert tuple(rows) == ROOMS
+
+
+def test_the_first_page_names_every_folder(repo: Path) -> None:
+    layout = (repo / 'README.md').read_text().split('## Layout')[1]
+    named = set(re.findall(r'[`/](\w+)(?:\.py)?`', layout))
+    assert {room.split('.')[0] for room in ROOMS} - named <= {'version', '__main__'}
 
 
 def test_every_module_is_in_a_room(repo: Path) -> None:
