@@ -21,6 +21,7 @@ from mmcl_ext.datasets.validation.check_features import check_features
 from mmcl_ext.datasets.validation.check_store import check_store
 from mmcl_ext.datasets.validation.data_issue import DataIssue
 from mmcl_ext.fileio.atomic_file import write_json
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.collectives import rank
 from mmcl_ext.parallel.process_group import from_main_process
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
@@ -258,7 +259,9 @@ class VideoPreparation:
         ]
         for finding in findings:
             self._say(finding.describe())
-        self._say(f'checked: {len(findings)} findings' if findings else 'checked: all is well')
+        self._say(
+            f'checked: {counted(len(findings), "finding")}' if findings else 'checked: all is well'
+        )
         return findings
 
     def _conclude(self, training: TrainingConfig, images: Path | None, written: Path) -> None:
