@@ -30,15 +30,10 @@ def resample(
 ) -> Resampled:
     """Draw samples with replacement, as many as there are, again and again.
 
-    Samples of one class with the same hits are interchangeable. How often each kind is drawn
+    The columns of ``hits`` (N, F) are resampled together, so that they stay paired. Samples of one
+    class, in ``labels`` (N,), with the same hits are interchangeable. How often each kind is drawn
     has a multinomial distribution, and that is drawn here: the same bootstrap at the
     cost of the kinds, of which there are few, not of the samples.
-
-    Args:
-        hits: (N, F) bool; the columns are resampled together, so that they stay paired.
-        labels: (N,) true classes.
-        resamples: Number of resamples B.
-        seed: Of the random numbers.
 
     Raises:
         ValueError: ``resamples`` is not positive, or ``seed`` is negative.

@@ -17,11 +17,9 @@ TREATMENTS = ('raw', 'softmax', 'l2')
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the streams and where they come from.
+    """Weights of the streams, one per stream, and where they come from (``origin``).
 
     Attributes:
-        values: One weight per stream.
-        origin: Where they come from, for the reader.
         search: What the search found, where there was one.
         searched_on_test: Whether they were chosen by the labels that they are tested on.
         warning: What to tell the reader along with the result.
@@ -43,13 +41,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Several streams, fused, and how good they are.
+    """Several streams, fused by ``weights``, and how good they and the fused scores are.
 
     Attributes:
-        streams: Results of the single streams.
-        weights: Their weights.
         treatment: What was done to the scores, one of ``TREATMENTS``.
-        scores: The fused scores, whose result is ``fused``.
         best: Position of the stream with the highest top-1 accuracy.
         gain: Top-1 accuracy of the fused scores minus that of this stream.
         resamples: Number of resamples of the bootstrap, drawn from ``seed``.

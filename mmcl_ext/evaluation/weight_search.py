@@ -31,15 +31,13 @@ def search_weights(
 ) -> WeightSearch:
     """Find the integer weights up to ``largest`` of the highest top-1 accuracy.
 
+    ``values`` (S, N, K) are the scores of S streams as they are added, ``labels`` (N,) the classes.
     Among equal accuracies the lower cross entropy of the fused scores decides, then whoever
     comes first, equal weights before all. Few samples make every combination
     affordable; with more, the weights are improved one at a time from equal ones.
 
-    Args:
-        values: (S, N, K) scores of S streams, as they are added.
-        labels: (N,) true classes.
-        probabilities: Whether the scores are probabilities, not logits.
-        largest: Largest weight, positive.
+    Raises:
+        ValueError: ``largest`` is not positive.
     """
     if largest < 1:
         raise ValueError(f'the largest weight must be positive, got {largest}')

@@ -25,8 +25,6 @@ class HDGraph:
         A: float32 array, row-receives. (L, 3, V, V) with the subsets identity,
             forward (away from the centre) and reverse of each of the L levels, or
             flattened (3, V, V) or (3L, V, V).
-        layout: The skeleton.
-        num_joints: Number of joints, V.
         groups: The L + 1 groups of joints, 1-based.
 
     Args:

@@ -19,8 +19,6 @@ class SkeletonGraph:
 
     Attributes:
         A: float32 array (S, V, V), row-receives: ``y[u] = sum_v A[s, u, v] x[v]``.
-        layout: The skeleton.
-        num_joints: Number of joints, V.
 
     Args:
         layout: Name of a layout, a layout, or its description as a dict.

@@ -64,7 +64,7 @@ class CoLearning(BaseModule):
     def loss(
         self, embedding: Tensor, logits: Tensor, inputs: Mapping[str, Tensor], labels: Tensor
     ) -> dict[str, Tensor]:
-        """Compute the terms that the branch adds to the classification loss.
+        """Compute the weighted losses and monitors that the branch adds to the classification loss.
 
         Args:
             embedding: Pooled skeleton features, shape (N, C').
@@ -72,9 +72,6 @@ class CoLearning(BaseModule):
             inputs: ``image`` of shape (N, 3, H, W), normalised, or cached features
                 (N, F); ``text`` of shape (N, D). Only what is needed is read.
             labels: Class indices of shape (N,), or probabilities of shape (N, K).
-
-        Returns:
-            Losses, weighted, and monitors; only names with ``loss`` are summed.
 
         Raises:
             ValueError: An input is missing, or has another number of samples.

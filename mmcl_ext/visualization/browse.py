@@ -58,14 +58,8 @@ def browse(
 ) -> Iterator[Path]:
     """Write a page and a moving picture of each item, and yield each file when it is written.
 
-    Args:
-        dataset: The data set; its pipeline is the augmentation to show.
-        indices: The items.
-        out: Folder to write to.
-        composites: Folder of the images ``<sample name>.jpg``.
-        draws: How often to draw the augmentation.
-        motion: ``'gif'``, ``'mp4'`` or None.
-        fps: Frames per second of the moving picture.
+    The page shows ``draws`` outcomes of the data set's own pipeline and, from the folder
+    ``composites``, the image ``<sample name>.jpg``; ``motion`` is ``'gif'``, ``'mp4'`` or None.
     """
     taken: set[str] = set()
     for index in indices:

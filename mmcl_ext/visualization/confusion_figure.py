@@ -20,17 +20,11 @@ def draw_confusion(
     shown: Sequence[int] | None = None,
     title: str = '',
 ) -> 'Figure':
-    """Draw confusion matrices side by side, under the heading ``title``.
+    """Draw confusion matrices side by side: the (K, K) counts of each run; row: true class.
 
     The colour is the share of the true class. It grows with the square root, so that a few
-    confused samples are seen beside the many right ones.
-
-    Args:
-        confusions: For each run's name its (K, K) counts; row: true class.
-        classes: K class names.
-        shown: Classes to draw, in this order; all if None. Shares are of all samples
-            of a class even then.
-        title: Heading of the picture.
+    confused samples are seen beside the many right ones. Only the classes ``shown`` are drawn, in
+    this order; shares are of all samples of a class even then.
 
     Raises:
         ValueError: A matrix does not fit the classes, or there is none.

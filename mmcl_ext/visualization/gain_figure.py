@@ -19,13 +19,9 @@ def draw_gains(
     *,
     largest: int = 60,
 ) -> 'Figure':
-    """Draw the gain of each class as a bar, with both accuracies beside it.
+    """Draw the gain of each class as a bar, with its accuracies (K, 2) from 0 to 1 in both runs.
 
-    Args:
-        accuracies: (K, 2) accuracies from 0 to 1 in both runs; classes with NaN are left out.
-        classes: K class names.
-        names: Names of the runs.
-        largest: Number of bars; with more classes those that changed most are drawn.
+    Classes with NaN are left out; of more than ``largest`` those that changed most are drawn.
 
     Raises:
         ValueError: The accuracies do not fit the classes.

@@ -24,17 +24,11 @@ _COLOURS = {
 def motion_frames(
     keypoint: np.ndarray, layout: Any, *, height: int = 320, picture: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """Draw every frame from the front and, in three dimensions, from the side.
+    """Draw every frame of (M, T, V, C) from the front and, in three dimensions, from the side.
 
-    The view holds still and takes in the whole sequence. Coordinates that are not finite and
-    absent joints (all zero) are left out.
-
-    Args:
-        keypoint: (M, T, V, C); three-dimensional with y upwards, two-dimensional with y
-            downwards.
-        layout: Name, object or description of the layout.
-        height: Height of the frames in pixels.
-        picture: (H, W, 3) uint8, RGB, shown beside every frame.
+    The view holds still and takes in the whole sequence; y goes upwards in three dimensions,
+    downwards in two. Coordinates that are not finite and absent joints (all zero) are left out.
+    A ``picture``, (H, W, 3) uint8, RGB, is shown beside every frame.
 
     Yields:
         uint8, RGB, (height, width, 3), with even width.

@@ -20,13 +20,12 @@ _HEADINGS = ('what the models see: the skeleton', 'what they do not see', 'their
 
 @dataclass(frozen=True)
 class Prediction:
-    """One sample and what models make of it.
+    """One sample of the class ``label`` and what models make of it.
 
     Args:
         title: What the reader should know of the sample.
         keypoint: (T, V, C) or (M, T, V, C) coordinates.
         scores: For each model's name its (K,) scores.
-        label: The true class.
         image: (H, W, 3) uint8, RGB; None if there is none.
     """
 
@@ -47,12 +46,7 @@ def draw_predictions(
 ) -> 'Figure':
     """Draw one row per sample: skeleton, image and scores; the true class is printed in bold.
 
-    Args:
-        predictions: The samples.
-        classes: K class names.
-        layout: Name, object or description of the skeletons' layout.
-        title: Heading of the picture.
-        headings: Headings of the three columns; None leaves out headings and images.
+    Without ``headings`` of the three columns there are no images either.
 
     Raises:
         ValueError: There are no samples, or their scores do not fit the classes.

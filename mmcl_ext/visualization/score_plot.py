@@ -20,14 +20,9 @@ def draw_scores(
     *,
     top: int = 4,
 ) -> None:
-    """Draw the highest class scores of one sample, for several models, and that of its class.
+    """Draw the highest of (K,) class scores from 0 to 1 of one sample, by the names of the models.
 
-    Args:
-        axes: Where to draw.
-        scores: For each model's name its (K,) scores from 0 to 1.
-        classes: K class names.
-        label: The true class, printed in bold; None if it is not known.
-        top: Number of classes to show: those with the highest score of any model.
+    Shown are the ``top`` highest classes of any model and, in bold, the true one where it is known.
 
     Raises:
         ValueError: If there are no scores or they do not fit the classes.

@@ -33,16 +33,10 @@ def draw_skeleton(
     upwards: bool = True,
     width: float = 2.0,
 ) -> None:
-    """Draw the bones of one body, seen from the front.
+    """Draw the bones of one body (V, C), seen from the front; the first coordinate is to the side.
 
-    Args:
-        axes: Where to draw.
-        joints: (V, C) coordinates; the first is to the side. Bones with a joint that is not
-            finite, or exactly zero, are left out.
-        layout: Name, object or description of the layout.
-        vertical: Index of the vertical coordinate.
-        upwards: Whether that coordinate grows upwards, as in metres, not downwards.
-        width: Line width in points.
+    The one with the index ``vertical`` grows ``upwards``, as in metres, or downwards. Bones with a
+    joint that is not finite, or exactly zero, are left out. The line ``width`` is in points.
 
     Raises:
         ValueError: The joints do not fit the layout.
@@ -78,12 +72,9 @@ def draw_sequence(
         axes: Where to draw; its frame and ticks are taken away.
         keypoint: (T, V, C) or (M, T, V, C) coordinates; of several persons all are drawn.
         layout: Name, object or description of the layout.
-        num_frames: Number of frames to draw, spread uniformly.
+        num_frames: Number of frames to draw, spread uniformly; their numbers are returned.
         spacing: Distance of the frames in units of the coordinates; None for one that fits.
         style: Further arguments of :func:`draw_skeleton`.
-
-    Returns:
-        (num_frames,) the frame numbers drawn.
 
     Raises:
         ValueError: The coordinates have another shape or there are no frames.

@@ -21,21 +21,14 @@ def draw_timeline(
     num_frames: int,
     top: int = 5,
 ) -> list[int]:
-    """Draw how the probabilities of the leading classes change over a clip.
+    """Draw how the probabilities (W, K) of the leading classes change over a clip.
 
-    The frames before the first prediction are shaded.
-
-    Args:
-        axes: Where to draw.
-        frames: (W,) at which frame each prediction was made, counted from 0.
-        probability: (W, K).
-        classes: K class names.
-        label: The true class, always drawn and broader than the others; None if not known.
-        num_frames: Frames of the clip: the width of the plot.
-        top: Number of classes, those with the highest probability anywhere; at most six.
+    Prediction w was made at frame ``frames[w]``, counted from 0; frames before the first one are
+    shaded. The plot is as wide as the ``num_frames`` of the clip.
 
     Returns:
-        The classes drawn, the highest first.
+        The classes drawn, the highest first: the ``top`` (at most six) with the highest probability
+        anywhere; the true ``label``, if known, is always among them and broader.
 
     Raises:
         ValueError: The shapes do not fit, there is no prediction, or ``top`` is out of range.

@@ -36,17 +36,9 @@ def contrastive_terms(
         -\log \frac{E(g_i, c_i)}
         {\sum_k E(g_i, c_k) + \sum_{k \ne i} E(g_i, g_k)}
 
-    and the same with the two views exchanged for ``'grace'``.
-
-    Args:
-        skeleton: Skeleton features of the anchors, shape (N, C).
-        image: Image features of the anchors, shape (N, C).
-        all_skeleton: Skeleton features that serve as negatives, shape (Q, C).
-            Rows ``start`` to ``start + N`` are the anchors.
-        all_image: Image features that serve as negatives, shape (Q, C).
-        start: Row of the first anchor among the Q candidates.
-        negatives: Which pairs count as negatives.
-        temperature: Divisor of the cosine similarities.
+    and the same with the two views exchanged for ``'grace'``. The features of the anchors are
+    (N, C), of all candidates (Q, C), whose rows ``start`` to ``start + N`` are the anchors; the
+    cosine similarities are divided by the ``temperature``.
     """
     skeleton, image, all_skeleton, all_image = (
         F.normalize(x, dim=1) for x in (skeleton, image, all_skeleton, all_image)

@@ -57,12 +57,9 @@ class MMCLLoss(nn.Module):
         }
 
     def refinement(self, refined: Tensor, weights: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Classify by the refined logits (N, K).
+        """Classify by the refined logits (N, K), given the entry weights (N, n).
 
-        Args:
-            refined: Refined logits (N, K).
-            weights: Entry weights of the refinement (N, n).
-            labels: Class indices (N,), or probabilities (N, K).
+        The labels are class indices (N,), or probabilities (N, K).
 
         Returns:
             ``loss_refine``, weighted, and each entry's mean weight as ``frm_weight_0``, ...

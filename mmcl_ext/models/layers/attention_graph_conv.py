@@ -24,7 +24,6 @@ class AttentionGraphConv(nn.Module):
 
     Args:
         in_channels: Channels of the input, at least 8.
-        out_channels: Channels of the output.
         A: Initial shared topology (S, V, V), one per head; row u receives from
             column v. Trained.
     """

@@ -13,17 +13,12 @@ class EdgeConv(nn.Module):
     """Edge convolution of nodes with their nearest neighbours, for several groups at once.
 
     Source: Wang et al., "Dynamic Graph CNN", ACM TOG 2019, Eq. 8, as in HD-GCN. For
-    node i and its k nearest neighbours j in feature space, itself among them::
+    node i and its k nearest neighbours j in feature space (or all nodes), itself among them::
 
         y[i] = max over j of LeakyReLU(BN(W [x[j] - x[i]; x[i]]))
 
     With W = [P Q] the edges are P x[j] + (Q - P) x[i]: both products are taken per
-    node, and only the sum per edge. Groups have their own weights and neighbours.
-
-    Args:
-        channels: Channels per group, of input and output.
-        k: Number of neighbours; all nodes where there are fewer.
-        groups: Number of groups.
+    node, and only the sum per edge. Groups have their own weights, neighbours and ``channels``.
     """
 
     def __init__(self, channels: int, k: int, groups: int = 1) -> None:

@@ -27,7 +27,6 @@ class HierarchyGraphConv(nn.Module):
     the frames before the levels have been summed.
 
     Args:
-        in_channels: Channels of the input.
         out_channels: Channels of the output, a multiple of S + 1 and of 4.
         A: Initial topology (L, S, V, V); row u receives from column v. Trained.
         levels: Joints of each level, counted from 0, for the weights of the levels;

@@ -28,8 +28,6 @@ class MultiScaleTemporalConv(nn.Module):
     not computed for it. (In training they belong to the batch statistics.)
 
     Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output, a multiple of the number of branches.
         kernel_size: Odd number of taps of the dilated convolutions.
         stride: Temporal stride; T' = ceil(T / stride).
         dilations: Dilation of each convolution branch.

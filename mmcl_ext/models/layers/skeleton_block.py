@@ -14,10 +14,7 @@ class SkeletonBlock(nn.Module):
 
     Args:
         gcn: Graph convolution, (N, C, V, T) to (N, C', V, T).
-        tcn: Temporal convolution, (N, C', V, T) to (N, C', V, T').
-        in_channels: C.
-        out_channels: C'.
-        stride: Temporal stride of ``tcn``.
+        tcn: Temporal convolution, (N, C', V, T) to (N, C', V, T'), with this ``stride``.
         residual: Whether there is a residual path at all.
     """
 

@@ -22,8 +22,6 @@ class StaticGraphConv(nn.Module):
     product and projected by one convolution.
 
     Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
         A: Initial topology (S, V, V); row u receives from column v. Trained.
     """
 

@@ -8,15 +8,10 @@ from mmcl_ext.models.layers.initialization import init_branches
 
 
 class SubsetConv(nn.Conv2d):
-    """One 1x1 convolution in place of S whose results are summed.
+    """One 1x1 convolution in place of S (``branches``) whose results are summed.
 
     The biases stay apart: each is trained, so their sum moves S times as fast as a
     single bias would.
-
-    Args:
-        in_channels: Channels C of each input.
-        out_channels: Channels of the output.
-        branches: Number S of inputs.
 
     Attributes:
         weight: (C', C * S, 1, 1), input index (C, S).

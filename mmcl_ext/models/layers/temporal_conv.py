@@ -6,15 +6,10 @@ from mmcl_ext.models.layers.initialization import init_fan_out
 
 
 class TemporalConv(nn.Module):
-    """Convolution over time and batch normalisation, without activation.
+    """Convolution over an odd number of frames and batch normalisation, without activation.
 
-    With ``kernel_size=1`` it is the shortcut of a block that changes its width.
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        kernel_size: Odd number of frames.
-        stride: Temporal stride; T' = ceil(T / stride).
+    With ``kernel_size=1`` it is the shortcut of a block that changes its width. T' is
+    ceil(T / stride).
     """
 
     def __init__(

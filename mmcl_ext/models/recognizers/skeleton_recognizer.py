@@ -96,14 +96,10 @@ class SkeletonRecognizer(BaseModel):
         return self.cls_head.predict(self.extract_feat(inputs[self.input_key]), data_samples)
 
     def extract_feat(self, keypoint: Tensor) -> Tensor:
-        """Extract features of every clip.
+        """Extract features (N * num_clips, M, C', T', V) of skeletons (N, num_clips, M, T, V, C).
 
-        Args:
-            keypoint: Skeletons (N, num_clips, M, T, V, C), or heat maps
-                (N, num_clips, J, T, H, W) where the backbone takes them.
-
-        Returns:
-            Features (N * num_clips, M, C', T', V), or (N * num_clips, C', T', H', W').
+        Of heat maps (N, num_clips, J, T, H, W), where the backbone takes them, the features are
+        (N * num_clips, C', T', H', W').
 
         Raises:
             ValueError: If there are not six axes.
