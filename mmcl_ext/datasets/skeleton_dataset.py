@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, force_full_init
 
+from mmcl_ext.datasets.present_persons import choose_persons, person_limit
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
@@ -21,7 +22,8 @@ class SkeletonDataset(BaseDataset):
 
     An item enters the pipeline as a dict with ``keypoint`` (float32, (M, T, V, C)),
     ``label``, ``sample_name``, ``total_frames`` (T), ``num_person`` (M), ``layout``,
-    ``sample_idx`` and, where the file has it, ``keypoint_score`` (M, T, V).
+    ``sample_idx`` and, where the file has it, ``keypoint_score`` (M, T, V). Frames with nobody
+    and persons who never appear are left out, see :func:`choose_persons`.
 
     The pipeline runs with Python's, numpy's and torch's generators seeded by
     (seed, epoch, index), see :meth:`set_epoch`, and restored afterwards: an item
@@ -179,7 +181,7 @@ class SkeletonDataset(BaseDataset):
             info['keypoint_score'] = score
         if isinstance(source, AnnotationPickle):
             info = source.extra(position) | info
-        return info
+        return choose_persons(info, person_limit(self.pipeline.transforms))
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the class of one item, as ``ClassBalancedDataset`` asks for it."""

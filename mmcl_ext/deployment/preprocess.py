@@ -53,6 +53,7 @@ def prepare(keypoint: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
         raise ValueError(f'need (M, T, {joints}, {channels}), got {keypoint.shape}')
     if not np.isfinite(keypoint).all():
         raise ValueError('the coordinates are not all finite')
+    keypoint = choose_persons(keypoint, info['num_person'])
     for step in info['pipeline']:
         settings = {key: value for key, value in step.items() if key != 'type'}
         name = str(step['type']).rpartition('.')[2]
@@ -64,6 +65,20 @@ def prepare(keypoint: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
             settings['parents'] = parents_of(info)
         keypoint = STEPS[name](keypoint, **settings)
     return np.ascontiguousarray(keypoint, np.float32)
+
+
+def choose_persons(keypoint: np.ndarray, limit: int) -> np.ndarray:
+    """Leave out frames with nobody and persons who never appear.
+
+    Of more than ``limit`` persons the most active ones are kept, the most active first.
+    """
+    real = _real(keypoint)
+    persons = np.flatnonzero(real.any(axis=1))
+    if len(persons) > limit:
+        bodies = [keypoint[m, real[m]].astype(np.float64) for m in persons]
+        moves = [-((body - body.mean(0)) ** 2).sum((0, 2)).mean() for body in bodies]
+        persons = persons[np.argsort(moves, kind='stable')[:limit]]
+    return keypoint[persons][:, real[persons].any(axis=0)] if len(persons) else keypoint
 
 
 def parents_of(info: Mapping[str, Any]) -> list[int]:

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from mmcl_ext.checkpoints.load import build_pipeline
 from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.datasets.present_persons import choose_persons, person_limit
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.transforms import InterpolateJoints
-from mmcl_ext.datasets.transforms.geometry import real_frames
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
@@ -19,9 +19,8 @@ from mmcl_ext.inference.skeleton_clip import SkeletonClip
 class ClipPreparation:
     """Check a clip, fit it to a model and run the model's test pipeline.
 
-    Joints of another layout are interpolated (:class:`InterpolateJoints`). Of more persons
-    than the model takes, the most active ones are chosen, the most active first; otherwise
-    the order of the clip holds.
+    Joints of another layout are interpolated (:class:`InterpolateJoints`). Persons and frames
+    are chosen as in training, see :func:`choose_persons`.
 
     Args:
         info: What the model takes.
@@ -40,6 +39,7 @@ class ClipPreparation:
         types = [str(step['type']) for step in info.pipeline]
         self._converts = any(kind.endswith('InterpolateJoints') for kind in types)
         self.pipeline = Compose(build_pipeline(info))
+        self._limit = person_limit(self.pipeline.transforms)
 
     def __call__(self, clip: SkeletonClip) -> dict[str, Any]:
         """Prepare one clip.
@@ -55,7 +55,7 @@ class ClipPreparation:
         try:
             if not self._converts:
                 results = self._fit_layout(results)
-            results = self._choose_persons(results)
+            results = choose_persons(results, self._limit)
             with DefaultScope.overwrite_default_scope(self.info.scope), seeded(0, 0, clip.index):
                 packed = self.pipeline(results)
         except ValueError as error:
@@ -112,16 +112,6 @@ class ClipPreparation:
         assert fitted is not None
         return fitted
 
-    def _choose_persons(self, results: dict[str, Any]) -> dict[str, Any]:
-        keypoint = results['keypoint']
-        if len(keypoint) <= self.info.num_person:
-            return results
-        chosen = np.argsort(-activity(keypoint), kind='stable')[: self.info.num_person]
-        fitted = {
-            key: results[key][chosen] for key in ('keypoint', 'keypoint_score') if key in results
-        }
-        return results | fitted | dict(num_person=len(chosen))
-
     def _check(self, clip: SkeletonClip, packed: Any) -> None:
         if packed is None:
             raise ValueError(f'clip {clip.name!r}: the pipeline gave it up')
@@ -139,27 +129,6 @@ def _network_input(packed: dict[str, Any], num_joints: int) -> Tensor | None:
     keypoint = inputs.get('keypoint') if isinstance(inputs, dict) else inputs
     fits = isinstance(keypoint, Tensor) and keypoint.ndim == 5 and keypoint.shape[3] == num_joints
     return keypoint if fits else None
-
-
-def activity(keypoint: np.ndarray) -> np.ndarray:
-    """Measure how much every person moves.
-
-    The squared distance of a joint from its own mean position, summed over the frames in which
-    the person is there and averaged over the joints: neither a large body nor a short
-    appearance counts as movement.
-
-    Args:
-        keypoint: (M, T, V, C).
-
-    Returns:
-        (M,), in squared units of the coordinates.
-    """
-    scores = np.zeros(len(keypoint))
-    for m, (person, there) in enumerate(zip(keypoint, real_frames(keypoint), strict=True)):
-        if there.any():
-            body = person[there].astype(np.float64)  # (T', V, C)
-            scores[m] = ((body - body.mean(axis=0)) ** 2).sum(axis=(0, 2)).mean()
-    return scores
 
 
 def fill_in_time(keypoint: np.ndarray, missing: np.ndarray) -> np.ndarray:

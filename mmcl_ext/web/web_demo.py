@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.inference.clip_preparation import activity
+from mmcl_ext.datasets.present_persons import activity
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.skeleton_clip import SkeletonClip

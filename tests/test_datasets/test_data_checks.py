@@ -54,6 +54,14 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+def test_frames_with_nobody(tmp_path: Path) -> None:
+    samples = _samples()
+    samples[1]['keypoint'][:, :4] = 0
+    assert _found(check_store(_store(tmp_path, samples))) == [
+        ('empty', 'frames with nobody, which are left out', ('clip1 (4 of 9)',)),
+    ]
+
+
 def test_nothing_to_find(tmp_path: Path, folder: Path) -> None:
     assert check_store(_store(tmp_path, _samples())) == []
     assert check_composites(folder, NAMES) == []

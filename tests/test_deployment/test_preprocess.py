@@ -12,6 +12,7 @@ from mmengine.registry import DefaultScope
 import mmcl_ext.datasets.transforms  # noqa: F401
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.load_config import load_config
+from mmcl_ext.datasets.present_persons import choose_persons
 from mmcl_ext.deployment.preprocess import format_persons, pack_persons, prepare
 from mmcl_ext.registry import TRANSFORMS
 
@@ -32,6 +33,9 @@ def recordings(joints: int) -> list[np.ndarray]:
     made[1][1, :20] = 0  # comes later
     made[1][:, 140:] = 0  # nobody at the end
     made[4][0, :2] = 0
+    made += [rng.normal(size=(4, 70, joints, 3)).astype(np.float32)]
+    made[6][0] = made[6][:, :30] = made[6][:, 50:52] = 0  # an empty slot, late entry, a gap
+    made[6][2] *= 3  # three persons are left, of whom two are kept
     return [*made, np.zeros((1, 10, joints, 3), np.float32)]
 
 
@@ -44,6 +48,7 @@ def by_pipeline(info: ModelInfo, keypoint: np.ndarray) -> np.ndarray:
         total_frames=keypoint.shape[1],
         num_person=len(keypoint),
     )
+    results = choose_persons(results, info.num_person)  # as the data set does
     with DefaultScope.overwrite_default_scope(info.scope):
         for step in info.pipeline[:-1]:
             results = TRANSFORMS.build(dict(step))(results)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from mmcl_ext.datasets.present_persons import activity
 from mmcl_ext.graphs.joint_map import joint_matrix
 from mmcl_ext.inference import MMCLInferencer, SkeletonClip
-from mmcl_ext.inference.clip_preparation import activity, fill_in_time
+from mmcl_ext.inference.clip_preparation import fill_in_time
 
 
 def test_wrong_layout(inferencer, walk):

@@ -16,7 +16,8 @@ class ValidCropResize(PrintableTransform):
     """Crop the valid part of a sequence in time and resample it to a fixed length.
 
     The rule of CTR-GCN (Chen et al., ICCV 2021). With v the number of frames in
-    which somebody is there (the first v frames are taken to be those):
+    which somebody is there (the first v frames are taken to be those, for the data set has
+    left out the others):
 
     - ``p_interval=(p,)``: keep the middle, without trunc((1 - p) v / 2) frames at
       either end.

@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.utils import track_iter_progress
 
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.transforms.geometry import real_frames
 from mmcl_ext.datasets.validation.data_issue import DataIssue, collect, groups_of_equals
 
 _TRAIN, _HELD_OUT = 'train', ('val', 'test')
@@ -17,7 +18,7 @@ _TRAIN, _HELD_OUT = 'train', ('val', 'test')
 class _Sample(NamedTuple):
     """What one reading of a sample tells."""
 
-    empty: bool
+    frames: int
     absent_joints: bool
     digest: bytes
 
@@ -27,7 +28,8 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]
 
     - missing: a class without training samples, a split without samples, a joint that is
       zero in every frame of a person who is there.
-    - empty: a sample with nobody in it.
+    - empty: a sample with nobody in it; frames with nobody, which training and prediction
+      leave out.
     - NaN: coordinates that are not finite.
     - doubled: samples with the same coordinates, and samples that a training split shares
       with the validation or test split of the same protocol, by name or by coordinates.
@@ -41,11 +43,12 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]
     samples = [_look_at(store.keypoint(i)) for i in tracked]
     names = list(store.names)
     lost = [names[i] for i in indices if samples[i].absent_joints]
-    empty = [names[i] for i in indices if samples[i].empty]
-    digests = [None if sample.empty else sample.digest for sample in samples]
+    empty = [names[i] for i in indices if not samples[i].frames]
+    digests = [sample.digest if sample.frames else None for sample in samples]
     return [
         *_check_splits(store),
         *collect('empty', 'nobody is in the sample', empty),
+        *_check_absent(store, samples),
         *collect('missing', 'a joint is zero in all frames of a person', lost),
         *_check_finite(store, names),
         *collect('doubled', 'same coordinates', groups_of_equals(names, digests)),
@@ -55,11 +58,22 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]
 
 def _look_at(keypoint: np.ndarray) -> _Sample:
     joints = np.any(keypoint, axis=(1, 3))  # (M, V)
-    there = np.any(joints, axis=1)  # (M,)
+    real = real_frames(keypoint)  # (M, T)
+    there = real.any(axis=1)  # (M,)
     lost = ~joints & there[:, None]
     digest = blake2b(repr(keypoint.shape).encode(), digest_size=16)
     digest.update(keypoint.data)
-    return _Sample(not there.any(), bool(lost.any()), digest.digest())
+    frames = int(real.any(axis=0).sum())
+    return _Sample(frames, bool(lost.any()), digest.digest())
+
+
+def _check_absent(store: SkeletonStore, samples: list[_Sample]) -> list[DataIssue]:
+    found = [
+        f'{store.names[i]} ({total - sample.frames} of {total})'
+        for i, (sample, total) in enumerate(zip(samples, store.num_frames, strict=True))
+        if 0 < sample.frames < total
+    ]
+    return collect('empty', 'frames with nobody, which are left out', found)
 
 
 def _check_finite(store: SkeletonStore, names: list[str]) -> list[DataIssue]:
