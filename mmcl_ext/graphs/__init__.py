@@ -2,7 +2,13 @@
 
 from mmcl_ext.graphs.hd_graph import HDGraph
 from mmcl_ext.graphs.layout import Layout
-from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout, resolve_layout
+from mmcl_ext.graphs.layouts import (
+    get_layout,
+    layout_names,
+    load_layout,
+    register_layout,
+    resolve_layout,
+)
 from mmcl_ext.graphs.skeleton_graph import SkeletonGraph
 
 __all__ = [
@@ -11,6 +17,7 @@ __all__ = [
     'SkeletonGraph',
     'get_layout',
     'layout_names',
+    'load_layout',
     'register_layout',
     'resolve_layout',
 ]

@@ -1,6 +1,9 @@
 """The skeleton layouts that are known by name."""
 
+import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmcl_ext.graphs.layout import Groups, Layout
@@ -167,3 +170,23 @@ def resolve_layout(layout: str | Layout | Mapping[str, Any]) -> Layout:
     if isinstance(layout, Mapping):
         return Layout.from_dict(layout)
     raise TypeError(f'a layout is a name, a Layout or a dict, received {layout!r}')
+
+
+def load_layout(layout: str | os.PathLike) -> str:
+    """Make a layout known, by its name or from a ``.json`` file; return its name.
+
+    The file has ``name``, ``joint_names``, ``edges``, ``center`` and, as wanted,
+    ``pairs`` and ``hd_groups``; see :class:`Layout`.
+
+    Raises:
+        ValueError: The name is unknown, or the description is not sound.
+    """
+    if not os.fspath(layout).endswith('.json'):
+        return get_layout(os.fspath(layout)).name
+    try:
+        description = json.loads(Path(layout).read_text())
+        if not isinstance(description, dict) or 'name' not in description:
+            raise ValueError("expected an object with a 'name'")
+        return register_layout(description).name
+    except ValueError as error:
+        raise ValueError(f'{os.fspath(layout)}: {error}') from error

@@ -11,6 +11,7 @@ import numpy as np
 from mmcl_ext.datasets.converters.pose_results import is_pose_frames
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.safe_pickle import load_pickle
+from mmcl_ext.graphs.layouts import load_layout
 from mmcl_ext.inference.skeleton_clip import SkeletonClip, read_json
 
 SEPARATOR = '::'
@@ -47,7 +48,7 @@ def read_clips(
 
     Args:
         source: One of these.
-        layout: Name of the layout of the joints, where the source does not say it.
+        layout: Layout of the joints, where the source does not say it, see :func:`load_layout`.
         model_layout: Layout to take where nothing says or shows another one.
 
     Raises:
@@ -66,6 +67,7 @@ def clip_readers(
 
     Arguments and errors are those of :func:`read_clips`.
     """
+    layout = layout and load_layout(layout)
     if isinstance(source, SkeletonClip):
         yield lambda: source
     elif isinstance(source, np.ndarray):

@@ -197,7 +197,7 @@ class SkeletonClip:
 
     @classmethod
     def _from_custom(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
-        arrays = _read(CustomReader(layout), path)
+        arrays = _read(CustomReader(layout, axes='MTVC'), path)
         score = arrays.get('keypoint_score')
         return cls.from_array(arrays['keypoint'], Path(path).stem, layout, keypoint_score=score)
 
@@ -243,7 +243,9 @@ def _read_annotation(
     extra = {key: value for key, value in annotation.items() if key not in _ANNOTATION_KEYS}
     label = annotation.get('label')
     arrays = dict(keypoint=keypoint, keypoint_score=score)
-    return name, arrays, dict(label=None if label is None else int(label), extra=extra)
+    # a text says nothing of the model's numbers
+    label = int(label) if isinstance(label, (int, np.integer)) else None
+    return name, arrays, dict(label=label, extra=extra)
 
 
 def _guess_layout(num_joints: int, name: str) -> str:

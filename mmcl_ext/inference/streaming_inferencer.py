@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmcl_ext.datasets.converters.person_tracker import PersonTracker
+from mmcl_ext.graphs.layouts import load_layout
 from mmcl_ext.inference.frame_window import FrameWindow
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
@@ -50,7 +51,7 @@ class StreamingInferencer:
         smoothing: Share, from 0 to below 1, of the probabilities so far in the new ones.
         track: Follow persons from frame to frame (:class:`PersonTracker`), for sources that
             name them in any order. Otherwise the m-th person of a frame is always the same.
-        num_slots: Persons kept at a time.
+        num_slots: Persons kept at a time; of more, the first ones.
         layout: Layout of the joints; None takes the model's.
         extra: What else transforms may ask for, see :class:`SkeletonClip`.
 
@@ -78,7 +79,7 @@ class StreamingInferencer:
         self.inferencer = inferencer
         self.stride = stride
         self.smoothing = smoothing
-        self.layout = layout
+        self.layout = layout and load_layout(layout)
         self.extra = dict(extra or {})
         self.track = track
         self._joints = FrameWindow(window, num_slots)
@@ -116,6 +117,8 @@ class StreamingInferencer:
         frame = frame[None] if frame.ndim == 2 else frame
         if frame.ndim != 3:
             raise ValueError(f'a frame is (V, C) or (M, V, C), got {frame.shape}')
+        # a person without a single number is absent: trackers write zeros or NaN
+        frame = np.where(np.isfinite(frame).any(axis=(1, 2), keepdims=True), frame, 0)
         self._check(frame, keypoint_score)
         places = self._place(frame)
         self._joints.push(frame, places)
@@ -148,12 +151,10 @@ class StreamingInferencer:
             found = np.flatnonzero(there)[: self._joints.num_slots]
             places[found] = self._tracker.update(np.nan_to_num(frame[found]))
             return places
-        if len(frame) > self._joints.num_slots:
-            raise ValueError(
-                f'{len(frame)} persons in a frame, but num_slots is {self._joints.num_slots}'
-            )
-        self._persons = max(self._persons, len(frame))
-        return np.arange(len(frame))
+        slots = self._joints.num_slots
+        self._persons = max(self._persons, min(len(frame), slots))
+        places = np.arange(len(frame))
+        return np.where(places < slots, places, -1)
 
     def _clip(self) -> SkeletonClip | None:
         keypoint, score = self._joints.clip(), self._scores.clip()

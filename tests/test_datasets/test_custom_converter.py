@@ -147,6 +147,35 @@ def test_a_bad_layout_file_is_named(source, tmp_path, text, message):
         convert(source, tmp_path / 'o', layout='nothing')
 
 
+def test_axes_that_can_be_read_two_ways(tmp_path):
+    """The (C, T, V, M) of ST-GCN's feeders is refused, or read as what --axes says."""
+    array = np.random.default_rng(0).normal(size=(3, 9, 17, 2)).astype('f4')
+    np.save(tmp_path / 'a.npy', array)
+    (tmp_path / 'labels.csv').write_text('name,label\na,0\n')
+    out = tmp_path / 's.safetensors'
+    with pytest.raises(ValueError, match=r'may be \(M, T, V, C\), 3 .* or \(C, T, V, M\), 2 pers'):
+        convert_custom(tmp_path, out, layout='coco', progress=False)
+    for axes, expected in (('MTVC', array), ('CTVM', array.transpose(3, 1, 2, 0))):
+        convert_custom(tmp_path, out, layout='coco', axes=axes, progress=False)
+        np.testing.assert_array_equal(SkeletonStore(out).keypoint(0), expected)
+
+
+def test_four_channels(tmp_path):
+    np.save(tmp_path / 'a.npy', np.ones((9, 17, 4)))
+    (tmp_path / 'labels.csv').write_text('name,label\na,0\n')
+    with pytest.raises(ValueError, match='2 or 3 coordinates, got 4; confidences go into keypo'):
+        convert_custom(tmp_path, tmp_path / 's.safetensors', layout='coco', progress=False)
+
+
+def test_numbers_of_a_tracker_are_ranked(tmp_path):
+    """Tracker 1042 is the second person, not the 1,043rd."""
+    rows = [f'{t},{v},{t},{v},{p}' for p in (1042, 7) for t in range(3) for v in range(17)]
+    (tmp_path / 'a.csv').write_text('frame,joint,x,y,person\n' + '\n'.join(rows))
+    (tmp_path / 'labels.csv').write_text('name,label\na,0\n')
+    convert_custom(tmp_path, tmp_path / 's.safetensors', layout='coco', progress=False)
+    assert SkeletonStore(tmp_path / 's.safetensors').keypoint(0).shape == (2, 3, 17, 2)
+
+
 @pytest.mark.parametrize(
     ('table', 'message'),
     [

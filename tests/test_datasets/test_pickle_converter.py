@@ -1,5 +1,6 @@
 """Annotation pickles to stores and back."""
 
+import json
 import os
 import pickle
 
@@ -37,6 +38,29 @@ def round_trip(path, folder, **options):
     convert_pickle(path, folder / 'a.safetensors', **options)
     export_pickle(folder / 'a.safetensors', folder / 'back.pkl', progress=False)
     return pickle.loads((folder / 'back.pkl').read_bytes())
+
+
+def test_layout_from_a_file(tmp_path):
+    names = [f'j{i}' for i in range(33)]
+    edges = [[i, i - 1] for i in range(1, 33)]
+    description = dict(name='pickled33', joint_names=names, edges=edges, center=0)
+    (tmp_path / 'mine.json').write_text(json.dumps(description))
+    path = dump(tmp_path / 'a.pkl', skeletons(('a', 'b'), np.float32, V=33))
+    options = dict(layout=tmp_path / 'mine.json', processes=1, progress=False)
+    convert_pickle(path, tmp_path / 'a.safetensors', **options)
+    assert SkeletonStore(tmp_path / 'a.safetensors').layout == 'pickled33'
+
+
+def test_a_name_that_comes_twice(tmp_path):
+    path = dump(tmp_path / 'a.pkl', skeletons(('a', 'b', 'a'), np.float32))
+    with pytest.raises(ValueError, match=r"a\.pkl: 2 samples are called 'a'"):
+        convert_pickle(path, tmp_path / 'a.safetensors', processes=1, progress=False)
+
+
+def test_four_channels(tmp_path):
+    path = dump(tmp_path / 'a.pkl', skeletons(('a', 'b'), np.float32, C=4))
+    with pytest.raises(ValueError, match='expected 2 or 3 coordinates, got 4'):
+        AnnotationPickle(path)
 
 
 @pytest.mark.parametrize('dtype', [np.float16, np.float32])

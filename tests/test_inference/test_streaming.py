@@ -110,11 +110,23 @@ def test_bad_arguments(inferencer):
     for arguments in (dict(stride=0), dict(smoothing=1.0), dict(window=0)):
         with pytest.raises(ValueError, match='positive'):
             StreamingInferencer(inferencer, **arguments)
-    stream = StreamingInferencer(inferencer, num_slots=2)
-    with pytest.raises(ValueError, match='3 persons in a frame'):
-        stream.push(np.ones((3, 20, 3)))
+    stream = StreamingInferencer(inferencer)
     with pytest.raises(ValueError, match='a frame is'):
         stream.push(np.ones(3))
+
+
+def test_crowds_and_absent_persons_do_not_end_a_stream(inferencer, walk):
+    """Beyond the places the first persons count; a person of NaN alone is absent."""
+    crowd = np.concatenate([walk, walk[:, ::-1], walk + 1])  # (3, T, 20, 3)
+    absent = np.concatenate([walk, np.full_like(walk, np.nan)])
+    few = StreamingInferencer(inferencer, num_slots=2, window=16, stride=16)
+    for given, same in ((crowd, crowd[:2]), (absent, walk)):
+        scores = []
+        for clip in (given, same):
+            few.reset()
+            found = [few.push(frame) for frame in clip.swapaxes(0, 1)[:16]]
+            scores.append(found[-1].probability)
+        np.testing.assert_array_equal(*scores)
 
 
 def test_tracker_keeps_places():

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
 from mmcl_ext.config.command_line import add_cfg_options
@@ -43,7 +44,11 @@ def parse_args() -> argparse.Namespace:
 
 def open_dataset(args: argparse.Namespace) -> SkeletonDataset:
     if not args.source.endswith('.py'):
-        return SkeletonDataset(args.source, args.split, AUGMENTATION)
+        dataset = SkeletonDataset(args.source, args.split)
+        flat = dataset[0]['keypoint'].shape[-1] == 2
+        steps = [step for step in AUGMENTATION if not flat or step['type'] != 'RandomRotation']
+        dataset.pipeline = Compose(steps)
+        return dataset
     cfg = load_config(args.source, args.cfg_options)
     require(cfg, f'{args.loader}_dataloader')
     dataset = DATASETS.build(cfg[f'{args.loader}_dataloader'].dataset)

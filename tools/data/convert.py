@@ -84,7 +84,7 @@ def add_npz(parser: argparse.ArgumentParser) -> None:
 def add_pickle(parser: argparse.ArgumentParser) -> None:
     add_parallel(parser)
     add_classes(parser)
-    parser.add_argument('--layout', help='default: by the number of joints')
+    parser.add_argument('--layout', help='name or .json; default: by the number of joints')
 
 
 def add_sysu(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +96,7 @@ def add_custom(parser: argparse.ArgumentParser) -> None:
     add_raw(parser)
     add_classes(parser)
     parser.add_argument('--layout', required=True, help='its name, or a description (.json)')
+    parser.add_argument('--axes', choices=('MTVC', 'CTVM'), help='of the arrays of a .npy')
     parser.add_argument('--labels', help='table with name, label and split (SOURCE/labels.csv)')
 
 

@@ -7,7 +7,7 @@ from mmcl_ext.datasets.converters.conversion import (
     SampleInfo,
 )
 from mmcl_ext.datasets.converters.ctrgcn_npz import NPZ_SECOND_BODIES, convert_ctrgcn_npz
-from mmcl_ext.datasets.converters.custom import convert_custom, load_layout
+from mmcl_ext.datasets.converters.custom import convert_custom
 from mmcl_ext.datasets.converters.ntu import (
     NTU_PREPROCESSINGS,
     SECOND_BODIES,
@@ -62,7 +62,6 @@ __all__ = [
     'convert_utdmhad',
     'export_pickle',
     'find_utdmhad',
-    'load_layout',
     'ntu_classes',
     'ntu_missing_names',
     'ntu_names',

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.store.numbered_classes import numbered_classes
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.graphs.layout import Layout
-from mmcl_ext.graphs.layouts import get_layout, register_layout
+from mmcl_ext.graphs.layouts import get_layout, load_layout
 
 _SUFFIXES = ('.npy', '.csv', '.json')
 _AXES = ('x', 'y', 'z')
@@ -33,12 +32,19 @@ class CustomReader:
 
     ``.npy``: (T, V, C) or (M, T, V, C). ``.csv``: a line per joint with the columns
     ``frame``, ``joint`` (number from 0, or its name), ``x``, ``y`` and, as wanted, ``z``,
-    ``person`` (from 0) and ``score``. Joints without a line are zero. ``.json``: poses as
+    ``person`` (any number from 0, such as a tracker's; the smallest comes first) and
+    ``score``. Joints without a line are zero. ``.json``: poses as
     MMPose writes them, see
     :func:`~mmcl_ext.datasets.converters.pose_results.read_pose_frames`.
+
+    Attributes:
+        layout: Name of the skeleton layout.
+        axes: Order of the axes of a four-dimensional ``.npy``: ``'MTVC'``, or ``'CTVM'`` as the
+            feeders of ST-GCN and CTR-GCN have it; None refuses what is likely the latter.
     """
 
     layout: str
+    axes: str | None = None
 
     def __call__(self, member: ArchiveFile) -> dict[str, np.ndarray]:
         """Read ``keypoint`` (M, T, V, C) and, with scores, ``keypoint_score`` (M, T, V).
@@ -51,21 +57,27 @@ class CustomReader:
             return _Table(member, get_layout(self.layout)).arrays()
         if member.name.endswith('.json'):
             return read_pose_results(member, get_layout(self.layout).num_joints)
-        return dict(keypoint=_read_array(member, get_layout(self.layout).num_joints))
+        return dict(keypoint=self._read_array(member))
 
-
-def _read_array(member: ArchiveFile, num_joints: int) -> np.ndarray:
-    try:
-        array = np.load(io.BytesIO(member.read()), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f'{member}: no array of numbers: {error}') from error
-    array = array[None] if array.ndim == 3 else array
-    if array.ndim != 4 or array.dtype.kind not in 'fiu' or array.shape[2] != num_joints:
-        raise ValueError(
-            f'{member}: expected numbers (T, V, C) or (M, T, V, C) with V = {num_joints}, got '
-            f'{array.dtype} of {array.shape}'
-        )
-    return array
+    def _read_array(self, member: ArchiveFile) -> np.ndarray:
+        num_joints = get_layout(self.layout).num_joints
+        try:
+            array = np.load(io.BytesIO(member.read()), allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ValueError(f'{member}: no array of numbers: {error}') from error
+        array = array[None] if array.ndim == 3 else array
+        if array.ndim != 4 or array.dtype.kind not in 'fiu' or array.shape[2] != num_joints:
+            raise ValueError(
+                f'{member}: expected numbers (T, V, C) or (M, T, V, C) with V = {num_joints}, got '
+                f'{array.dtype} of {array.shape}'
+            )
+        if self.axes is None and len(array) == 3 and array.shape[3] in (1, 2):
+            raise ValueError(
+                f'{member}: {array.shape} may be (M, T, V, C), 3 persons with {array.shape[3]} '
+                f'coordinates, or (C, T, V, M), {array.shape[3]} persons with 3: say which by '
+                'axes (--axes MTVC or CTVM)'
+            )
+        return array.transpose(3, 1, 2, 0) if self.axes == 'CTVM' else array
 
 
 class _Table:
@@ -114,39 +126,17 @@ class _Table:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the dense arrays."""
-        persons, frames = (max(place[axis] for place in self._cells) + 1 for axis in (0, 1))
-        if persons * frames > 100 * len(self._cells):  # a typo, not a table
-            raise ValueError(
-                f'{self._member}: {persons} persons and {frames} frames, but only '
-                f'{len(self._cells)} lines'
-            )
+        numbers, persons = np.unique([place[0] for place in self._cells], return_inverse=True)
+        frames = max(place[1] for place in self._cells) + 1
+        if len(numbers) * frames > 100 * len(self._cells):  # a typo, not a table
+            raise ValueError(f'{self._member}: {frames} frames, but only {len(self._cells)} lines')
         width = len(self._axes) + self._scored
-        dense = np.zeros((persons, frames, self._num_joints, width), np.float32)
-        places = tuple(np.array(list(self._cells)).T)
-        dense[places] = list(self._cells.values())
+        dense = np.zeros((len(numbers), frames, self._num_joints, width), np.float32)
+        _, times, joints = np.array(list(self._cells)).T
+        dense[persons, times, joints] = list(self._cells.values())
         if not self._scored:
             return dict(keypoint=dense)
         return dict(keypoint=dense[..., :-1], keypoint_score=dense[..., -1])
-
-
-def load_layout(layout: str | os.PathLike) -> str:
-    """Make a layout known, by its name or from a ``.json`` file; return its name.
-
-    The file has ``name``, ``joint_names``, ``edges``, ``center`` and, as wanted,
-    ``pairs`` and ``hd_groups``; see :class:`mmcl_ext.graphs.Layout`.
-
-    Raises:
-        ValueError: The name is unknown, or the description is not sound.
-    """
-    if not os.fspath(layout).endswith('.json'):
-        return get_layout(os.fspath(layout)).name
-    try:
-        description = json.loads(Path(layout).read_text())
-        if not isinstance(description, dict) or 'name' not in description:
-            raise ValueError("expected an object with a 'name'")
-        return register_layout(description).name
-    except ValueError as error:
-        raise ValueError(f'{os.fspath(layout)}: {error}') from error
 
 
 def convert_custom(
@@ -156,6 +146,7 @@ def convert_custom(
     layout: str | os.PathLike,
     labels: str | os.PathLike | None = None,
     classes: Sequence[str] | None = None,
+    axes: str | None = None,
     **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert skeletons of any layout (:func:`load_layout`), a file per sample.
@@ -190,11 +181,11 @@ def convert_custom(
     return Conversion(
         out=Path(out),
         items=items,
-        read=CustomReader(layout_name),
+        read=CustomReader(layout_name, axes),
         layout=layout_name,
         classes=classes,
         splits=splits,
-        metadata=dict(dataset='custom', layout=repr(get_layout(layout_name))),
+        metadata=dict(dataset='custom', layout=repr(get_layout(layout_name)), axes=axes),
         **options,
     ).run(
         missing=[name for name in table if name not in members],

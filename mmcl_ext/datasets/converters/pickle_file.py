@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -22,7 +23,9 @@ from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 from mmcl_ext.datasets.store.numbered_classes import numbered_classes
 from mmcl_ext.fileio.archive_file import describe_file
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.write_pickle import write_pickle
+from mmcl_ext.graphs.layouts import load_layout
 
 _FIELDS = 'annotation_fields'  # of the store's metadata
 
@@ -54,7 +57,7 @@ def convert_pickle(
     out: str | os.PathLike,
     *,
     classes: Sequence[str] | None = None,
-    layout: str | None = None,
+    layout: str | os.PathLike | None = None,
     **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert an annotation pickle, which is not run, but held in memory as a whole.
@@ -67,8 +70,9 @@ def convert_pickle(
         FileNotFoundError: There is no such file.
         ValueError: The file would run code, is damaged, or an annotation is wrong.
     """
-    annotations = AnnotationPickle(source, layout)
+    annotations = AnnotationPickle(source, layout and load_layout(layout))
     classes = tuple(classes or _guess_classes(annotations))
+    _check_unique(annotations)
     _check_labels(annotations, len(classes))
     names = np.array(annotations.names, object)
     pairs = zip(annotations.names, annotations.labels.tolist(), strict=True)
@@ -84,6 +88,15 @@ def convert_pickle(
         metadata={'source': describe_file(Path(source)), _FIELDS: _other_fields(annotations)},
         **options,
     ).run()
+
+
+def _check_unique(annotations: AnnotationPickle) -> None:
+    name, count = Counter(annotations.names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(
+            f'{annotations.path}: {count} samples are called {bounded_repr(name)}; a store keeps '
+            'one of a name'
+        )
 
 
 def _check_labels(annotations: AnnotationPickle, num_classes: int) -> None:

@@ -123,6 +123,9 @@ class AnnotationPickle:
         if keypoint.shape[2] != get_layout(self.layout).num_joints:
             problem = f'{keypoint.shape[2]} joints do not fit the layout {self.layout!r}'
             raise self._fail(index, 'keypoint', problem)
+        if keypoint.shape[3] not in (2, 3):
+            problem = f'expected 2 or 3 coordinates, got {keypoint.shape[3]}'
+            raise self._fail(index, 'keypoint', f'{problem}; confidences go into keypoint_score')
         if self._annotations[index].get('keypoint_score') is not None:
             shape = self._array(index, 'keypoint_score').shape
             if shape != keypoint.shape[:3]:

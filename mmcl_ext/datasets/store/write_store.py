@@ -219,6 +219,9 @@ class _StoreWriter:
         if keypoint.shape[2:] != wanted:
             problem = f'expected (V, C) = {wanted}, got {keypoint.shape[2:]}'
             raise self._fail(name, 'keypoint', problem)
+        if keypoint.shape[3] not in (2, 3):
+            problem = f'expected 2 or 3 coordinates, got {keypoint.shape[3]}'
+            raise self._fail(name, 'keypoint', f'{problem}; confidences go into keypoint_score')
         self.num_channels = keypoint.shape[3]
         return self._cast(name, 'keypoint', keypoint)
 
