@@ -17,7 +17,7 @@ from mmcl_ext.checkpoints.data_description import (
 )
 from mmcl_ext.checkpoints.described_types import build_described
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
-from mmcl_ext.checkpoints.state_comparison import check_fit
+from mmcl_ext.checkpoints.state_comparison import check_finite, check_fit
 from mmcl_ext.config.build_model import build_model
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.datasets.store import SkeletonStore
@@ -121,11 +121,12 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     """Load weights that have to fit exactly, apart from those that the model ignores.
 
     Raises:
-        ValueError: An entry is missing, foreign or of another shape.
+        ValueError: An entry is missing, foreign, of another shape or not finite.
     """
     ignored = tuple(getattr(model, 'ignore_keys', ()))
     kept = {key: value for key, value in state.items() if not key.startswith(ignored)}
     check_fit(model.state_dict(), kept, source)
+    check_finite(kept, source)
     model.load_state_dict(kept)
 
 

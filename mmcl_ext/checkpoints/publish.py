@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
 from mmcl_ext.checkpoints.load import (
     INFO_KEY,
     build_from_info,
@@ -60,7 +57,6 @@ def publish(
     model = build_from_info(foreign)
     load_weights(model, content['state_dict'], str(checkpoint))
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    check_finite(state, str(checkpoint))
     meta = {INFO_KEY: info.to_dict(), 'dataset_meta': _dataset_meta(info)}
     data = checkpoint_bytes({'meta': meta, 'state_dict': state})
     digest = hashlib.sha256(data).hexdigest()
@@ -69,14 +65,6 @@ def publish(
     path = path.with_name(f'{stem}-{digest[:8]}.pth')
     write_bytes(path, data)
     return Published(path, digest, info)
-
-
-def check_finite(state: Mapping[str, Tensor], source: str) -> None:
-    """Raise a ValueError that names the first weight which is NaN or infinite."""
-    for key, value in state.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            count = int((~torch.isfinite(value)).sum())
-            raise ValueError(f'{source}: {count} values of {key!r} are not finite')
 
 
 def _config_name(config: str | os.PathLike) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 
@@ -35,6 +36,14 @@ def check_fit(
         count = '1 entry does' if len(problems) == 1 else f'{len(problems)} entries do'
         first = '; '.join(problems[:5])
         raise ValueError(f'{source and f"{source}: "}{count} not fit the model: {first}')
+
+
+def check_finite(state: Mapping[str, Tensor], source: str) -> None:
+    """Raise a ValueError that names the first weight which is NaN or infinite."""
+    for key, value in state.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            count = int((~torch.isfinite(value)).sum())
+            raise ValueError(f'{source}: {count} values of {key!r} are not finite')
 
 
 def describe_loading(model: nn.Module, given: Mapping[str, Tensor], source: str) -> str:

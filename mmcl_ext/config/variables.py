@@ -16,6 +16,7 @@ READ = frozenset(inspect.signature(Runner.__init__).parameters) | {
     'text_refinement',
     'text_file',
     'allow_differences',
+    'nonfinite_loss',
     'runner_type',
     'custom_imports',
     'model_wrapper_cfg',

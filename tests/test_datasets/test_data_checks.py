@@ -193,6 +193,6 @@ def test_tool(
     assert 'all is well' in text
     code, text = run('--quiet')
     assert code == 1
-    assert 'no features: clip4, clip5\n1 findings' in text
+    assert 'no features: clip4, clip5\n1 finding' in text
     assert run('--quiet', '--ignore', 'missing')[0] == 0
     assert "has no split 'xset_train'; it has [" in run('--splits', 'xset_train')[0]

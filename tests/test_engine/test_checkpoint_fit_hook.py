@@ -29,6 +29,14 @@ def test_what_fits_passes():
     CheckpointFitHook().before_test(SimpleNamespace(model=network()))  # nothing was loaded
 
 
+def test_weights_that_are_not_finite():
+    weights = network().state_dict()
+    weights['2.bias'][1] = float('nan')
+    with pytest.raises(ValueError, match=r"the checkpoint: 1 values of '2\.bias' are not finite"):
+        check(network(), weights)
+    check(network(), network().state_dict() | {'co_learning.weight': weights['2.bias']})
+
+
 def test_another_number_of_classes():
     message = r"not fit the model: '2\.weight' has shape \(7, 5\), the model needs \(3, 5\)"
     with pytest.raises(ValueError, match=message):

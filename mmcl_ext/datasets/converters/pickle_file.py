@@ -70,7 +70,7 @@ def convert_pickle(
         FileNotFoundError: There is no such file.
         ValueError: The file would run code, is damaged, or an annotation is wrong.
     """
-    annotations = AnnotationPickle(source, layout and load_layout(layout))
+    annotations = AnnotationPickle(source, None if layout is None else load_layout(layout))
     classes = tuple(classes or _guess_classes(annotations))
     _check_unique(annotations)
     _check_labels(annotations, len(classes))

@@ -59,7 +59,7 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]
 def _look_at(keypoint: np.ndarray) -> _Sample:
     joints = np.any(keypoint, axis=(1, 3))  # (M, V)
     real = real_frames(keypoint)  # (M, T)
-    there = real.any(axis=1)  # (M,)
+    there = np.any(real, axis=1)  # (M,)
     lost = ~joints & there[:, None]
     digest = blake2b(repr(keypoint.shape).encode(), digest_size=16)
     digest.update(keypoint.data)

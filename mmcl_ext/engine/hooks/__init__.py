@@ -3,6 +3,7 @@
 from mmcl_ext.engine.hooks.augmentation_seed_hook import AugmentationSeedHook
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
+from mmcl_ext.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmcl_ext.engine.hooks.prediction_image_hook import PredictionImageHook
 from mmcl_ext.engine.hooks.random_state_hook import RandomStateHook
 from mmcl_ext.engine.hooks.start_hook import StartHook
@@ -12,6 +13,7 @@ __all__ = [
     'AugmentationSeedHook',
     'CheckpointFitHook',
     'DataCheckHook',
+    'FiniteLossHook',
     'PredictionImageHook',
     'RandomStateHook',
     'StartHook',

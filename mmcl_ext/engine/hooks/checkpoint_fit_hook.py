@@ -15,7 +15,7 @@ from mmcl_ext.checkpoints.data_description import (
     find_pipeline,
     stream_of,
 )
-from mmcl_ext.checkpoints.state_comparison import check_fit, describe_loading
+from mmcl_ext.checkpoints.state_comparison import check_finite, check_fit, describe_loading
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
@@ -25,8 +25,9 @@ class CheckpointFitHook(Hook):
     """Write into a checkpoint what data it was trained on, and compare where it is loaded.
 
     - A test stops where the checkpoint lacks weights of the model, has others of another
-      shape, or was trained on other data. MMEngine warns of the first two and tests what is
-      left at random. What the checkpoint has beyond the model is left alone.
+      shape or some that are not finite, or was trained on other data. MMEngine warns of the
+      first two and tests what is left at random. What the checkpoint has beyond the model is
+      left alone.
     - A training that is resumed stops where the checkpoint is no whole one, or that of
       another training.
     - A training that starts from ``load_from`` says before its first step which share of the
@@ -70,16 +71,14 @@ class CheckpointFitHook(Hook):
         """Compare the checkpoint with the model and the test data.
 
         Raises:
-            ValueError: Weights are missing or have another shape, or the data are others.
+            ValueError: Weights are missing, of another shape or not finite, or the data are others.
         """
         if self._weights is None:
             return
-        check_fit(
-            unwrap_model(runner.model).state_dict(),
-            self._weights,
-            'the checkpoint',
-            allow_more=True,
-        )
+        state = unwrap_model(runner.model).state_dict()
+        check_fit(state, self._weights, 'the checkpoint', allow_more=True)
+        used_weights = {k: v for k, v in self._weights.items() if k in state}
+        check_finite(used_weights, 'the checkpoint')
         if self._meta:
             pipeline = find_pipeline(runner.cfg.test_dataloader)
             metainfo = getattr(runner.test_dataloader.dataset, 'metainfo', {})
