@@ -30,13 +30,8 @@ class ClassMap:
 
     A row joins classes of the target with those of the source that mean the same; no
     class comes twice. Every class of the target stands in a row or is excluded by name,
-    so that none is forgotten. Letters: R rows, K classes of the source, L of the target.
-
-    Attributes:
-        rows: The R rows.
-        excluded: Names of the target's classes that the source does not know.
-        source_classes: The source's K names in the order of its labels.
-        target_classes: The target's L names in the order of its labels.
+    so that none is forgotten. Letters: R rows, K classes of the source, L of the target;
+    both lists of names are in the order of the labels.
     """
 
     rows: tuple[ClassRow, ...]

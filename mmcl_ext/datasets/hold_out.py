@@ -57,19 +57,13 @@ def hold_out(
     """Copy a store and divide one of its splits in two further ones.
 
     ``<split>_fit`` is left to train on, ``<split>_held_out`` to choose settings on; the other
-    splits stay. The division depends on names, seed and settings alone.
+    splits stay. The division depends on names, seed and settings alone. ``out`` appears only when
+    it is complete.
 
-    Args:
-        source: The store.
-        out: Store to write; it appears only when it is complete.
-        split: Name of the split to divide.
-        fraction: Share of the samples to hold out. Subjects are held out whole: their number
-            is the one that comes nearest.
-        by: ``'subject'`` holds out all samples of some subjects, as a cross-subject test does.
-            ``'hash'`` holds out the same share of each class, whoever performs.
-        seed: Another number holds out others.
-        subject_pattern: Regular expression whose first group is the subject in a sample's name;
-            None knows the names of NTU RGB+D, UTD-MHAD, NW-UCLA, SYSU and the demo.
+    ``'subject'`` holds out whole subjects, as a cross-subject test does, in the number that comes
+    nearest to the fraction; ``'hash'`` the same share of each class, whoever performs. The subject
+    is the first group of ``subject_pattern`` in a sample's name; None knows the names of NTU RGB+D,
+    UTD-MHAD, NW-UCLA, SYSU and the demo.
 
     Raises:
         FileNotFoundError: There is no such store.

@@ -35,18 +35,13 @@ class _Content(NamedTuple):
 def read_scores(
     path: str | os.PathLike, split: SplitLabels | None = None, *, by_position: bool = False
 ) -> Scores:
-    """Read scores without running what the file says.
+    """Read the scores of a ``split`` without running what the file says.
 
     Known are the dumps of ``tools/test.py --dump`` and of MMAction2 (a list of dicts), the
     score pickles of CTR-GCN, HD-GCN, InfoGCN and MMCL (a dict from sample name to scores) and
-    PYSKL's ``result.pkl`` (a list of score arrays).
-
-    Args:
-        path: The file.
-        split: The samples that the scores are of. Needed where the file holds no labels; where
-            it does, they are compared.
-        by_position: Take names from the order of the split where the file has none, or has
-            numbers in their place (``test_0``, 0), which CTR-GCN's and MMCL's feeders give.
+    PYSKL's ``result.pkl`` (a list of score arrays). Labels of the file are compared with those of
+    the split, which is needed where there are none. ``by_position`` takes names from its order
+    where the file has none, or numbers (``test_0``, 0), as CTR-GCN's and MMCL's feeders give.
 
     Raises:
         FileNotFoundError: There is no such file.

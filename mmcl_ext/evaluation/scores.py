@@ -14,13 +14,12 @@ _ROUNDING = 0.01  # half-precision probabilities of 120 classes do not sum to 1 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What one model gives for every sample of a split.
+    """What one model gives for every sample of a split, and its ``source`` for messages.
 
     Attributes:
         names: N sample names, unique.
         values: (N, K) scores: logits or probabilities, larger is better.
         labels: (N,) true classes.
-        source: Where the scores come from, for messages.
         searched_on_test: Whether they are an ensemble's, the weights of which were chosen by
             these labels.
         classes: Names of the K classes, where they are known.

@@ -23,7 +23,7 @@ def joint_matrix(
     variant: str | None = None,
     weights: Mapping[str, Mapping[str, float]] | None = None,
 ) -> np.ndarray:
-    """Return the matrix that turns the joints of one layout into those of another.
+    """Return the matrix (V of the target, V of the source) between two layouts, float64.
 
     A joint of the target without weights is the joint of the same name in the source.
     Every row sums to 1, so that the map commutes with translations, rotations and
@@ -37,9 +37,6 @@ def joint_matrix(
             NTU RGB+D's joints.
         weights: For joints of the target, the weights of joints of the source, all by
             name; takes the place of the tables.
-
-    Returns:
-        float64, (V of the target, V of the source).
 
     Raises:
         ValueError: A layout, variant or joint is unknown, a joint has neither weights nor a

@@ -50,15 +50,13 @@ class TestedModel(NamedTuple):
 
 @dataclass(frozen=True)
 class Demo:
-    """The demonstration: an ablation on data that it makes.
+    """The demonstration: an ablation on data that it makes into ``root``.
 
     Args:
         configs: Configuration file of each model, by its title for the reader; the first is
             the baseline.
         tools: Folder of ``train.py`` and ``test.py``.
-        root: Folder of the data.
         work_dir: Folder of trainings and of the picture.
-        data: What data to make.
         seed: Random seed of the trainings, the same for all.
         options: Settings to override in all configurations, as dotted keys.
         jobs: Number of processes that draw the data, and of trainings at a time.

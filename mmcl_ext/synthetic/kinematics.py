@@ -25,14 +25,10 @@ def rotation(axis: str, angle: np.ndarray) -> np.ndarray:
 def bend(
     start: np.ndarray, end: np.ndarray, upper: float, lower: float, pole: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Solve a limb of two bones by the law of cosines; all lengths are in metres.
+    """Solve a limb of two bones by the law of cosines; lengths and places (T, 3) are in metres.
 
-    Args:
-        start: (T, 3), where the limb begins.
-        end: (T, 3), where it should end; out of reach, it ends on the way there.
-        upper: Length of the first bone.
-        lower: Length of the second bone.
-        pole: (T, 3) direction to which the joint between them points.
+    The limb begins at ``start`` and should end at ``end``; out of reach, it ends on the way there.
+    The joint between the bones ``upper`` and ``lower`` points to ``pole``, a direction (T, 3).
 
     Returns:
         (T, 3) the joint between the bones, and (T, 3) the end that is reached.

@@ -22,9 +22,6 @@ class Scene:
     who faces the camera, y up, z away from the camera.
 
     Args:
-        action: What the subject does in the room.
-        subject: Who does it.
-        room: Where.
         joints: (T, V=25, 3) the true joints.
         item: The object, None without one.
         place: (T, 3) centre of the object; unused without one.

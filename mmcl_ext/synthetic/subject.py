@@ -24,18 +24,15 @@ _TROUSERS: tuple[Colour, ...] = ((85, 65, 50), (55, 55, 60), (80, 95, 110), (100
 
 @dataclass(frozen=True)
 class Subject:
-    """A person who performs actions in a way of their own; tempo and amplitude are relative.
+    """A person who performs actions in a way of their own; colours are BGR.
 
     Args:
-        index: Number of the subject.
-        body: Lengths of the bones.
-        tempo: Speed of movements.
-        amplitude: Size of movements.
+        tempo: Speed of movements, relative.
+        amplitude: Size of movements, relative.
         stoop: Forward lean of the trunk at rest, in radians.
         elbow_out: How far the elbows point to the side; 0 is straight down.
         left_handed: Whether the left hand leads.
         habit: (3,) metres: how far off the average place the hands come to rest.
-        skin: Colours of skin, hair and clothes, BGR.
     """
 
     index: int

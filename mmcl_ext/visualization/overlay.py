@@ -49,13 +49,10 @@ def overlay_frames(
     layout: Any,
     scores: Callable[[int], Scores],
 ) -> Iterator[np.ndarray]:
-    """Draw the skeletons of frame t, and scores, over image t.
+    """Draw the skeletons of frame t, and the classes of ``scores(t)``, over image t.
 
-    Args:
-        images: uint8, RGB, (H, W, 3); those after the last skeleton stay without one.
-        keypoint: (M, T, V, 2) in pixels of the images; absent joints are zero.
-        layout: Name, object or description of the layout.
-        scores: Gives the classes to show at a frame, with their probabilities.
+    The images are uint8, RGB, (H, W, 3); those after the last skeleton stay without one. Joints
+    (M, T, V, 2) are in pixels, absent ones zero.
 
     Yields:
         Images with even height and width.

@@ -22,13 +22,10 @@ class SampleSheet:
     """What the page of a sample shows.
 
     Args:
-        title: Heading.
         keypoint: (M, T, V, C) as stored.
-        layout: Name of the layout.
         centered: (M, T, V, C) around an origin on the body, for the streams.
-        augmented: Outcomes of the training pipeline, each (M', T', V', C').
-        augmented_layout: Name of their layout.
-        augmented_vertical: Their vertical coordinate.
+        augmented: Outcomes of the training pipeline, each (M', T', V', C'), in
+            ``augmented_layout`` with the vertical coordinate ``augmented_vertical``.
         picture: Composite image (H, W, 3), uint8, RGB.
     """
 

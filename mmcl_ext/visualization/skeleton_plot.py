@@ -68,13 +68,10 @@ def draw_sequence(
 ) -> np.ndarray:
     """Draw frames of a sequence side by side, the centre joint of the first person in the middle.
 
-    Args:
-        axes: Where to draw; its frame and ticks are taken away.
-        keypoint: (T, V, C) or (M, T, V, C) coordinates; of several persons all are drawn.
-        layout: Name, object or description of the layout.
-        num_frames: Number of frames to draw, spread uniformly; their numbers are returned.
-        spacing: Distance of the frames in units of the coordinates; None for one that fits.
-        style: Further arguments of :func:`draw_skeleton`.
+    The coordinates are (T, V, C) or, of several persons, (M, T, V, C); the ``num_frames`` frames
+    are spread uniformly, and their numbers returned. ``spacing`` is their distance in units of the
+    coordinates, None for one that fits, ``style`` goes to :func:`draw_skeleton`. The frame and
+    ticks of the axes are taken away.
 
     Raises:
         ValueError: The coordinates have another shape or there are no frames.

@@ -6,15 +6,10 @@ import numpy as np
 
 
 def row_scores(scores: np.ndarray, source_of_row: np.ndarray, reduce: str = 'sum') -> np.ndarray:
-    """Score the R rows of a class map by the classes of the source that make them up.
+    """Score R rows of a class map by the classes of the source that make them up, bool, (R, K).
 
-    Args:
-        scores: Logits of the source's classes, (N, K).
-        source_of_row: Which of them make up each row, bool, (R, K).
-        reduce: ``'sum'`` adds the classes' probabilities, ``'max'`` takes the likeliest.
-
-    Returns:
-        Log-probabilities up to a constant of each sample, float64, (N, R).
+    The scores are logits (N, K); ``'sum'`` adds the classes' probabilities, ``'max'`` takes the
+    likeliest. Gives log-probabilities up to a constant of each sample, float64, (N, R).
 
     Raises:
         ValueError: ``reduce`` is unknown.

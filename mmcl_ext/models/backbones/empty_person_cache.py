@@ -14,12 +14,9 @@ class EmptyPersonCache:
 
     The feature of such a person depends on the weights, the person slot, the number of
     frames, the data type and the device, and on nothing else. A feature is forgotten when
-    a weight was replaced, moved or edited. Copies and pickles of the network start with
-    an empty memory.
-
-    Args:
-        compare: Whether edits behind PyTorch's back, such as ``p.data.mul_(2)``, are looked
-            for too: the weights are then compared with a copy of them, number by number.
+    a weight was replaced, moved or edited; with ``compare`` also behind PyTorch's back, as by
+    ``p.data.mul_(2)``: the weights are then compared with a copy of them, number by number.
+    Copies and pickles of the network start with an empty memory.
     """
 
     def __init__(self, compare: bool = True) -> None:

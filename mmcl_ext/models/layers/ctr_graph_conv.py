@@ -31,8 +31,6 @@ class CTRGraphConv(nn.Module):
     more of its weights: ``fused_layers`` for PyTorch, ``portable_layers`` for exporters.
 
     Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
         A: Initial topology (S, V, V); row u receives from column v. Trained.
 
     Attributes:

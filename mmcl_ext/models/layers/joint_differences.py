@@ -18,15 +18,9 @@ def joint_differences(
     Source: the modality representation of InfoGCN (Chi et al., CVPR 2022, Eq. 14).
     Applied to joints (V, C), it subtracts from each its k-th ancestor; joints less
     than k bones away from the root stay as they are. k = 1 gives all bones; from the
-    depth of the tree on, the joints themselves.
-
-    Args:
-        edges: Bones of a tree, in any direction, joints counted from 0.
-        num_joints: V.
-        k: Number of bones, at least 1.
-        root: Joint to start from.
-        descendants: Subtract the sum of the k-th descendants instead, as in the
-            published configuration for NW-UCLA.
+    depth of the tree on, the joints themselves. With ``descendants`` the sum of the k-th
+    descendants is subtracted, as in the published configuration for NW-UCLA. The edges are the
+    bones of a tree in any direction; joints are counted from 0.
 
     Raises:
         ValueError: If k is less than 1: the result would be zero for every skeleton.
