@@ -32,7 +32,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 __all__ = ['install']
@@ -249,5 +249,15 @@ def _restrict_checkpoints(module: ModuleType) -> None:
     torch = module.torch
     if not isinstance(torch, _StandIn):
         stand_in = _StandIn(torch, load=functools.partial(load_restricted, torch.load))
-        load_url = functools.partial(load_restricted, module.load_url)
+        load_url = functools.partial(
+            _with_globals(module.load_url, torch=stand_in), weights_only=True
+        )
         vars(module).update(torch=stand_in, load_url=load_url)
+
+
+def _with_globals(function: Any, **replaced: Any) -> FunctionType:
+    """Return a copy of a function that sees other things under some names of its module."""
+    names = {**function.__globals__, **replaced}
+    copy = FunctionType(function.__code__, names, argdefs=function.__defaults__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy

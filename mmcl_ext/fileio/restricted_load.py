@@ -1,32 +1,98 @@
 """``torch.load`` for checkpoints of strangers: what they hold is never run."""
 
 import contextlib
+import mmap
+import os
 import pickle
-from collections.abc import Callable, Iterator
-from types import FunctionType
-from typing import Any, Literal
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from mmcl_ext.fileio.pickle_scan import scan_pickle, scan_storage_file
+from mmcl_ext.fileio.pickle_types import of_checkpoints, unwrap
+from mmcl_ext.fileio.printable import bounded_repr, printable
+
+_SLACK = 1 << 20  # bytes; small entries of an archive may be compressed
+_FREE_VIEW = 1 << 26  # bytes; an expanded mask or table of positions stays below
 
 
 def load_restricted(load: Callable[..., Any], source: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call ``torch.load`` or its kin on tensors, plain containers, numpy values and HistoryBuffers.
+    """Call ``torch.load`` on tensors, plain containers, numpy values and HistoryBuffers.
 
     Raises:
         pickle.UnpicklingError: If the file is damaged or holds anything else.
     """
     with allow_list():
         try:
+            size = _check_file(source)
             loaded = load(source, *args, **{**kwargs, 'weights_only': True})
-        except (OSError, RuntimeError):  # no such file; an archive that is cut short
-            raise
+            seen: dict[int, Any] = {}
+            loaded = unwrap(loaded, seen)
+            _check_tensors((value for value, _ in seen.values()), size)
         except Exception as error:  # bytes that are no pickle may raise anything
-            reason = str(error).rpartition('WeightsUnpickler error: ')[2].partition('\n')[0]
+            if isinstance(error, OSError | RuntimeError) and type(error) is not RecursionError:
+                raise  # no such file; an archive that is cut short
+            said = str(error).rpartition('WeightsUnpickler error: ')[2].partition('\n')[0]
             raise pickle.UnpicklingError(
                 f'{source} was not loaded: it is damaged, or it holds more than tensors, plain '
                 'containers, numpy values and HistoryBuffers, and unpickling that could run code. '
                 'Allow what you trust with torch.serialization.add_safe_globals. '
-                f'The unpickler says: {reason or type(error).__name__}'
+                f'The unpickler says: {printable(said) or type(error).__name__}'
             ) from error
-    return _unwrap(loaded, set())
+    return loaded
+
+
+def _check_file(source: Any) -> int:
+    """Scan the pickles of a checkpoint before any is built; return the file's size."""
+    is_path = isinstance(source, str | os.PathLike)
+    with open(source, 'rb') if is_path else contextlib.nullcontext(source) as file:
+        start = file.tell()
+        is_archive = file.read(4) == b'PK\x03\x04'
+        size = file.seek(0, os.SEEK_END)
+        file.seek(start)
+        if is_archive:
+            _check_archive(file, size)
+        elif size > start:
+            scan_storage_file(_mapped(file) if is_path else file.read())
+        file.seek(start)
+    return size
+
+
+def _mapped(file: Any) -> mmap.mmap:
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _check_archive(file: Any, size: int) -> None:
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise RuntimeError(f'the archive is damaged: {error}') from error
+    unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > size + _SLACK:
+        raise pickle.UnpicklingError(f'an archive of {size} bytes tells of {unpacked}')
+    for name in archive.namelist():
+        if name.rpartition('/')[2] == 'data.pkl':
+            scan_pickle(archive.read(name), storage_references=True)
+
+
+def _check_tensors(values: Iterable[Any], size: int) -> None:
+    """Refuse tensors that tell of more than the file holds."""
+    import torch
+
+    storages = {}
+    for tensor in values:
+        if isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided:
+            storage = tensor.untyped_storage()
+            storages[storage._cdata] = storage.nbytes()
+            if tensor.numel() * tensor.element_size() > max(storage.nbytes(), _FREE_VIEW):
+                raise pickle.UnpicklingError(
+                    f'a tensor of shape {bounded_repr(tuple(tensor.shape))} '
+                    f'over {storage.nbytes()} bytes'
+                )
+    if sum(storages.values()) > size + _SLACK:
+        raise pickle.UnpicklingError(
+            f'tensors of {sum(storages.values())} bytes in a file of {size}'
+        )
 
 
 @contextlib.contextmanager
@@ -34,7 +100,7 @@ def allow_list() -> Iterator[None]:
     """Let torch's unpickler admit what a full MMEngine checkpoint holds, and restore its list."""
     from torch import serialization
 
-    own = _admitted()
+    own = of_checkpoints()
     before = serialization.get_safe_globals()
     serialization.clear_safe_globals()
     serialization.add_safe_globals([item for item in before if _pickled_name(item) not in own])
@@ -49,100 +115,3 @@ def allow_list() -> Iterator[None]:
 def _pickled_name(entry: Any) -> str:
     """Return the name under which an entry of torch's allow-list stands in a pickle."""
     return entry[1] if isinstance(entry, tuple) else f'{entry.__module__}.{entry.__qualname__}'
-
-
-def _admitted() -> dict[str, Callable[..., Any]]:
-    """Map the names in a pickle to what the unpickler may call for them.
-
-    numpy's own functions are not among them: a pickled dtype can claim that plain numbers are
-    object pointers.
-    """
-    from mmengine.logging import HistoryBuffer
-
-    admitted: dict[str, Callable[..., Any]] = {
-        'builtins.bytes': _no_bytes,
-        'builtins.getattr': _history_buffer_method,
-        f'{HistoryBuffer.__module__}.HistoryBuffer': HistoryBuffer,
-        'numpy.dtype': _PickledDType,
-        'numpy.ndarray': _PickledArray,
-    }
-    for package in ('numpy._core', 'numpy.core'):  # numpy 2 and numpy 1
-        admitted[f'{package}.multiarray._reconstruct'] = _reconstruct_array
-        admitted[f'{package}.multiarray.scalar'] = _reconstruct_scalar
-    return admitted
-
-
-def _no_bytes() -> bytes:
-    """Serve as ``bytes``, which stands in pickles of empty arrays, without any argument."""
-    return b''
-
-
-def _history_buffer_method(owner: Any, name: str) -> FunctionType:
-    """Serve as ``getattr`` for the statistics that a HistoryBuffer refers to, and nothing else."""
-    from mmengine.logging import HistoryBuffer
-
-    method = vars(HistoryBuffer).get(name)
-    if owner is HistoryBuffer and isinstance(method, FunctionType) and not name.startswith('_'):
-        return method
-    raise pickle.UnpicklingError(f'getattr({owner!r}, {name!r}) is not allowed')
-
-
-class _PickledDType:
-    """A numpy dtype on its way out of a pickle: numbers, booleans and strings only."""
-
-    def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
-        import numpy as np
-
-        self.value = np.dtype(code) if isinstance(code, str) else np.dtype(object)
-        if self.value.kind not in 'biufcSU':
-            raise pickle.UnpicklingError(f'numpy dtype {code!r} is not allowed')
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        """Take the byte order; the rest of the state describes dtypes that are not allowed."""
-        self.value = self.value.newbyteorder(state[1])
-
-
-class _PickledArray:
-    """A numpy array on its way out of a pickle; :func:`_unwrap` puts the array in its place."""
-
-    value: Any = None
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        _, shape, dtype, is_fortran, data = state
-        self.value = _view(shape, dtype, data, 'F' if is_fortran else 'C').copy(order='K')
-
-
-def _view(shape: tuple[int, ...], dtype: Any, data: Any, order: Literal['C', 'F'] = 'C') -> Any:
-    import numpy as np
-
-    if type(dtype) is not _PickledDType or type(data) is not bytes:
-        raise pickle.UnpicklingError('only numpy values with a plain dtype and buffer are allowed')
-    return np.ndarray(shape, dtype.value, data, order=order)
-
-
-def _reconstruct_array(kind: type[_PickledArray], *_: Any) -> _PickledArray:
-    if kind is not _PickledArray:
-        raise pickle.UnpicklingError(f'array type {kind!r} is not allowed')
-    return _PickledArray()
-
-
-def _reconstruct_scalar(dtype: _PickledDType, data: bytes) -> Any:
-    return _view((), dtype, data)[()]
-
-
-def _unwrap(value: Any, seen: set[int]) -> Any:
-    """Put numpy's objects where the unpickler left ours, in place where that is possible."""
-    if isinstance(value, _PickledArray | _PickledDType):
-        return value.value
-    if type(value) is tuple:
-        return tuple(_unwrap(item, seen) for item in value)
-    if id(value) in seen:
-        return value
-    seen.add(id(value))
-    if isinstance(value, dict):
-        value.update({key: _unwrap(item, seen) for key, item in value.items()})
-    elif isinstance(value, list):
-        value[:] = [_unwrap(item, seen) for item in value]
-    if hasattr(value, '__dict__') and not callable(value):
-        _unwrap(vars(value), seen)
-    return value

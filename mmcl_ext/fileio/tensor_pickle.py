@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmcl_ext.fileio.pickle_scan import scan_storage_file
+from mmcl_ext.fileio.printable import bounded_repr
+
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _BFLOAT16 = np.dtype('<u2')  # read as bits and widened, since numpy has no such type
@@ -63,7 +66,7 @@ class _StorageUnpickler(pickle.Unpickler):
         match pid:
             case ('storage', _StorageType() as kind, str() as key, str(), int() as length, None):
                 return _Storage(kind, key, length)
-        raise pickle.UnpicklingError(f'refused the storage {pid!r}')
+        raise pickle.UnpicklingError(f'refused the storage {bounded_repr(pid)}')
 
 
 def load_storage(data: bytes) -> np.ndarray:
@@ -72,6 +75,7 @@ def load_storage(data: bytes) -> np.ndarray:
     Raises:
         pickle.UnpicklingError: The bytes are no storage, or contradict themselves.
     """
+    scan_storage_file(data)
     stream = io.BytesIO(data)
     magic, protocol, _system, storage, keys = (_StorageUnpickler(stream).load() for _ in range(5))
     if (magic, protocol) != (_MAGIC, _PROTOCOL) or not isinstance(storage, _Storage):
@@ -109,7 +113,9 @@ def rebuild_tensor(
         and math.prod(shape) <= len(storage)  # no expanded tensor that fills the memory
     )
     if not sound or not isinstance(storage, np.ndarray):
-        raise pickle.UnpicklingError(f'refused a tensor of shape {shape} and strides {strides}')
+        raise pickle.UnpicklingError(
+            f'refused a tensor of shape {bounded_repr(shape)} and strides {bounded_repr(strides)}'
+        )
     if 0 in shape:
         return np.empty(shape, storage.dtype)
     last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
@@ -119,7 +125,7 @@ def rebuild_tensor(
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, step_bytes).copy()
 
 
-ADMITTED = {
+TENSORS = {
     'torch.storage._load_from_bytes': load_storage,
     'torch._utils._rebuild_tensor_v2': rebuild_tensor,
 }
