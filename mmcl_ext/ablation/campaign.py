@@ -84,7 +84,6 @@ class Campaign:
     A run that fails is recorded and the others go on.
 
     Args:
-        launch: How processes are started.
         logs: Folder of the logs of preparing steps.
         where: Commit, hardware and versions, recorded with each result.
         environments: Variables for the processes of each of the ``jobs``.

@@ -13,6 +13,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmcl_ext.analysis.published_figures import REWRITTEN, recorded_figures
+from mmcl_ext.checkpoints.data_description import find_pipeline, last_setting
 from mmcl_ext.config.build_model import build_model, scope_of, use_deployed_model
 from mmcl_ext.evaluation.text_table import format_table
 
@@ -117,12 +118,7 @@ def default_shape(model: nn.Module, frames: int = 64) -> tuple[int, ...]:
 
 def clip_length(cfg: Config, default: int = 64) -> int:
     """Find the number of frames that the test pipeline gives."""
-    loader = cfg.get('test_dataloader') or {}
-    for transform in loader.get('dataset', {}).get('pipeline', ()):
-        for key in ('window', 'clip_len', 'num_frames'):
-            if key in transform:
-                return int(transform[key])
-    return default
+    return last_setting(find_pipeline(cfg.get('test_dataloader')) or ()) or default
 
 
 def measure(model: nn.Module, shape: Sequence[int]) -> Complexity:

@@ -10,13 +10,11 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from mmcl_ext.checkpoints.families import CTRGCNFamily, Family, detect_family
-from mmcl_ext.checkpoints.families.family import Options, Settings
+from mmcl_ext.checkpoints.families.family import Config, Options, Settings
 from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.config.build_model import build_model
 from mmcl_ext.fileio.checkpoint import read_checkpoint, write_checkpoint
 from mmcl_ext.version import __version__
-
-Config = dict[str, Any]
 
 TRAIN_ONLY = ('mlp.', 'PosMatrix', 'NegMatrix', 'inception_v3.', 'FAM_Aligh.')
 """What the reference code of co-learning stores beside the skeleton network."""

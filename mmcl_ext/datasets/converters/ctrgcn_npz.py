@@ -147,17 +147,11 @@ def convert_ctrgcn_npz(
     The rows have no names. With ``names='known'`` they get the official ones: the
     benchmark is found by the numbers of rows, its order of rows is known, and every label
     is checked against its name. The store then has all protocols of the data set, and
-    the splits of this file's protocol are in the order of the rows.
-
-    Args:
-        source: The ``.npz`` with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
-        out: Store to write; it appears only when it is complete.
-        names: ``'known'``, ``'index'`` (``train_0``, ..., as CTR-GCN's own loader says), or
-            two text files with a name per row, of the training and of the test rows.
-        second_body: See :class:`NpzReader`. None takes what CTR-GCN's scripts do:
-            ``'zeros'`` with 60 classes, ``'copy'`` with 120, else ``'keep'``. Feed the
-            store with ``FormatSkeleton(pad='zero')`` or ``pad='copy'`` accordingly.
-        **options: See :class:`ConversionOptions`.
+    the splits of this file's protocol are in the order of the rows. ``'index'`` names them
+    ``train_0``, ..., as CTR-GCN's own loader does; two text files have a name per row, of the
+    training and of the test rows. For ``second_body`` see :class:`NpzReader`; by default it is what
+    CTR-GCN's scripts do: ``'zeros'`` with 60 classes, ``'copy'`` with 120, else ``'keep'``. Feed
+    the store with ``FormatSkeleton(pad='zero')`` or ``pad='copy'`` accordingly.
 
     Raises:
         FileNotFoundError: There is no such file.

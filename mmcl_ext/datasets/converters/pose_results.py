@@ -63,11 +63,7 @@ def read_pose_frames(
     ``instance_info`` (``frame_id`` from 1); and the list of dicts with ``keypoints`` (N, V, C) and
     ``keypoint_scores`` (N, V) that MMAction2 returns. Persons without a ``track_id`` are followed
     by :class:`PersonTracker`. Frames and joints that are lacking are zero, with a score of zero.
-
-    Args:
-        content: The results.
-        name: What to call them in messages.
-        shape: (V, C) of a body; None takes that of the first.
+    Every body has the ``shape`` (V, C), by default that of the first.
 
     Returns:
         Joints (M, T, V, C) and scores (M, T, V), float32, of at most ``MAX_PERSONS`` persons, in

@@ -43,14 +43,9 @@ def make_composite(
 ) -> np.ndarray:
     """Crop the person in each frame and set the crops side by side (MMCL, Eq. 2).
 
-    Every crop is resized to its tile without keeping the aspect ratio, as in IPP-Net.
-
-    Args:
-        frames: m images (h, w, 3), uint8, BGR, in time order; their sizes may differ.
-        boxes: (m, 4) person boxes x1, y1, x2, y2 in pixels of their own frame.
-        size: Width W and height H of the composite in pixels.
-        margin: See :func:`crop_person`.
-        order: One of :data:`ORDERS`.
+    Every crop is resized to its tile without keeping the aspect ratio, as in IPP-Net. Frames
+    (h, w, 3), uint8, BGR, are in time order and may differ in size; ``boxes`` (m, 4) are x1, y1,
+    x2, y2 in pixels of their frame; ``size`` is the width W and height H of the composite.
 
     Returns:
         (H, W, 3) uint8, BGR. Place i spans the columns ``i * W // m`` to ``(i + 1) * W // m``,

@@ -203,14 +203,8 @@ class VideoPreparation:
         if self.boxes.endswith('.safetensors'):
             return BoxFile(self.boxes)
         path = self.out / 'boxes.safetensors'
-        report = detect_persons(
-            Config.fromfile(self.boxes),
-            self.videos,
-            path,
-            names=list(store.names),
-            on_error=self.on_error,
-            progress=self.progress,
-        )
+        cfg = Config.fromfile(self.boxes)
+        report = detect_persons(cfg, self.videos, path, **self._options(store))
         self._say(str(report))
         return BoxFile(path)
 
@@ -220,14 +214,7 @@ class VideoPreparation:
         cfg = Config.fromfile(self.text)
         cfg.merge_from_dict(dict(self.text_options))
         out = self.out / 'text'
-        report = extract_text_features(
-            cfg,
-            self.out / 'composites',
-            out,
-            names=list(store.names),
-            on_error=self.on_error,
-            progress=self.progress,
-        )
+        report = extract_text_features(cfg, self.out / 'composites', out, **self._options(store))
         self._say(str(report))
         files = [out / f'{output}.safetensors' for output in _TEXT_OUTPUTS]
         return next(file for file in files if file.exists()), report.complete
@@ -238,17 +225,16 @@ class VideoPreparation:
         if not self.image_features:
             return None, True
         features = self.out / 'image_features.safetensors'
-        report = extract_image_features(
-            load_config(config, self.training_options),
-            features,
-            names=list(store.names),
-            on_error=self.on_error,
-            progress=self.progress,
-        )
+        cfg = load_config(config, self.training_options)
+        report = extract_image_features(cfg, features, **self._options(store))
         self._say(str(report))
         child = self.out / 'config_image_features.py'
         from_main_process(lambda: training.write_with_features(child, config, features))
         return features, report.complete
+
+    def _options(self, store: SkeletonStore) -> dict[str, Any]:
+        """What every extraction takes."""
+        return dict(names=list(store.names), on_error=self.on_error, progress=self.progress)
 
     def _check(self, store: SkeletonStore, features: list[Path]) -> list[DataIssue]:
         names = list(store.names)

@@ -56,11 +56,9 @@ class PixelBoxes:
         return name in self._indices
 
     def read(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Box the persons of a sample.
+        """Box the persons of a sample: boxes (T, 4) in pixels, not clipped, and (T,) bool.
 
-        Returns:
-            Boxes (T, 4) x1, y1, x2, y2 in pixels, not clipped to the image, and (T,) bool, False
-            where no joint is there: there the box is larger than any image.
+        Where that is False no joint is there, and the box is larger than any image.
 
         Raises:
             ValueError: If the coordinates cannot be pixels.

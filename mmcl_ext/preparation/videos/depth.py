@@ -32,12 +32,10 @@ def render_depth(depth: np.ndarray, near: float = 1.7, far: float = 4.1) -> np.n
 
 
 class UTDDepthSource:
-    """Clips from the depth maps of UTD-MHAD, boxed by the skeleton.
+    """Clips from the depth maps of UTD-MHAD (``Depth/`` or ``Depth.zip``), boxed by the skeleton.
 
-    Args:
-        source: Folder with ``Depth/`` or ``Depth.zip``.
-        stride: 1 for the official files; s for files that keep the frames 0, s, 2s, ...
-        padding: See :func:`boxes_from_joints`; ``near`` and ``far`` see :func:`render_depth`.
+    The stride is 1 for the official files, s for files that keep the frames 0, s, 2s, ...; for
+    ``padding`` see :func:`boxes_from_joints`, for ``near`` and ``far`` :func:`render_depth`.
 
     Raises:
         FileNotFoundError: If there is no depth data.
