@@ -36,8 +36,7 @@ def normalize_rows(A: np.ndarray) -> np.ndarray:
 def hop_distance(num_joints: int, edges: Edges, max_hop: int | None = None) -> np.ndarray:
     """Count the edges on the shortest way between every two joints, whatever their direction.
 
-    Returns:
-        Symmetric array (V, V), ``inf`` where there is no way within ``max_hop`` edges.
+    The array (V, V) is symmetric, ``inf`` where there is no way within ``max_hop`` edges.
     """
     reach = edge_matrix(num_joints, edges)
     step = reach + reach.T + np.eye(num_joints) > 0
@@ -55,10 +54,8 @@ def spatial(num_joints: int, edges: Edges) -> np.ndarray:
 
     The columns are normalised: a parent receives the plain sum of its children,
     and a child receives its parent divided by the number of that parent's children.
-    CTR-GCN (Chen et al., ICCV 2021), Section 3.3, and its released graph.
-
-    Returns:
-        Array (3, V, V): identity, from children to parent, from parent to children.
+    CTR-GCN (Chen et al., ICCV 2021), Section 3.3, and its released graph. The subsets (3, V, V)
+    are the identity, from children to parent, from parent to children.
     """
     inward = edge_matrix(num_joints, edges)
     outward = inward.T
@@ -69,11 +66,8 @@ def mmaction_spatial(num_joints: int, edges: Edges) -> np.ndarray:
     """Partition ``spatial`` as MMAction2's column-receiving networks apply it.
 
     Same edges as :func:`spatial`; the rows are normalised (a parent receives the
-    *mean* of its children, a child its whole parent), and the two directions
-    stand in the other order. The transpose of the result is MMAction2's array.
-
-    Returns:
-        Array (3, V, V): identity, from parent to children, from children to parent.
+    *mean* of its children, a child its whole parent). The subsets (3, V, V) are the identity, from
+    parent to children, from children to parent. MMAction2's array is the transpose.
     """
     inward = edge_matrix(num_joints, edges)
     outward = inward.T
@@ -81,16 +75,13 @@ def mmaction_spatial(num_joints: int, edges: Edges) -> np.ndarray:
 
 
 def stgcn_spatial(num_joints: int, edges: Edges, center: int, max_hop: int = 1) -> np.ndarray:
-    """Partition by distance from the centre, as in ST-GCN and MMAction2.
+    """Partition by distance from the centre, (1 + 2 * max_hop, V, V), as in ST-GCN and MMAction2.
 
     The matrix of all joints within ``max_hop`` is row-normalised as a whole and
     then split: the joint itself; per hop, givers at least as far from the centre
     as the receiver; givers nearer to the centre. As in MMAction2 a distance from
     the centre beyond ``max_hop`` counts as infinite, hence as equal to any other such.
     ST-GCN (Yan et al., AAAI 2018), Section 3.3, spatial configuration.
-
-    Returns:
-        Array (1 + 2 * max_hop, V, V).
     """
     hops = hop_distance(num_joints, edges, max_hop)
     weights = normalize_rows((hops <= max_hop).astype(float))
@@ -113,11 +104,8 @@ def hierarchical(num_joints: int, groups: Sequence[Sequence[int]]) -> np.ndarray
 
     Forward and reverse subsets are column-normalised, so every entry of forward
     is 1 / size of the outer group and every entry of reverse 1 / size of the inner one.
-    HD-GCN (Lee et al., ICCV 2023), Section 3.1, hierarchically decomposed graph.
-
-    Returns:
-        Array (L, 3, V, V): identity on the joints of both groups, forward
-        (the inner group gives), reverse (the outer group gives).
+    HD-GCN (Lee et al., ICCV 2023), Section 3.1, hierarchically decomposed graph. The array is
+    (L, 3, V, V): identity on the joints of both groups, forward (the inner group gives), reverse.
     """
     return np.stack([_level(num_joints, inner, outer) for inner, outer in pairwise(groups)])
 

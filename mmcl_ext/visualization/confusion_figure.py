@@ -73,12 +73,10 @@ def _lay_out(
 
 
 def most_confused_classes(confusions: Sequence[np.ndarray], number: int) -> list[int]:
-    """Choose the classes with the most errors in the (K, K) counts of all runs.
+    """Choose up to ``number`` classes with the most errors in the (K, K) counts of all runs.
 
-    An error counts for the true and for the predicted class.
-
-    Returns:
-        At most ``number`` classes, those confused with each other side by side.
+    An error counts for the true and for the predicted class. Classes that are confused with each
+    other stand side by side.
 
     Raises:
         ValueError: ``number`` is not positive.

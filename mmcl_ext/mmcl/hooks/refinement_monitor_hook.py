@@ -11,11 +11,9 @@ from mmcl_ext.registry import HOOKS
 
 
 def entry_entropies(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Entropies of entry weights (N, n) as shares of the largest possible one, log n.
+    """Mean entropy of entry weights (N, n), and entropy of their mean, as shares of log n.
 
-    Returns:
-        Mean entropy of a sample's weights, and entropy of the mean weights. The second less
-        the first is what the choice of an entry tells about the sample.
+    The second less the first is what the choice of an entry tells about the sample.
     """
     scale = 1 / math.log(max(weights.shape[1], 2))
     each = torch.special.entr(weights).sum(dim=1).mean()

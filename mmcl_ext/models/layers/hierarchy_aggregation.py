@@ -19,7 +19,6 @@ class HierarchyAggregation(nn.Module):
     Args:
         channels: Channels C of the features, a multiple of 4.
         levels: Joints of each of the L levels, counted from 0.
-        num_joints: V.
     """
 
     members: Tensor

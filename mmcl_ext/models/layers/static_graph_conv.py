@@ -44,11 +44,7 @@ class StaticGraphConv(nn.Module):
 
 
 def aggregate(x: Tensor, topology: Tensor) -> Tensor:
-    """Collect what each joint of (N, C, V, T) receives in each subset of a topology (S, V, V).
-
-    Returns:
-        Features (N, C * S, V, T), channel index (C, S).
-    """
+    """Collect what joints (N, C, V, T) receive in each subset (S, V, V): (N, C * S, V, T)."""
     n, channels, joints, frames = x.shape
     # (S*V, V) x (V, T) for each sample and channel; matmul would copy x to save a copy here
     matrix = topology.flatten(0, 1).expand(n * channels, -1, -1)
