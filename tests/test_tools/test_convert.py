@@ -118,7 +118,7 @@ def test_nwucla_page(repo, convert, shared, tmp_path, capsys):
     page = (repo / 'docs/datasets/nw_ucla.md').read_text()
     [command] = commands(page)
     convert([*command, '--quiet'])
-    [report, _] = re.findall(r'^```text\n(.*?)^```', page, re.DOTALL | re.M)
+    report, *_ = re.findall(r'^```text\n(.*?)^```', page, re.DOTALL | re.M)
 
     def timeless(text):
         return re.sub(r'[\d.]+ s$', '', text, flags=re.M).strip()
