@@ -154,6 +154,20 @@ def test_mmpose_results_with_gaps(two_persons):
         read([dict(frame_id=0, instances=[]), dict(frame_id=1, instances=[])])
 
 
+def test_mmpose_results_say_who_is_who_and_when(two_persons):
+    frames = pose_frames(two_persons)
+    for frame in frames:
+        frame['frame_id'] *= 2
+        for instance in frame['instances']:
+            instance['track_id'] = int(instance['keypoint_scores'][0] < 0.85)
+    clip = read(dict(instance_info=[dict(f, frame_id=f['frame_id'] + 1) for f in frames]))[0]
+    np.testing.assert_array_equal(clip.keypoint[:, ::2], two_persons)
+    assert not clip.keypoint[:, 1::2].any()
+    frames[-1]['frame_id'] = 10**9
+    with pytest.raises(ValueError, match='frame_id from 0 to 1000000000'):
+        read(frames)
+
+
 def test_annotations(inferencer, two_persons, walk, tmp_path):
     annotation = dict(
         frame_dir='clip',
