@@ -29,9 +29,9 @@ def load_pickle(path: str | os.PathLike) -> Any:
                 scan_pickle(data)
             return unwrap(_PlainUnpickler(file).load())
         except Exception as error:  # hostile bytes may raise any type
-            raise ValueError(
-                f'{os.fspath(path)}: cannot be read as plain data: {printable(str(error))}'
-            ) from error
+            reason = printable(str(error) or type(error).__name__)
+            text = f'{os.fspath(path)}: cannot be read as plain data: {reason}'
+            raise ValueError(text) from error
 
 
 class _PlainUnpickler(pickle.Unpickler):

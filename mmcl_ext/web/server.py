@@ -2,15 +2,19 @@
 
 import ipaddress
 import os
+import shutil
 import socket
 import sys
 import tempfile
 import threading
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mmcl_ext.parallel.limited_process import start_process_server
 from mmcl_ext.web.offline import OfflineHeaders
 from mmcl_ext.web.page import Page
+from mmcl_ext.web.private_uploads import PrivateUploads
 from mmcl_ext.web.web_demo import WebDemo
 
 _QUIET = {
@@ -65,6 +69,7 @@ def launch(demo: WebDemo, host: str, port: int) -> Any:
             f'the page needs Gradio, which cannot be imported ({error}): '
             'pip install -c requirements/constraints.txt -r requirements/web.txt'
         ) from error
+    start_process_server('mmcl_ext.web.uploads')
     blocks = Page(demo).build()
     blocks.queue(max_size=20, api_open=False)
     blocks.launch(
@@ -80,7 +85,7 @@ def launch(demo: WebDemo, host: str, port: int) -> Any:
         mcp_server=False,
         enable_monitoring=False,
         state_session_capacity=32,
-        app_kwargs=dict(middleware=[Middleware(OfflineHeaders)]),
+        app_kwargs=dict(middleware=[Middleware(OfflineHeaders), Middleware(PrivateUploads)]),
         theme=gr.themes.Default(
             font=('system-ui', 'sans-serif'), font_mono=('ui-monospace', 'monospace')
         ),
@@ -93,6 +98,7 @@ def leave(status: int) -> NoReturn:
     """End the process at once: threads that wait for browsers still connected would keep it."""
     sys.stdout.flush()
     sys.stderr.flush()
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)
     os._exit(status)
 
 

@@ -1,12 +1,18 @@
 """Clips out of files that somebody uploads: nobody vouches for them."""
 
+import io
 import itertools
+import json
 import os
 import zlib
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mmcl_ext.inference.read_clips import read_clips
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.parallel.limited_process import ProcessLimits, call_limited
 from mmcl_ext.web.folder_clips import ONE_CLIP
 
 ENDINGS = (*ONE_CLIP, '.pkl', '.safetensors')
@@ -14,6 +20,11 @@ ENDINGS = (*ONE_CLIP, '.pkl', '.safetensors')
 MAX_CLIPS = 500
 MAX_UNPACKED = 64 * 2**20
 """Bytes, of what a file unpacks to and of all its clips."""
+READ_SECONDS = 20.0
+READ_MEMORY = 512 * 2**20
+"""What the process that reads a file may use."""
+
+_ARRAY = '\0array'
 
 _MATLAB_HEADER = 128
 _MATLAB_COMPRESSED = 15
@@ -24,7 +35,8 @@ def take_upload(
 ) -> list[SkeletonClip]:
     """Read the clips of an uploaded file and delete it, whatever happens.
 
-    Nothing in the file is executed, and no more is read than the limits allow.
+    Nothing in the file is executed. It is read in a process of its own with limits of time and
+    memory, from which only arrays and plain values come back.
 
     Args:
         path: The file, which is deleted.
@@ -42,10 +54,9 @@ def take_upload(
     path = Path(path)
     try:
         _check_size(path, max_bytes)
-        clips = read_clips(path, layout, model_layout=model_layout)
-        return _within_limits(path.name, list(itertools.islice(clips, MAX_CLIPS + 1)))
-    except _TooLargeError:
-        raise
+        arguments = (path, layout, model_layout, MAX_CLIPS, MAX_UNPACKED)
+        limits = ProcessLimits(READ_SECONDS, READ_MEMORY, 2 * MAX_UNPACKED + 2**20)
+        return _unpacked_clips(call_limited(_read_packed, *arguments, limits=limits))
     except Exception as error:  # hostile bytes may raise any type
         reason = str(error).replace(str(path), path.name) or type(error).__name__
         named = reason if path.name in reason else f'{path.name}: {reason}'
@@ -54,32 +65,63 @@ def take_upload(
         path.unlink(missing_ok=True)
 
 
-class _TooLargeError(ValueError):
-    """A limit is exceeded; the message is ready to be read."""
+def _read_packed(
+    path: Path, layout: str | None, model_layout: str, max_clips: int, max_bytes: int
+) -> bytes:
+    """Read a file, in a process of its own; return its clips as bytes."""
+    clips = list(
+        itertools.islice(read_clips(path, layout, model_layout=model_layout), max_clips + 1)
+    )
+    if not clips:
+        raise ValueError(f'{path.name} holds no clip')
+    if len(clips) > max_clips:
+        raise ValueError(f'{path.name} holds more than {max_clips} clips')
+    if sum(clip.keypoint.nbytes for clip in clips) > max_bytes:
+        raise ValueError(f'{path.name}: its clips take more than {max_bytes // 2**20} MiB')
+    return _packed_clips(clips)
+
+
+def _packed_clips(clips: list[SkeletonClip]) -> bytes:
+    """Return clips as an ``.npz``: their arrays, and JSON that refers to the arrays.
+
+    Numbers of numpy become plain ones, tuples lists, what JSON does not know None.
+    """
+    arrays: list[np.ndarray] = []
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            arrays.append(value)
+            return {_ARRAY: len(arrays) - 1}
+        return value.item() if isinstance(value, np.generic) else None
+
+    text = json.dumps([vars(clip) for clip in clips], default=plain, skipkeys=True)
+    file = io.BytesIO()
+    np.savez(file, np.frombuffer(text.encode(), np.uint8), *arrays)
+    return file.getvalue()
+
+
+def _unpacked_clips(data: bytes) -> list[SkeletonClip]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        text, *arrays = [file[name] for name in file.files]
+
+    def filled(value: dict[str, Any]) -> Any:
+        return arrays[value[_ARRAY]] if value.keys() == {_ARRAY} else value
+
+    return [SkeletonClip(**clip) for clip in json.loads(text.tobytes(), object_hook=filled)]
 
 
 def _check_size(path: Path, max_bytes: int) -> None:
     if path.suffix.lower() not in ENDINGS:
-        raise _TooLargeError(f'{path.name}: the page reads files that end in {", ".join(ENDINGS)}')
+        raise ValueError(f'{path.name}: the page reads files that end in {", ".join(ENDINGS)}')
     size = path.stat().st_size
     if size > max_bytes:
-        raise _TooLargeError(
+        raise ValueError(
             f'{path.name} has {size / 2**20:.1f} MiB, the limit is {max_bytes / 2**20:.1f} MiB'
         )
     if not size:
-        raise _TooLargeError(f'{path.name} is empty')
+        raise ValueError(f'{path.name} is empty')
     if path.suffix.lower() == '.mat':
         check_matlab_size(path.read_bytes(), path.name)
-
-
-def _within_limits(name: str, clips: list[SkeletonClip]) -> list[SkeletonClip]:
-    if not clips:
-        raise _TooLargeError(f'{name} holds no clip')
-    if len(clips) > MAX_CLIPS:
-        raise _TooLargeError(f'{name} holds more than {MAX_CLIPS} clips')
-    if sum(clip.keypoint.nbytes for clip in clips) > MAX_UNPACKED:
-        raise _TooLargeError(f'{name}: its clips take more than {MAX_UNPACKED // 2**20} MiB')
-    return clips
 
 
 def check_matlab_size(data: bytes, name: str, limit: int = MAX_UNPACKED) -> None:
@@ -103,7 +145,7 @@ def check_matlab_size(data: bytes, name: str, limit: int = MAX_UNPACKED) -> None
         body = data[place + 8 : place + 8 + length]
         total += _unpacked(body, limit) if kind == _MATLAB_COMPRESSED else len(body)
         if total > limit:
-            raise _TooLargeError(f'{name} unpacks to more than {limit // 2**20} MiB')
+            raise ValueError(f'{name} unpacks to more than {limit // 2**20} MiB')
         # Compressed elements follow each other at once, others at multiples of eight bytes.
         place += 8 + (length if kind == _MATLAB_COMPRESSED else -(-length // 8) * 8)
 

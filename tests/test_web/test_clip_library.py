@@ -13,6 +13,7 @@ import pytest
 from scipy.io import savemat
 
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.inference import read_clips
 from mmcl_ext.web import uploads
 from mmcl_ext.web.clip_library import ClipLibrary
 from mmcl_ext.web.uploads import check_matlab_size, take_upload
@@ -238,9 +239,74 @@ def test_matlab_files_that_unpack_to_much(tmp_path):
 def test_a_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(uploads, 'MAX_UNPACKED', 10**6)
     monkeypatch.setattr(check_matlab_size, '__defaults__', (10**6,))
-    monkeypatch.setattr(uploads, 'read_clips', lambda *args, **kwargs: pytest.fail('read'))
+    monkeypatch.setattr(uploads, 'call_limited', lambda *args, **kwargs: pytest.fail('read'))
     path = tmp_path / 'a.mat'
     savemat(path, dict(d_skel=np.zeros((20, 3, 4000))), do_compression=True)
     with pytest.raises(ValueError, match='unpacks'):
         take_upload(path, None, 'kinect_v1', MIB)
     assert not path.exists()
+
+
+def nested_tuples(depth: int) -> bytes:
+    """A dict whose key is a tuple in a tuple in a tuple: its hash overflows the stack."""
+    return b'\x80\x02})' + b'\x85' * depth + b'K\x01s.'
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'reason'),
+    [
+        ('a.pkl', nested_tuples(300_000), 'plain data|crashed'),
+        ('a.json', b'{"skeletons": ' + b'[' * 300_000, r'a\.json'),
+        ('a.pkl', b'\x80\x02Nr\xff\xff\xff\xff.', 'plain data|memory'),  # LONG_BINPUT
+        ('a.pkl', b'\x80\x04\x8e' + b'\xff' * 6 + b'\x00\x00', 'plain data'),  # BINBYTES8
+    ],
+)
+def test_bombs_end_in_one_sentence(tmp_path, walk, name, content, reason):
+    """Each of these would end the process that reads it, or take all memory."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=reason) as raised:
+        take_upload(tmp_path / name, None, 'kinect_v1', MIB)
+    assert str(raised.value).startswith('a.')
+    assert '\n' not in str(raised.value)
+    np.save(tmp_path / 'walk.npy', walk)
+    assert len(take_upload(tmp_path / 'walk.npy', None, 'kinect_v1', MIB)) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_does_not_end_is_stopped(tmp_path, walk, monkeypatch):
+    monkeypatch.setattr(uploads, '_read_packed', endless)
+    monkeypatch.setattr(uploads, 'READ_SECONDS', 0.5)
+    np.save(tmp_path / 'walk.npy', walk)
+    with pytest.raises(ValueError, match=r'^walk\.npy: reading took more than 0\.5 s$'):
+        take_upload(tmp_path / 'walk.npy', None, 'kinect_v1', MIB)
+    assert list(tmp_path.iterdir()) == []
+
+
+def endless(*args: object) -> bytes:
+    while True:
+        pass
+
+
+def test_clips_of_an_upload_are_those_of_the_file(tmp_path, walk):
+    """Every field comes back from the process that reads."""
+    annotation = dict(
+        frame_dir='walk', keypoint=walk, keypoint_score=walk[..., 0], label=np.int64(3),
+        img_shape=(480, np.int64(640)), seen=walk > 0, kept=dict(id='a', mask=walk[0, 0]),
+        total_frames=30, other={1j},
+    )  # fmt: skip
+    path = tmp_path / 'a.pkl'
+    path.write_bytes(pickle.dumps([annotation, annotation]))
+    expected = list(read_clips(path))
+    taken = take_upload(path, None, 'kinect_v1', MIB)
+    assert len(taken) == len(expected) == 2
+    for one, other in zip(taken, expected, strict=True):
+        for field in ('name', 'layout', 'label', 'index'):
+            assert getattr(one, field) == getattr(other, field)
+        for field in ('keypoint', 'keypoint_score'):
+            assert getattr(one, field).dtype == np.float32
+            assert np.array_equal(getattr(one, field), getattr(other, field))
+        assert np.array_equal(one.extra['seen'], other.extra['seen'])
+        assert np.array_equal(one.extra['kept']['mask'], walk[0, 0])
+        assert one.extra['kept']['id'] == 'a'
+        assert one.extra['img_shape'] == [480, 640]
+        assert (one.extra['total_frames'], one.extra['other']) == (30, None)

@@ -1,5 +1,6 @@
 """The page as a browser sees it; needs Gradio, and Chromium with its driver."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from free_port import free_port
 
 from mmcl_ext.inference import MMCLInferencer
 from mmcl_ext.web.offline import POLICY
+from mmcl_ext.web.page import FROM_FILE
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -61,10 +63,13 @@ def browser(server: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield browser
 
 
-def get(url: str) -> tuple[int, bytes, dict[str, str]]:
+def get(
+    url: str, data: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, bytes, dict[str, str]]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=60) as answer:
+        request = urllib.request.Request(url, data, headers or {})
+        with opener.open(request, timeout=60) as answer:
             return answer.status, answer.read(), dict(answer.headers)
     except urllib.error.HTTPError as error:
         return error.code, error.read(), dict(error.headers)
@@ -97,6 +102,36 @@ def test_files_of_the_machine_are_not_served(server, model):
         status, content, _ = get(f'{server["url"]}/gradio_api/file={path}')
         assert status in (403, 404), path
         assert b'root:' not in content
+
+
+def test_uploads_are_private(server):
+    """An upload that was not read yet: nobody can fetch it, and no other browser can use it."""
+    url = server['url']
+    cookies = [get(url)[2]['set-cookie'].partition(';')[0] for _ in range(2)]
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="mine.csv"\r\n'
+        b'Content-Type: text/csv\r\n\r\nframe,joint,x,y\r\n--x--\r\n'
+    )
+    kind = 'multipart/form-data; boundary=x'
+    status, answer, _ = get(
+        f'{url}/gradio_api/upload', form, {'Content-Type': kind, 'Cookie': cookies[0]}
+    )
+    assert status == 200
+    [path] = json.loads(answer)
+    assert Path(path).is_file()
+    for cookie in cookies:
+        for route in (f'file={path}', f'file/{path}', f'proxy={url}/gradio_api/file={path}'):
+            assert get(f'{url}/gradio_api/{route}', headers={'Cookie': cookie})[0] == 404
+        assert get(f'{url}/file={path}', headers={'Cookie': cookie})[0] == 404
+    config = json.loads(get(f'{url}/config')[1])
+    [number] = [d['id'] for d in config['dependencies'] if d['targets'][0][1] == 'upload']
+    file = dict(path=path, meta={'_type': 'gradio.FileData'})
+    event = dict(data=[file, FROM_FILE], fn_index=number, session_hash='abc')
+    for cookie, expected in ((cookies[1], 403), (cookies[0], 200)):
+        headers = {'Content-Type': 'application/json', 'Cookie': cookie}
+        status, *_ = get(f'{url}/gradio_api/queue/join', json.dumps(event).encode(), headers)
+        assert status == expected
+    wait_for(lambda: not Path(path).exists(), 'the upload is deleted')
 
 
 def test_picked_clip(browser, clips, model):
@@ -149,13 +184,17 @@ def test_uploads(browser, server, inferencer, walk, tmp_path):
     browser.wait_for_text('#upload-status [role=alert]', 'damaged.npy: no array of numbers')
     browser.click('#predict-upload')
     browser.wait_for_text('#head [role=alert]', 'Upload a file first')
+    bomb = tmp_path / 'bomb.pkl'
+    bomb.write_bytes(b'\x80\x02})' + b'\x85' * 300_000 + b'K\x01s.')  # overflows the stack
+    browser.type('#upload input[type=file]', str(bomb))
+    browser.wait_for_text('#upload-status [role=alert]', 'bomb.pkl')
     browser.type('#upload input[type=file]', str(good))
     browser.wait_for_text('#upload-status', '1 clip read')
     browser.click('#predict-upload')
     browser.wait_for_text('#head', 'walk: 30 frames')
     assert browser.text('#head .mmcl-best') == inferencer(walk)[0].label_name
     browser.wait_for_text('#timeline', 'Each point')
-    left = [path for path in server['temporary'].rglob('*.npy') if path.stat().st_size]
+    left = [path for path in server['temporary'].rglob('*.[np][pk][yl]') if path.stat().st_size]
     assert left == []
 
 
@@ -193,3 +232,4 @@ def test_the_end_leaves_nothing_behind(server):
     assert f'{server["url"]} (Ctrl-C to end)' in output
     assert 'Traceback' not in output
     assert list(server['temporary'].glob('mmcl_ext_web_*')) == []
+    assert list(server['temporary'].glob('pymp-*')) == []

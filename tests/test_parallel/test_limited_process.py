@@ -1,0 +1,51 @@
+"""Calls that may crash, take too long or too much memory."""
+
+import os
+import time
+
+import pytest
+
+from mmcl_ext.parallel.limited_process import ProcessLimits, call_limited
+
+LIMITS = ProcessLimits(seconds=20, memory=64 * 2**20, result=1000)
+
+
+def joined(*parts: bytes) -> bytes:
+    return b''.join(parts)
+
+
+def fail(text: str) -> bytes:
+    raise KeyError(text)
+
+
+def crash() -> bytes:
+    os.abort()
+
+
+def sleep() -> bytes:
+    time.sleep(60)
+    return b''
+
+
+def fill(size: int) -> bytes:
+    return b'x' * size
+
+
+def test_bytes_come_back():
+    assert call_limited(joined, b'a', b'b', limits=LIMITS) == b'ab'
+
+
+@pytest.mark.parametrize(
+    ('work', 'args', 'limits', 'kind', 'text'),
+    [
+        (fail, ('the\nreason',), LIMITS, ValueError, 'the.*reason'),
+        (crash, (), LIMITS, ChildProcessError, 'crashed'),
+        (sleep, (), ProcessLimits(seconds=0.2), ChildProcessError, r'more than 0\.2 s'),
+        (fill, (2**30,), LIMITS, ValueError, 'more than 64 MiB of memory'),
+        (fill, (5000,), LIMITS, ChildProcessError, 'made more than'),
+    ],
+)
+def test_what_goes_wrong_ends_only_the_process(work, args, limits, kind, text):
+    with pytest.raises(kind, match=text):
+        call_limited(work, *args, limits=limits)
+    assert call_limited(joined, b'ok', limits=LIMITS) == b'ok'
