@@ -38,9 +38,10 @@ def publish(
 ) -> Published:
     """Write the deployable part of a checkpoint with its description.
 
-    The file holds CPU tensors and plain values, loads with
-    ``torch.load(path, weights_only=True)`` and needs no configuration. The same input
-    gives the same bytes, hence the same name: the hash is added to ``out``, a file or folder.
+    The file holds CPU tensors and plain values, loads with ``torch.load(path,
+    weights_only=True)`` or, where ``out`` ends in ``.safetensors``, with that library, and needs
+    no configuration. The same input gives the same bytes, hence the same name: the hash is added
+    to ``out``, a file or folder.
     ``recipe`` adds to the recipe, such as ``license`` and ``metrics``.
 
     Raises:
@@ -58,11 +59,12 @@ def publish(
     load_weights(model, content['state_dict'], str(checkpoint))
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     meta = {INFO_KEY: info.to_dict(), 'dataset_meta': _dataset_meta(info)}
-    data = checkpoint_bytes({'meta': meta, 'state_dict': state})
-    digest = hashlib.sha256(data).hexdigest()
     path = _target(Path(out), Path(config))
-    stem = _HASHED.sub('', path.name.removesuffix('.pth'))
-    path = path.with_name(f'{stem}-{digest[:8]}.pth')
+    suffix = '.safetensors' if path.suffix == '.safetensors' else '.pth'
+    data = checkpoint_bytes({'meta': meta, 'state_dict': state}, suffix)
+    digest = hashlib.sha256(data).hexdigest()
+    stem = _HASHED.sub('', path.name.removesuffix(suffix))
+    path = path.with_name(f'{stem}-{digest[:8]}{suffix}')
     write_bytes(path, data)
     return Published(path, digest, info)
 

@@ -12,7 +12,13 @@ from mmcl_ext.fileio.checkpoint import read_checkpoint
 METADATA_KEY = 'mmcl_ext.model_info'
 """Entry of an exported file with :meth:`ModelInfo.to_json`."""
 
-FORMATS = {'.onnx': 'onnx', '.ts': 'torchscript', '.pt2': 'torch_export', '.pth': 'checkpoint'}
+FORMATS = {
+    '.onnx': 'onnx',
+    '.ts': 'torchscript',
+    '.pt2': 'torch_export',
+    '.pth': 'checkpoint',
+    '.safetensors': 'checkpoint',
+}
 """Kind of a model file by its ending."""
 
 _ARCHIVES = ('torchscript', 'torch_export')

@@ -1,6 +1,7 @@
 """Read and write checkpoints: one reader of weights for the whole package."""
 
 import io
+import json
 import os
 import pickle
 import re
@@ -13,6 +14,8 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from mmcl_ext.fileio.atomic_file import write_bytes
+
+_META_KEY = 'mmcl_ext.meta'  # of a .safetensors file
 
 
 def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
@@ -68,18 +71,28 @@ def _load(path: str | os.PathLike) -> Any:
         raise ValueError(f'{path} is not a readable checkpoint: {reason}') from error
 
 
-def _load_safetensors(path: str | os.PathLike) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
+def _load_safetensors(path: str | os.PathLike) -> dict[str, Any]:
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
-    except SafetensorError as error:
+        with safe_open(path, 'pt') as file:
+            text = (file.metadata() or {}).get(_META_KEY, '{}')
+        meta = json.loads(text)
+        if isinstance(meta, dict):
+            return {'state_dict': load_file(path), 'meta': meta}
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise ValueError(f'{path} is no safetensors file, or damaged: {error}') from error
+    raise ValueError(f'{path}: its description {_META_KEY} is no object')
 
 
-def checkpoint_bytes(content: Any) -> bytes:
-    """Return what ``torch.save`` writes."""
+def checkpoint_bytes(content: Any, suffix: str = '.pth') -> bytes:
+    """Return what ``torch.save`` writes, or the same as ``.safetensors``, with ``meta`` as JSON."""
+    if suffix == '.safetensors':
+        from safetensors.torch import save
+
+        state = {key: value.clone() for key, value in content['state_dict'].items()}
+        return save(state, {_META_KEY: json.dumps(content['meta'], allow_nan=False)})
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()

@@ -11,13 +11,15 @@ import pytest
 import torch
 from inference_models import CONFIGS, NTU, SMALL
 from mmengine.config import Config
+from safetensors.torch import save_file
 
 from mmcl_ext import MMCLInferencer
-from mmcl_ext.apis import load_config
+from mmcl_ext.apis import get_model, load_config
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.datasets.converters import UTDMHAD_CLASSES
+from mmcl_ext.deployment import load_backend, read_model_info
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -52,6 +54,31 @@ def test_publishing_again_changes_nothing(utd, tmp_path):
         assert again.path.read_bytes() == before
     kept = publish(utd['config'], utd['published'], tmp_path)  # into a folder; the recipe stays
     assert kept.info.recipe == again.info.recipe
+
+
+def test_published_as_safetensors(utd, walk, tmp_path):
+    recipe = dict(license='none', metrics={'a': 1.0})
+    out = publish(utd['config'], utd['checkpoint'], tmp_path / 'utd.safetensors', recipe)
+    digest = hashlib.sha256(out.path.read_bytes()).hexdigest()
+    assert out.path.name == f'utd-{digest[:8]}.safetensors'
+    again = publish(utd['config'], out.path, tmp_path / 'again.safetensors', recipe)
+    assert again.path.read_bytes() == out.path.read_bytes()
+    assert read_model_info(out.path) == read_model_info(utd['published'])
+    states = [load_deployed(path)[0].state_dict() for path in (out.path, utd['published'])]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[1])
+    ours, wanted = (MMCLInferencer(path)(walk) for path in (out.path, utd['published']))
+    np.testing.assert_array_equal(ours[0].pred_score, wanted[0].pred_score)
+    run = load_backend(out.path)
+    assert run(np.zeros((1, 1, 64, 20, 3), np.float32)).shape == (1, 27)
+    assert type(get_model(out.path)) is type(get_model(utd['published']))
+
+
+@pytest.mark.parametrize('meta', ['[]', '{', '[' * 100_000, '{"model_info": {"classes": 3}}'])
+def test_safetensors_with_another_description(tmp_path, meta):
+    path = tmp_path / 'a.safetensors'
+    save_file({'weight': torch.ones(1)}, path, {'mmcl_ext.meta': meta})
+    with pytest.raises(ValueError, match=r'a\.safetensors|model information'):
+        load_deployed(path)
 
 
 def test_descriptions_survive_json():

@@ -10,7 +10,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='configuration file of the training')
     parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
-    parser.add_argument('out', help='file to write, to whose name a hash is added; or a folder')
+    parser.add_argument(
+        'out', help='.pth or .safetensors to write, to whose name a hash is added; or a folder'
+    )
     parser.add_argument('--license', help='terms of use, any text')
     parser.add_argument('--commit', help='commit of the source that the training ran with')
     parser.add_argument(
