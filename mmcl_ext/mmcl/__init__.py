@@ -6,7 +6,13 @@ Nothing below this level imports it; configurations bring it in with
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.mmcl.co_learning import CoLearning
-from mmcl_ext.mmcl.encoders import EfficientNetLite, ImageEncoder, InceptionV3, PlainCNN
+from mmcl_ext.mmcl.encoders import (
+    EfficientNetLite,
+    ImageEncoder,
+    InceptionV3,
+    PlainCNN,
+    TiledEncoder,
+)
 from mmcl_ext.mmcl.hooks import (
     CoLearningDataCheckHook,
     RefinementMonitorHook,
@@ -45,5 +51,6 @@ __all__ = [
     'PlainCNN',
     'RefinementMonitorHook',
     'StripCheckpointHook',
+    'TiledEncoder',
     'write_feature_file',
 ]

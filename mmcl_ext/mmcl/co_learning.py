@@ -79,11 +79,21 @@ class CoLearning(BaseModule):
         self._check_inputs(inputs, len(embedding))
         terms: dict[str, Tensor] = {}
         if self.fam is not None:
-            projected = self.fam(self._encode(inputs['image']))
-            terms |= self.criterion.alignment(embedding, projected)
+            terms |= self._align(embedding, inputs['image'])
         if self.frm is not None:
             refined, weights = self.frm(logits, inputs['text'])
             terms |= self.criterion.refinement(refined, weights, labels)
+        return terms
+
+    def _align(self, embedding: Tensor, image: Tensor) -> dict[str, Tensor]:
+        """Align the samples that have an image: a cached feature of NaN stands for none."""
+        if self.image_encoder is None:
+            present = ~image[:, 0].isnan()  # (N,)
+            if not present.all():
+                embedding, image = embedding[present], image[present]
+        terms: dict[str, Tensor] = self.criterion.alignment(
+            embedding, self.fam(self._encode(image))
+        )
         return terms
 
     def refine(self, logits: Tensor, text: Tensor) -> Tensor:

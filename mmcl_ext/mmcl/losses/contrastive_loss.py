@@ -132,7 +132,7 @@ class ContrastiveLoss(nn.Module):
             temperature=self.temperature,
         )
         # The share of this process, so that the mean over processes is the global mean.
-        return terms.sum() * (len(sizes) / sum(sizes))
+        return terms.sum() * (len(sizes) / max(sum(sizes), 1))
 
     def extra_repr(self) -> str:
         """Name the choices in ``repr``."""

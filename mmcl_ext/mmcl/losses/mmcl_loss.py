@@ -9,6 +9,8 @@ from mmcl_ext.registry import MODELS
 
 def retrieval_accuracy(skeleton: Tensor, image: Tensor) -> Tensor:
     """Share of the N skeletons (N, C) whose nearest image (N, C) is their own; chance is 1 / N."""
+    if not len(skeleton):  # none of the batch has an image
+        return skeleton.new_zeros(())
     similarity = F.normalize(skeleton.detach().float()) @ F.normalize(image.detach().float()).T
     nearest = similarity.argmax(dim=1)  # (N,)
     return (nearest == torch.arange(len(nearest), device=nearest.device)).float().mean()

@@ -1,13 +1,85 @@
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
 from mmcl_ext.mmcl.transforms.feature_transform import FeatureTransform
 from mmcl_ext.registry import TRANSFORMS
+
+
+class _Scale(NamedTuple):
+    mean: np.ndarray
+    std: np.ndarray
 
 
 @TRANSFORMS.register_module()
 class LoadImageFeature(FeatureTransform):
     """Load the cached image feature of a sample, in place of its image.
 
-    Reads ``results['sample_name']``; writes ``results['image']``, float32 (F,) from ``file``.
-    The co-learning branch then has ``image_encoder=None``.
+    Reads ``results['sample_name']``; writes ``results['image']``, float32 of
+    shape (F,). The co-learning branch then has ``image_encoder=None``.
+
+    Args:
+        file: Feature file.
+        allow_absent: Share of the samples that may lack a feature. Theirs is NaN, and the branch
+            leaves them out of the alignment.
+        standardise: Bring every value to mean 0 and deviation 1 over the samples of the file,
+            which then should be those of the training.
+        shuffle: Give each sample the feature of another one, drawn once for all by the seed
+            that the run began with: a control that destroys the pairing.
+
+    Raises:
+        ValueError: The share is not in [0, 1).
     """
 
     key = 'image'
+
+    def __init__(
+        self,
+        file: str | os.PathLike,
+        allow_absent: float = 0.0,
+        standardise: bool = False,
+        shuffle: bool = False,
+    ) -> None:
+        super().__init__(file)
+        if not 0 <= allow_absent < 1:
+            raise ValueError(f'allow_absent must lie in [0, 1), got {allow_absent}')
+        self.allow_absent, self.standardise, self.shuffle = allow_absent, standardise, shuffle
+        # Taken where the pipeline is built: the workers of a loader have seeds of their own.
+        self._seed = torch.initial_seed()
+
+    def load(self, sample_name: str) -> np.ndarray:
+        """Read the feature of a sample, or of the one that it was paired with by chance.
+
+        Returns:
+            Float32 array of shape (F,); NaN where the file lacks the sample and may.
+        """
+        if self.allow_absent and sample_name not in self.features:
+            return np.full(self.features.width, np.nan, np.float32)
+        if self.shuffle:
+            sample_name = self._partners.get(sample_name, sample_name)
+        feature = super().load(sample_name)
+        return (feature - self._scale.mean) / self._scale.std if self.standardise else feature
+
+    def missing(self, sample_names: Iterable[str]) -> list[str]:
+        """Tell which samples the file does not have, if they are more than it may lack."""
+        names = list(sample_names)
+        missing = super().missing(names)
+        return missing if len(missing) > self.allow_absent * len(names) else []
+
+    @cached_property
+    def _partners(self) -> Mapping[str, str]:
+        names = self.features.names
+        order = np.random.default_rng(self._seed).permutation(len(names))
+        return {name: names[other] for name, other in zip(names, order.tolist(), strict=True)}
+
+    @cached_property
+    def _scale(self) -> _Scale:
+        rows = np.stack([self.features.read(name).reshape(-1) for name in self.features.names])
+        std = rows.std(axis=0, dtype=np.float64)
+        std[std == 0] = 1
+        mean = rows.mean(axis=0, dtype=np.float64)
+        return _Scale(mean.astype(np.float32), std.astype(np.float32))

@@ -1,0 +1,46 @@
+from typing import Any
+
+from torch import Tensor, nn
+
+from mmcl_ext.mmcl.encoders.base import BaseImageEncoder
+from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class TiledEncoder(BaseImageEncoder):
+    """Encode the tiles of a composite one by one and join their features in time order.
+
+    Args:
+        encoder: Image encoder of one tile, or its configuration.
+        num_tiles: Tiles that lie side by side in an image.
+        frozen: Whether the encoder is left as it is.
+        init_cfg: Initialisation of MMEngine.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module | dict[str, Any],
+        num_tiles: int = 5,
+        frozen: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(frozen=frozen, init_cfg=init_cfg)
+        self.encoder: Any = MODELS.build(encoder) if isinstance(encoder, dict) else encoder
+        self.num_tiles = num_tiles
+        self.out_channels = num_tiles * self.encoder.out_channels
+        self.freeze_if_asked()
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Encode and join: shape (N, 3, H, m W) to (N, m F).
+
+        Raises:
+            ValueError: The width is no multiple of the number of tiles.
+        """
+        if image.shape[3] % self.num_tiles:
+            raise ValueError(
+                f'images have shape {tuple(image.shape)}, whose width does not split into '
+                f'{self.num_tiles} tiles'
+            )
+        tiles = image.unflatten(3, (self.num_tiles, -1)).movedim(3, 1)  # (N, m, 3, H, W)
+        features: Tensor = self.encoder(tiles.flatten(0, 1))
+        return features.unflatten(0, (-1, self.num_tiles)).flatten(1)
