@@ -7,9 +7,8 @@ import numpy as np
 
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.fileio.local_file import LocalFile
-from mmcl_ext.preparation.videos.clip import Clip
 from mmcl_ext.preparation.videos.moving_box import moving_box
-from mmcl_ext.preparation.videos.sample_frames import sample_frames
+from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
 from mmcl_ext.preparation.videos.video_source import WHOLE_FRAMES
 
