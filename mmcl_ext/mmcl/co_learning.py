@@ -79,13 +79,13 @@ class CoLearning(BaseModule):
         self._check_inputs(inputs, len(embedding))
         terms: dict[str, Tensor] = {}
         if self.fam is not None:
-            terms |= self._align(embedding, inputs['image'])
+            terms |= self._align(self.fam, embedding, inputs['image'])
         if self.frm is not None:
             refined, weights = self.frm(logits, inputs['text'])
             terms |= self.criterion.refinement(refined, weights, labels)
         return terms
 
-    def _align(self, embedding: Tensor, image: Tensor) -> dict[str, Tensor]:
+    def _align(self, fam: nn.Module, embedding: Tensor, image: Tensor) -> dict[str, Tensor]:
         """Align the samples that have an image: a cached feature of NaN stands for none."""
         if self.image_encoder is None:
             present = ~image[:, 0].isnan()  # (N,)

@@ -25,9 +25,9 @@ class TiledEncoder(BaseImageEncoder):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(frozen=frozen, init_cfg=init_cfg)
-        self.encoder: Any = MODELS.build(encoder) if isinstance(encoder, dict) else encoder
-        self.num_tiles = num_tiles
-        self.out_channels = num_tiles * self.encoder.out_channels
+        built: Any = MODELS.build(encoder) if isinstance(encoder, dict) else encoder
+        self.encoder, self.num_tiles = built, num_tiles
+        self.out_channels = num_tiles * int(built.out_channels)
         self.freeze_if_asked()
 
     def encode(self, image: Tensor) -> Tensor:
