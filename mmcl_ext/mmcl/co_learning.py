@@ -91,9 +91,8 @@ class CoLearning(BaseModule):
             present = ~image[:, 0].isnan()  # (N,)
             if not present.all():
                 embedding, image = embedding[present], image[present]
-        terms: dict[str, Tensor] = self.criterion.alignment(
-            embedding, self.fam(self._encode(image))
-        )
+        projected = fam(self._encode(image))
+        terms: dict[str, Tensor] = self.criterion.alignment(embedding, projected)
         return terms
 
     def refine(self, logits: Tensor, text: Tensor) -> Tensor:
