@@ -12,6 +12,7 @@ from mmengine.registry import DefaultScope
 
 from mmcl_ext.checkpoints.data_description import last_setting, stream_of
 from mmcl_ext.checkpoints.described_types import check_plain
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout
 from mmcl_ext.registry import MODELS
@@ -85,7 +86,7 @@ class ModelInfo:
         version = values.get('format_version')
         if not isinstance(version, int) or version > FORMAT_VERSION:
             raise ValueError(
-                f'model information of version {version!r}; this release reads up to '
+                f'model information of version {bounded_repr(version)}; this release reads up to '
                 f'version {FORMAT_VERSION}'
             )
         check_plain(values)

@@ -14,6 +14,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.fileio.printable import bounded_repr
 
 _META_KEY = 'mmcl_ext.meta'  # of a .safetensors file
 
@@ -41,12 +42,17 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
             state = state[name]
     if not isinstance(state, Mapping) or not state:
         raise ValueError(f'{path} holds no state dictionary of a model')
-    wrong = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    wrong = [
+        key
+        for key, value in state.items()
+        if not isinstance(value, Tensor) or not isinstance(key, str)
+    ]
     if wrong:
         raise ValueError(
-            f'{path} holds no state dictionary of a model: other things than tensors, {wrong[:5]}'
+            f'{path} holds no state dictionary of a model: other things than tensors, '
+            f'{bounded_repr(wrong[:5])}'
         )
-    weights = {str(key).removeprefix('module.'): value for key, value in state.items()}
+    weights = {key.removeprefix('module.'): value for key, value in state.items()}
     return {'state_dict': weights, 'meta': dict(content.get('meta') or {})}
 
 

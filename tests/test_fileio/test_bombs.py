@@ -211,3 +211,24 @@ def test_module_is_named_in_the_message(tmp_path: Path):
     path.write_bytes(b'c\x1b[31mx\nname\n.')
     done = _read(PLAIN, path, tmp_path)
     assert '\x1b' not in done.stdout
+
+
+def test_downloaded_bomb_is_refused(tmp_path):
+    from mmengine.runner.checkpoint import load_from_http
+
+    _view(tmp_path, (10**6, 10**6), (0, 0))
+    address = (tmp_path / 'bomb.pth').as_uri()
+    with pytest.raises(pickle.UnpicklingError, match=r'a tensor of shape .* over 16 bytes'):
+        load_from_http(address, model_dir=str(tmp_path / 'cache'))
+
+
+def test_keys_of_a_state_are_printed_in_bounded_length(tmp_path):
+    from mmcl_ext.fileio.checkpoint import read_checkpoint
+
+    key = ()
+    for _ in range(20):
+        key = (key, key)
+    torch.save({'state_dict': {key: torch.ones(1), 'a': torch.ones(1)}}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='holds no state dictionary') as caught:
+        read_checkpoint(tmp_path / 'a.pth')
+    assert len(str(caught.value)) < 500
