@@ -182,6 +182,7 @@ def test_annotations(inferencer, two_persons, walk, tmp_path):
     assert (clip.name, clip.label, clip.layout) == ('clip', 3, 'coco')
     assert clip.extra['img_shape'] == (480, 640)
     other = annotation | dict(frame_dir='other')
+    assert read(annotation | dict(label='wave'))[0].label is None
     for file, content in (
         ('list.pkl', [annotation, other]),
         ('split.pkl', dict(split=dict(val=['other']), annotations=[annotation, other])),

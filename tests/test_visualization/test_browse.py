@@ -183,6 +183,18 @@ def test_browse_writes_pages_and_motion(store, composites, tmp_path):
     assert Image.open(written[1]).n_frames == 70
 
 
+def test_tool_on_poses_in_the_image(tmp_path, repo, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    keypoint = rng.random((1, 12, 17, 2)).astype('f4')
+    path = tmp_path / 'flat.safetensors'
+    samples = [dict(name='a', label=0, keypoint=keypoint)]
+    write_store(path, samples, layout='coco', classes=('wave',), splits={})
+    options = ['--num', '1', '--motion', 'none', '--out-dir', str(tmp_path / 'out')]
+    monkeypatch.setattr(sys, 'argv', ['browse_dataset.py', str(path), *options])
+    runpy.run_path(str(repo / 'tools/analysis/browse_dataset.py'), run_name='__main__')
+    assert capsys.readouterr().out.split() == [str(tmp_path / 'out' / 'a.png')]
+
+
 def test_tool(store, tmp_path, repo, monkeypatch, capsys):
     def run(*arguments):
         options = ['--out-dir', str(tmp_path / 'out'), *arguments]
