@@ -107,8 +107,8 @@ def subjects_of(names: Sequence[str], pattern: str | None = None) -> list[str]:
         match = regex.fullmatch(name)
         if match is None:
             raise ValueError(
-                f'sample {name!r} tells no subject by {regex.pattern!r}: give --subject-pattern, '
-                'or hold out by hash'
+                f'sample {name!r}: its whole name does not match {regex.pattern}; give a '
+                '--subject-pattern that does, or hold out by hash'
             )
         subjects.append(match[1])
     return subjects

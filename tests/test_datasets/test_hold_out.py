@@ -105,7 +105,7 @@ def test_subjects_of_the_data_sets_known():
         (dict(by='name'), "by 'name': known are"),
         (dict(subject_pattern='a(b'), r"the subject pattern 'a\(b' is wrong"),
         (dict(subject_pattern='ab'), "the subject pattern 'ab' has no group"),
-        (dict(subject_pattern='(x).*'), "sample 'a1_s1_t0' tells no subject by"),
+        (dict(subject_pattern='(x).*'), "sample 'a1_s1_t0': its whole name does not match"),
     ],
 )
 def test_what_does_not_go(store, tmp_path, options, message):

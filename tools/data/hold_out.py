@@ -16,7 +16,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--by', choices=WAYS, default='subject', help='what decides who')
     parser.add_argument('--seed', type=int, default=0, help='another one holds out others')
     parser.add_argument(
-        '--subject-pattern', help='regular expression; its first group is the subject'
+        '--subject-pattern',
+        help='regular expression for the whole name; its first group is the subject',
     )
     return parser.parse_args(arguments)
 
