@@ -14,7 +14,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 CONSTRAINTS := -c requirements/constraints.txt
 REQUIREMENTS := $(wildcard requirements/*.txt) setup.py pyproject.toml
-EXTRAS_TESTS := tests/test_deployment tests/test_inference tests/test_mmcl/test_monitors.py \
+EXTRAS_TESTS := tests/test_checkpoints/test_data_description.py tests/test_deployment \
+	tests/test_inference tests/test_mmcl/test_monitors.py \
 	tests/test_preparation/test_video.py
 PYTEST = -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 

@@ -91,6 +91,7 @@ _ALL_KINDS = (
     *(found for found in vars(registries).values() if isinstance(found, Registry)),
     FUNCTIONS,
 )
+_DAMAGED_ARCHIVE = ('PytorchStreamReader', 'the archive is damaged')  # torch's words, and ours
 _UNKNOWN = re.compile(r'(\S+) is not in the [^ :]+::(.+?) registry')
 
 
@@ -270,7 +271,7 @@ def explain(error: Exception) -> str | None:
         return _describe_type(*found.groups())
     if isinstance(error, pickle.UnpicklingError):
         return f'checkpoint {text}'
-    if isinstance(error, RuntimeError) and text.startswith('PytorchStreamReader'):
+    if isinstance(error, RuntimeError) and text.startswith(_DAMAGED_ARCHIVE):
         reason = text.partition('.')[0]
         return f'the checkpoint that was to be loaded is damaged or cut short: {reason}'
     if isinstance(error, UserError):

@@ -63,7 +63,8 @@ def said(failure: ProcessFailure) -> str:
     """First line of what a failed process left in its error file, or ''."""
     message = failure.error_file_data.get('message', '')
     text = message.get('message', '') if isinstance(message, dict) else message
-    return '' if text == _NOTHING else text.strip().split('\n')[0]
+    # the class of an error that is the user's says nothing to the user
+    return '' if text == _NOTHING else text.strip().split('\n')[0].removeprefix('UserError: ')
 
 
 def describe_failure(rank: int, failure: ProcessFailure) -> str:

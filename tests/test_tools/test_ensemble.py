@@ -43,7 +43,7 @@ def root(repo, tmp_path_factory):
         for stream in ('joint', 'bone'):
             call(
                 root, 'test.py', SKELETON, 'run/epoch_1.pth', '--work-dir', f'{part}_{stream}',
-                '--dump', f'{part}_{stream}.pkl', stream=stream,
+                '--dump', f'{part}_{stream}.pkl', stream=stream, allow_differences='stream',
                 **fit | {'test_dataloader.dataset.ann_file': 'held.safetensors',
                          'test_dataloader.dataset.split': part},
             )  # fmt: skip
@@ -80,7 +80,9 @@ def test_from_training_to_fused_scores(root, ensemble, capsys):
         fused.values, (a * joint.values + b * bone.values) / (a + b), rtol=1e-5
     )
     plain = pickle.loads((root / 'out/fused.pkl').read_bytes())
-    assert plain[0].keys() == {'sample_name', 'num_classes', 'pred_score', 'pred_label', 'gt_label'}
+    assert plain[0].keys() == {
+        'sample_name', 'num_classes', 'classes', 'pred_score', 'pred_label', 'gt_label',
+    }  # fmt: skip
     assert isinstance(plain[0]['pred_score'], torch.Tensor)
 
 

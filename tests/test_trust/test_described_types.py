@@ -210,15 +210,15 @@ def test_whole_paths_of_admitted_types_are_found(published, tmp_path):
 
 def test_types_of_the_user(published, tmp_path):
     @MODELS.register_module()
-    class OwnNet(nn.Module):
+    class TinyNet(nn.Module):
         out_channels = 4
 
     try:
-        path = changed(published, tmp_path / 'x.pth', (('model', 'backbone'), {'type': 'OwnNet'}))
+        path = changed(published, tmp_path / 'x.pth', (('model', 'backbone'), {'type': 'TinyNet'}))
         model = build_from_info(read_model_info(path))
-        assert isinstance(model.backbone, OwnNet)
+        assert isinstance(model.backbone, TinyNet)
     finally:
-        MODELS.module_dict.pop('OwnNet')
+        MODELS.module_dict.pop('TinyNet')
 
 
 SHIPPED = [
