@@ -6,7 +6,6 @@ number. What an earlier call has finished is not run again; one that was interru
 
 import argparse
 import fnmatch
-import json
 import os
 import re
 import shlex
@@ -21,6 +20,7 @@ from typing import Any, TextIO
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.fileio.lock import locked
+from mmcl_ext.fileio.read_json import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -78,7 +78,7 @@ class RecordedNumber:
             found = re.findall(self.pattern, '\n'.join(chosen))
             return float(found[-1]) * (0.01 if self.percent else 1) if found else None
         path = folder / str(self.table)
-        rows = json.loads(path.read_text())['rows'] if path.is_file() else []
+        rows = read_json(path, dict)['rows'] if path.is_file() else []
         for row in rows:
             if row['variant'] == self.variant and self.metric in row['metrics']:
                 return float(row['metrics'][self.metric]['mean'])

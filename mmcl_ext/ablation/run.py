@@ -1,6 +1,5 @@
 """One training of an ablation, and its test from the skeleton alone."""
 
-import json
 import re
 import shutil
 import sys
@@ -19,6 +18,7 @@ from mmcl_ext.config.options import last_checkpoint, set_randomness
 from mmcl_ext.fileio.atomic_file import atomic_path, write_json
 from mmcl_ext.fileio.lock import locked
 from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.read_json import read_json
 
 _EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
 
@@ -310,7 +310,6 @@ def last_line(log: Path) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; an absent or unreadable file gives an empty one."""
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        return read_json(path, dict)
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}

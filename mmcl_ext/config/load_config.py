@@ -7,11 +7,14 @@ from textwrap import shorten
 from typing import Any
 
 from mmengine.config import Config
+from yaml import YAMLError
 
 from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.config.variables import READ, check_option, check_overrides
 from mmcl_ext.config.walk import walk_types
+from mmcl_ext.fileio.name_file import DAMAGE, name_file
 
+_MISTAKEN = (AttributeError, TypeError)  # of sections that are no dicts
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -28,12 +31,13 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
         FileNotFoundError: The file or one of its bases is missing.
     """
     path = Path(filename)
-    cfg = _read(path)
-    check_overrides(cfg, path)
-    for option, value in (options or {}).items():
-        _merge(cfg, option, value)
-    apply_stream(cfg)
-    _settle_workers(cfg)
+    with name_file(path, _MISTAKEN):
+        cfg = _read(path)
+        check_overrides(cfg, path)
+        for option, value in (options or {}).items():
+            _merge(cfg, option, value)
+        apply_stream(cfg)
+        _settle_workers(cfg)
     return cfg
 
 
@@ -72,7 +76,8 @@ def _settle_workers(cfg: Config) -> None:
 def _read(path: Path) -> Config:
     problem: Exception | None = None
     try:
-        cfg = Config.fromfile(path)
+        with name_file(path, () if path.suffix == '.py' else (*DAMAGE, YAMLError)):
+            cfg = Config.fromfile(path)
     except (OSError, SyntaxError, ImportError) as error:
         problem = _describe(path, error)
         if problem is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmcl_ext.checkpoints.load import INFO_KEY
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.fileio.name_file import names_file
 
 METADATA_KEY = 'mmcl_ext.model_info'
 """Entry of an exported file with :meth:`ModelInfo.to_json`."""
@@ -41,6 +42,7 @@ def file_format(path: str | os.PathLike) -> str:
     return FORMATS[suffix]
 
 
+@names_file
 def read_model_info(path: str | os.PathLike) -> ModelInfo:
     """Read the description in an exported or published file.
 
@@ -53,10 +55,7 @@ def read_model_info(path: str | os.PathLike) -> ModelInfo:
     kind = file_format(path)
     if kind in _ARCHIVES and not zipfile.is_zipfile(path):  # PyTorch would print a traceback
         raise ValueError(f'{path} is not a readable model: it is damaged or of another kind')
-    try:
-        text = _READERS[kind](path) if kind in _READERS else None
-    except (RuntimeError, IndexError, UnicodeDecodeError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path} is not a readable model: {error}') from error
+    text = _READERS[kind](path) if kind in _READERS else None
     if kind == 'checkpoint':
         values = read_checkpoint(path)['meta'].get(INFO_KEY)
         if isinstance(values, dict):

@@ -10,6 +10,7 @@ import torch
 
 from mmcl_ext.evaluation.annotation_source import SplitLabels
 from mmcl_ext.evaluation.scores import Scores, check_same_names
+from mmcl_ext.fileio.name_file import names_file
 from mmcl_ext.fileio.safe_pickle import load_pickle
 from mmcl_ext.fileio.write_pickle import write_pickle
 
@@ -32,6 +33,7 @@ class _Content(NamedTuple):
     classes: tuple[str, ...] | None = None
 
 
+@names_file
 def read_scores(
     path: str | os.PathLike, split: SplitLabels | None = None, *, by_position: bool = False
 ) -> Scores:

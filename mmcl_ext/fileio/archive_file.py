@@ -2,12 +2,15 @@
 
 import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from mmcl_ext.fileio.name_file import DAMAGE, name_file
+
+_MOST_PACKED = 1100  # deflate packs 1032 bytes into one at best
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -42,10 +45,10 @@ class ArchiveFile:
         """
         if self.inner is None:
             return self.path.read_bytes()
-        try:
-            return _open_archive(self.path, os.getpid()).read(self.inner)
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-            raise ValueError(f'{self}: cannot unpack: {error}') from error
+        with name_file(self, DAMAGE):
+            archive = _open_archive(self.path, os.getpid())
+            _check_size(archive.getinfo(self.inner))
+            return archive.read(self.inner)
 
     def stamp(self) -> str:
         """Describe the file's state: another text means that it has changed."""
@@ -136,11 +139,15 @@ def _by_name(
 
 
 def _members_of(archive: Path, suffix: str) -> list[ArchiveFile]:
-    try:
+    with name_file(archive, DAMAGE):
         names = _open_archive(archive, os.getpid()).namelist()
-    except zipfile.BadZipFile as error:
-        raise ValueError(f'{archive}: not a ZIP archive or cut short: {error}') from error
     return [ArchiveFile(archive, name) for name in names if name.endswith(suffix)]
+
+
+def _check_size(entry: zipfile.ZipInfo) -> None:
+    """Refuse an entry that tells of more than its bytes can unpack to."""
+    if entry.file_size > _MOST_PACKED * max(entry.compress_size, 1):
+        raise ValueError(f'{entry.compress_size} bytes tell of {entry.file_size} unpacked ones')
 
 
 @lru_cache(maxsize=8)

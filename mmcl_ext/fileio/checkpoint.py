@@ -14,11 +14,13 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.fileio.name_file import names_file
 from mmcl_ext.fileio.printable import bounded_repr
 
 _META_KEY = 'mmcl_ext.meta'  # of a .safetensors file
 
 
+@names_file
 def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     """Read a checkpoint without running what it holds.
 

@@ -1,20 +1,81 @@
 """Errors that say which file they are about."""
 
-import os
-from collections.abc import Iterator
+import csv
+import inspect
+import pickle
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from mmcl_ext.fileio.printable import printable
+
+_P = ParamSpec('_P')
+_T = TypeVar('_T')
+_LONGEST = 1000
+DAMAGE: tuple[type[Exception], ...] = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError),
+    *(AssertionError, EOFError, MemoryError, OSError, SyntaxError, tokenize.TokenError),
+    *(csv.Error, pickle.PickleError, struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""What reading bytes that are not what they should be may raise."""
 
 
 @contextmanager
-def name_file(path: str | os.PathLike) -> Iterator[None]:
-    """Put the name of a file in front of a ValueError that does not name it.
+def name_file(
+    path: object, kinds: type[Exception] | tuple[type[Exception], ...] = ValueError
+) -> Iterator[None]:
+    """Put the name of a file in front of errors that do not name it.
+
+    Args:
+        path: The file, or what stands for it in messages.
+        kinds: Which errors; :data:`DAMAGE` where the block reads what strangers have written.
 
     Raises:
-        ValueError: What the block has raised.
+        OSError: The system's words, with the file.
+        ValueError: What else of these kinds the block has raised, on one line.
     """
     try:
         yield
-    except ValueError as error:
-        if os.path.basename(path) in str(error):
+    except kinds as error:
+        text = str(error)
+        named = Path(str(path)).name in text
+        if isinstance(error, OSError) and (type(error) is not OSError or error.errno):
+            if named or error.filename is not None or error.errno is None:
+                raise
+            raise OSError(_line(f'{path}: {text}')) from error
+        is_worded = isinstance(error, ValueError | OSError) and not isinstance(error, UnicodeError)
+        if is_worded and named and all(map(_is_clean, text.splitlines())):
             raise
-        raise ValueError(f'{os.fspath(path)}: {error}') from error
+        told = text if is_worded else f'damaged, or not what it should be: {_told(error)}'
+        raise ValueError(_line(told if is_worded and named else f'{path}: {told}')) from error
+
+
+def _is_clean(line: str) -> bool:
+    return line.isprintable() and len(line) <= _LONGEST
+
+
+def _told(error: Exception) -> str:
+    return f'{type(error).__name__}: {error}'
+
+
+def _line(text: str) -> str:
+    return printable(' '.join(text[:_LONGEST].split()), _LONGEST)
+
+
+def names_file(read: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Decorate a reader, whose first argument is the file, with :func:`name_file`."""
+    place = int(next(iter(inspect.signature(read).parameters), '') in ('self', 'cls'))
+
+    @wraps(read)
+    def reader(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        path = args[place] if len(args) > place else next(iter(kwargs.values()))
+        with name_file(path, DAMAGE):
+            return read(*args, **kwargs)
+
+    return reader

@@ -1,11 +1,11 @@
 """The skeleton layouts that are known by name."""
 
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from mmcl_ext.fileio.name_file import DAMAGE, name_file
+from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.graphs.layout import Groups, Layout
 
 _KINECT_ARMS_AND_LEGS = tuple(
@@ -183,10 +183,8 @@ def load_layout(layout: str | os.PathLike) -> str:
     """
     if not os.fspath(layout).endswith('.json'):
         return get_layout(os.fspath(layout)).name
-    try:
-        description = json.loads(Path(layout).read_text())
-        if not isinstance(description, dict) or 'name' not in description:
+    with name_file(os.fspath(layout), DAMAGE):
+        description = read_json(layout, dict)
+        if 'name' not in description:
             raise ValueError("expected an object with a 'name'")
         return register_layout(description).name
-    except ValueError as error:
-        raise ValueError(f'{os.fspath(layout)}: {error}') from error

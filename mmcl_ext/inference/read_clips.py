@@ -10,9 +10,11 @@ import numpy as np
 
 from mmcl_ext.datasets.converters.pose_results import is_pose_frames
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
+from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.fileio.safe_pickle import load_pickle
 from mmcl_ext.graphs.layouts import load_layout
-from mmcl_ext.inference.skeleton_clip import SkeletonClip, read_json
+from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 SEPARATOR = '::'
 """Between the path of a store, or of a pickle, and the name of a sample or of a split."""
@@ -75,7 +77,10 @@ def clip_readers(
     elif isinstance(source, SkeletonStore):
         yield from _from_store(source, '', layout)
     elif isinstance(source, (str, os.PathLike)):
-        yield from _from_path(os.fspath(source), layout, model_layout)
+        path = os.fspath(source).partition(SEPARATOR)[0]
+        with name_file(path, DAMAGE):
+            for read in _from_path(os.fspath(source), layout, model_layout):
+                yield partial(_read_named, path, read)
     elif isinstance(source, (Mapping, list)):
         yield from _from_content(source, 'pose results', layout)
     else:
@@ -101,6 +106,11 @@ def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[Cli
     if wanted:
         raise ValueError(f'{path} holds one clip, it cannot be asked for {wanted!r}')
     yield partial(_READERS[suffix], path, layout, model_layout)
+
+
+@names_file
+def _read_named(path: str, read: ClipReader) -> SkeletonClip:
+    return read()
 
 
 def _from_store(store: SkeletonStore, wanted: str, layout: str | None) -> Iterator[ClipReader]:

@@ -1,4 +1,3 @@
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,9 @@ from mmcl_ext.datasets.converters.pose_results import is_pose_frames, read_pose_
 from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.fileio.as_float32 import as_float32
+from mmcl_ext.fileio.name_file import DAMAGE, name_file
+from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.graphs.layouts import usual_layout
 
 _ANNOTATION_KEYS = ('keypoint', 'keypoint_score', 'label', 'frame_dir', 'filename')
@@ -57,7 +59,7 @@ class SkeletonClip:
                 f'clip {name!r}: expected numbers (T, V, C) or (M, T, V, C), got {array.dtype} of '
                 f'{array.shape}'
             )
-        return cls(name, array.astype(np.float32), layout, **kwargs)
+        return cls(name, as_float32(array), layout, **kwargs)
 
     @classmethod
     def from_store(
@@ -137,10 +139,8 @@ class SkeletonClip:
             raise ValueError(
                 f'{os.fspath(path)}: neither results of MMPose nor a sequence of NW-UCLA'
             )
-        try:
-            array = np.array(joints, np.float32)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f'{os.fspath(path)}: field skeletons: {error}') from error
+        with name_file(f'{os.fspath(path)}: field skeletons', DAMAGE):
+            array = as_float32(joints)
         if array.ndim != 3 or not array.size:
             raise ValueError(
                 f'{os.fspath(path)}: field skeletons: expected (T, V, C), got {array.shape}'
@@ -202,18 +202,6 @@ class SkeletonClip:
         return cls.from_array(arrays['keypoint'], Path(path).stem, layout, keypoint_score=score)
 
 
-def read_json(path: str | os.PathLike) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        ValueError: It is damaged.
-    """
-    try:
-        return json.loads(Path(path).read_bytes())
-    except ValueError as error:
-        raise ValueError(f'{os.fspath(path)}: not JSON: {error}') from error
-
-
 def _read(reader: Callable[[ArchiveFile], Any], path: str | os.PathLike) -> Any:
     try:
         return reader(ArchiveFile(Path(path)))
@@ -234,7 +222,8 @@ def _read_annotation(
     keypoint = array[None] if array.ndim == 3 else array
     score = annotation.get('keypoint_score')
     if score is not None:
-        score = np.asarray(score, np.float32).reshape(-1, *np.shape(score)[-2:])
+        score = as_float32(score)
+        score = score.reshape(-1, *score.shape[-2:])
         if score.shape != keypoint.shape[:3]:
             raise ValueError(
                 f"clip {name!r}: field 'keypoint_score': expected {keypoint.shape[:3]}, "

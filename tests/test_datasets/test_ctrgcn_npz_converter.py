@@ -189,7 +189,7 @@ def test_a_missing_array_and_a_damaged_file_are_named(tmp_path):
     with pytest.raises(ValueError, match=r'a.npz: array x_test'):
         convert_ctrgcn_npz(tmp_path / 'a.npz', tmp_path / 'o')
     (tmp_path / 'b.npz').write_bytes(b'PK cut')
-    with pytest.raises(ValueError, match=r'b.npz: array x_train: File is not a zip'):
+    with pytest.raises(ValueError, match=r'b.npz: array x_train: .*File is not a zip'):
         convert_ctrgcn_npz(tmp_path / 'b.npz', tmp_path / 'o')
 
 

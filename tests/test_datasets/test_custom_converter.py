@@ -202,7 +202,7 @@ def test_malformed_table_is_named_with_its_line(source, tmp_path, table, message
         (np.zeros((4, 18, 2)), r'V = 17, got float64 of \(1, 4, 18, 2\)'),
         (np.zeros((4, 17)), r'got float64 of \(4, 17\)'),
         (np.full((4, 17, 2), 'x'), 'got <U1'),
-        (np.array([dict()], object), 'no array of numbers: Object arrays cannot be loaded'),
+        (np.array([dict()], object), 'Object arrays cannot be loaded'),
     ],
 )
 def test_wrong_array_is_named(source, tmp_path, array, message):

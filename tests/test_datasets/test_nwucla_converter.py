@@ -95,7 +95,7 @@ def test_malformed_field_is_named_with_its_file(source, tmp_path, changes, messa
         convert(source, tmp_path / 'o')
 
 
-@pytest.mark.parametrize(('text', 'message'), [('{"a": ', 'not JSON'), ('[1]', 'expected an obj')])
+@pytest.mark.parametrize(('text', 'message'), [('{"a": ', 'no JSON'), ('[1]', 'expected a dict')])
 def test_other_text_is_refused(tmp_path, text, message):
     (tmp_path / f'{VAL[0]}.json').write_text(text)
     with pytest.raises(ValueError, match=f'{VAL[0]}.json: {message}'):

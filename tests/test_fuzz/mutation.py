@@ -1,8 +1,18 @@
-"""Damaging files: bytes at random, JSON where it has structure, safetensors in both ways."""
+"""Damaging files: bytes at random, and values, text, archives where they have structure."""
 
+import io
 import json
+import pickle
 import random
+import re
+import warnings
+import zipfile
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+Mutate = Callable[[bytes, random.Random], bytes]
 
 ODD_NUMBERS = (0, 1, -1, 2, 7, 255, 2**31, 2**32 - 1, 2**53, 2**62, 2**63 - 1, -(2**63), 2**64)
 ODD_VALUES = (
@@ -59,6 +69,8 @@ def mutate_json(value: Any, rng: random.Random) -> Any:
 
 
 def _replace(value: Any, rng: random.Random) -> Any:
+    if isinstance(value, np.ndarray) and rng.random() < 0.8:
+        return _mutate_array(value, rng)
     if isinstance(value, int) and rng.random() < 0.5:
         return value + rng.choice((-8, -2, -1, 1, 2, 4, 8))
     return rng.choice(ODD_VALUES)
@@ -120,3 +132,180 @@ def mutate_container(data: bytes, rng: random.Random) -> bytes:
         number = rng.choice((*ODD_NUMBERS, rng.randrange(50), 0x7FC000007FC00000))
         tensors[place : place + 8] = (number % 2**64).to_bytes(8, 'little')
     return len(header).to_bytes(8, 'little') + header + bytes(tensors)
+
+
+def _mutate_array(array: np.ndarray, rng: random.Random) -> Any:
+    """Change type, shape or numbers of an array, or turn it into something like it."""
+    kind = rng.randrange(8)
+    if kind == 0:
+        return array.astype(rng.choice(('f2', 'i1', '?', 'c8', 'U4', 'S3', '>f8', 'u8', 'f8')))
+    if kind == 1:
+        return array[rng.randrange(len(array) + 1) :] if array.ndim else array[None]
+    if kind == 2:
+        return rng.choice((array[None], array[..., None], array.ravel(), array.T, array[()]))
+    if kind == 3 and array.dtype.kind == 'f' and array.size:
+        array = array.copy()
+        array.flat[rng.randrange(array.size)] = rng.choice((np.nan, np.inf, -np.inf, 1e30, -1))
+    elif kind == 4:
+        return rng.choice((array.tolist(), tuple(array), [array], {'a': array}))
+    elif kind == 5:
+        return np.zeros(rng.choice(((), (0,), (0, 3), (1,), (2, 0, 3, 2), (1,) * 30)), array.dtype)
+    elif kind == 6:
+        return array.astype(object)
+    return array
+
+
+def mutate_pickle(data: bytes, rng: random.Random) -> bytes:
+    """Damage a pickle: its bytes, or what it holds; only our own content is unpickled."""
+    if rng.random() < 0.3 or data not in _PICKLES:
+        return mutate_bytes(data, rng)
+    value = mutate_json(pickle.loads(data), rng)
+    for _ in range(rng.choice((0, 0, 1, 3))):
+        value = mutate_json(value, rng)
+    try:
+        return pickle.dumps(value, rng.randrange(6))
+    except ValueError:  # the first protocols write numbers as text, which has a limit
+        return pickle.dumps(value, 4)
+
+
+_PICKLES: set[bytes] = set()
+
+
+def own_pickle(value: Any) -> bytes:
+    """Pickle a seed, which may be unpickled again to be changed."""
+    data = pickle.dumps(value, 4)
+    _PICKLES.add(data)
+    return data
+
+
+_WORDS = re.compile(r'[\w.+-]+|[^\w\s]|\n|[ \t]+')
+_ODD_WORDS = (
+    *('0', '-1', '1.5', '3.0', 'nan', 'inf', '-inf', '1e400', '1e30', '0x10', '1_000', '٣', '²'),
+    *(
+        '9' * 20,
+        '9' * 5000,
+        '',
+        '"',
+        "'",
+        ',',
+        ';',
+        '\n',
+        '\r',
+        '\0',
+        '\t',
+        ' ',
+        '#',
+        ':',
+        '- ',
+        '{',
+    ),
+    *('[', ']', '}', '&a', '*a', '!!python/object/apply:os.getcwd []', '\ufeff', 'é', '\x1b[2J'),
+    *('null', 'true', '[' * 3000, 'a' * 5000, '../x', 'None', '%', '$', '{{fileDirname}}'),
+)
+
+
+def mutate_text(data: bytes, rng: random.Random) -> bytes:
+    """Damage text: replace, remove, repeat or swap words and lines; or its bytes."""
+    if rng.random() < 0.25:
+        return mutate_bytes(data, rng)
+    text = data.decode('utf-8', 'surrogateescape')
+    parts = text.splitlines(keepends=True) if rng.random() < 0.3 else _WORDS.findall(text)
+    if not parts:
+        return mutate_bytes(data, rng)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        place = rng.randrange(len(parts))
+        kind = rng.randrange(6)
+        if kind < 3:
+            parts[place] = rng.choice(_ODD_WORDS)
+        elif kind == 3:
+            parts[place] *= rng.choice((0, 2, 50))
+        elif kind == 4:
+            other = rng.randrange(len(parts))
+            parts[place], parts[other] = parts[other], parts[place]
+        else:
+            parts[place:place] = [rng.choice(parts)]
+    return ''.join(parts).encode('utf-8', 'surrogateescape')
+
+
+def mutate_json_file(data: bytes, rng: random.Random) -> bytes:
+    """Damage a JSON file: its text, or what it holds."""
+    content = load_json(data)
+    if content is None or rng.random() < 0.3:
+        return mutate_text(data, rng)
+    return dump_json(mutate_json(content, rng), rng).encode('utf-8', 'surrogatepass')
+
+
+def mutate_npy(data: bytes, rng: random.Random) -> bytes:
+    """Damage a ``.npy`` file: its bytes, or its header."""
+    if rng.random() < 0.4 or data[:6] != b'\x93NUMPY':
+        return mutate_bytes(data, rng)
+    size = int.from_bytes(data[8:10], 'little')
+    header = data[10 : 10 + size]
+    for old in (b"'<f4'", b'(', b', ', b'False', b"'shape'", b'2'):
+        if rng.random() < 0.25:
+            new = rng.choice(_ODD_HEADER)
+            header = header.replace(old, new, 1)
+    if rng.random() < 0.3:
+        header = mutate_text(header, rng)
+    size = len(header) if rng.random() < 0.9 else rng.randrange(2**16)
+    version = data[6:8] if rng.random() < 0.9 else rng.randbytes(2)
+    return data[:6] + version + (size % 2**16).to_bytes(2, 'little') + header + data[10 + size :]
+
+
+_ODD_HEADER = (
+    *(
+        b"'|O'",
+        b"'<f8'",
+        b"'>f2'",
+        b"'V4'",
+        b"'<U9'",
+        b"'<M8[ns]'",
+        b"[('a', '<f4')]",
+        b"'<f'",
+        b'3',
+    ),
+    *(b'(9999999999, ', b'(-1, ', b'(1.0, ', b'((', b'(((((', b'True', b'None', b'', b'(2**60, '),
+    *(b"'descr'", b'99999999999999999999', b'0', b'-', b'lambda: 0', b"'<c8'", b"('<f4', (2,))"),
+)
+
+
+def in_zip(inner: Mutate) -> Mutate:
+    """Damage a ZIP archive: its bytes, its entries, or one of them by another way."""
+
+    def mutate(data: bytes, rng: random.Random) -> bytes:
+        if rng.random() < 0.3:
+            return mutate_bytes(data, rng)
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                sizes = sum(entry.file_size for entry in archive.infolist())
+                entries = [(n, archive.read(n)) for n in archive.namelist()] if sizes < 1e6 else []
+        except Exception:  # damaged before
+            return mutate_bytes(data, rng)
+        if not entries:
+            return mutate_bytes(data, rng)
+        place = rng.randrange(len(entries))
+        name, content = entries[place]
+        kind = rng.random()
+        if kind < 0.7:
+            entries[place] = (name, inner(content, rng) if content else b'0')
+        elif kind < 0.8:
+            del entries[place]
+        elif kind < 0.9:
+            entries[place] = (name + rng.choice(('x', '/', '.npy', '\n', 'é')), content)
+        else:
+            entries.append((rng.choice(entries)[0], content))
+        return pack(entries, rng)
+
+    return mutate
+
+
+def pack(entries: list[tuple[str, bytes]], rng: random.Random | None = None) -> bytes:
+    """Make a ZIP archive, compressed in one of its ways."""
+    way = zipfile.ZIP_STORED
+    if rng is not None and rng.random() < 0.3:
+        way = rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+    file = io.BytesIO()
+    with warnings.catch_warnings(action='ignore'), zipfile.ZipFile(file, 'w', way) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return file.getvalue()

@@ -210,7 +210,7 @@ def test_unusable_files(tmp_path, shared):
     (tmp_path / 'other.json').write_text('{"a": 1}')
     (tmp_path / 'clip.txt').write_text('')
     for file, message in (
-        ('bad.json', 'not JSON'),
+        ('bad.json', 'no JSON'),
         ('other.json', 'neither results of MMPose nor'),
         ('clip.txt', 'unknown kind of file'),
     ):

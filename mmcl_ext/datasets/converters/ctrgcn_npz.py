@@ -3,7 +3,6 @@
 import os
 import struct
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from mmcl_ext.datasets.converters.conversion import (
 )
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes, ntu_splits
 from mmcl_ext.fileio.archive_file import describe_file
+from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
 
 _LOCAL_HEADER = 30  # bytes, before the name and the extra field
 
@@ -37,13 +37,14 @@ class NpzArray:
 
     def __init__(self, path: str | os.PathLike, key: str) -> None:
         self._path, self._key = Path(path), key
-        try:
-            with zipfile.ZipFile(path) as archive, archive.open(f'{key}.npy') as file:
-                self.shape, self.dtype = _read_header(file)
-                self._data = file.tell()  # where the array begins, within the member
-                self._member = archive.getinfo(f'{key}.npy')
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as error:
-            raise ValueError(f'{path}: array {key}: {error}') from error
+        with (
+            name_file(f'{path}: array {key}', DAMAGE),
+            zipfile.ZipFile(path) as archive,
+            archive.open(f'{key}.npy') as file,
+        ):
+            self.shape, self.dtype = _read_header(file)
+            self._data = file.tell()  # where the array begins, within the member
+            self._member = archive.getinfo(f'{key}.npy')
         self.compressed = self._member.compress_type != zipfile.ZIP_STORED
         self._row = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
         self._stream: IO[bytes] | None = None
@@ -64,10 +65,11 @@ class NpzArray:
         if not 0 <= start <= stop <= len(self):
             raise IndexError(f'{self._path}: array {self._key} has {len(self)} rows, not {stop}')
         size = (stop - start) * self._row
-        data = self._unpack(start, size) if self.compressed else self._pread(start, size)
-        if len(data) != size:
-            raise ValueError(f'{self._path}: array {self._key} is cut short in row {start}')
-        return np.frombuffer(data, self.dtype).reshape(stop - start, *self.shape[1:])
+        with name_file(f'{self._path}: array {self._key}', DAMAGE):
+            data = self._unpack(start, size) if self.compressed else self._pread(start, size)
+            if len(data) != size:
+                raise ValueError(f'{self._path}: array {self._key} is cut short in row {start}')
+            return np.frombuffer(data, self.dtype).reshape(stop - start, *self.shape[1:])
 
     def _pread(self, start: int, size: int) -> bytes:
         with self._path.open('rb') as file:
@@ -80,11 +82,8 @@ class NpzArray:
         if self._stream is None:
             archive = zipfile.ZipFile(self._path)
             self._stream = archive.open(self._member)
-        try:
-            self._stream.seek(self._data + start * self._row)
-            return self._stream.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ValueError(f'{self._path}: array {self._key}: {error}') from error
+        self._stream.seek(self._data + start * self._row)
+        return self._stream.read(size)
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
@@ -96,7 +95,7 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     if read is None:
         raise ValueError(f'version {version} of the format is not known')
     shape, fortran_order, dtype = read(file)
-    if dtype.hasobject or (fortran_order and len(shape) > 1):
+    if dtype.kind not in 'fiub' or (fortran_order and len(shape) > 1):
         raise ValueError(f'cannot be read by rows: {dtype}, fortran_order={fortran_order}')
     return shape, dtype
 
@@ -239,15 +238,18 @@ def _name_rows(
     elif isinstance(names, str) or len(names) != 2:
         raise ValueError(f"names is 'known', 'index' or two files, got {names!r}")
     else:
-        found = {
-            key: Path(file).read_text().split() for key, file in zip(_SETS, names, strict=True)
-        }
+        found = {key: _read_names(file) for key, file in zip(_SETS, names, strict=True)}
     for key, count in counts.items():
         if len(found[key]) != count:
             raise ValueError(
                 f'{source}: {count} rows in x_{key}, but {len(found[key])} names for them'
             )
     return found, {'train': found['train'], 'val': found['test']}
+
+
+@names_file
+def _read_names(path: str | os.PathLike) -> list[str]:
+    return Path(path).read_text(encoding='utf-8').split()
 
 
 def _known_names(

@@ -19,6 +19,9 @@ from mmcl_ext.datasets.converters.conversion import (
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.store.numbered_classes import numbered_classes
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
+from mmcl_ext.fileio.as_float32 import as_float32
+from mmcl_ext.fileio.name_file import names_file
+from mmcl_ext.fileio.read_npy import read_npy
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, load_layout
 
@@ -46,6 +49,7 @@ class CustomReader:
     layout: str
     axes: str | None = None
 
+    @names_file
     def __call__(self, member: ArchiveFile) -> dict[str, np.ndarray]:
         """Read ``keypoint`` (M, T, V, C) and, with scores, ``keypoint_score`` (M, T, V).
 
@@ -61,10 +65,7 @@ class CustomReader:
 
     def _read_array(self, member: ArchiveFile) -> np.ndarray:
         num_joints = get_layout(self.layout).num_joints
-        try:
-            array = np.load(io.BytesIO(member.read()), allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(f'{member}: no array of numbers: {error}') from error
+        array = read_npy(member)
         array = array[None] if array.ndim == 3 else array
         if array.ndim != 4 or array.dtype.kind not in 'fiu' or array.shape[2] != num_joints:
             raise ValueError(
@@ -133,7 +134,7 @@ class _Table:
         width = len(self._axes) + self._scored
         dense = np.zeros((len(numbers), frames, self._num_joints, width), np.float32)
         _, times, joints = np.array(list(self._cells)).T
-        dense[persons, times, joints] = list(self._cells.values())
+        dense[persons, times, joints] = as_float32(list(self._cells.values()))
         if not self._scored:
             return dict(keypoint=dense)
         return dict(keypoint=dense[..., :-1], keypoint_score=dense[..., -1])
@@ -206,6 +207,7 @@ def _find_samples(source: str | os.PathLike) -> dict[str, ArchiveFile]:
     return members
 
 
+@names_file
 def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     """Read the label file: the columns by sample name."""
     table: dict[str, dict[str, str]] = {}
@@ -227,16 +229,15 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     return table
 
 
+@names_file
 def _guess_classes(path: Path, table: Mapping[str, Mapping[str, str]]) -> Sequence[str]:
     labels = {row['label'] for row in table.values()}
     if not all(label.isdecimal() for label in labels):
         return sorted(labels)
-    try:
-        return numbered_classes(max(map(int, labels), default=-1))
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
+    return numbered_classes(max(map(int, labels), default=-1))
 
 
+@names_file
 def _label(path: Path, name: str, row: Mapping[str, str], classes: Sequence[str]) -> int:
     if row['label'] in classes:
         return classes.index(row['label'])

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.fileio.name_file import name_file
 
 
 def read_matlab_field(member: ArchiveFile, field: str) -> np.ndarray:
@@ -16,10 +17,8 @@ def read_matlab_field(member: ArchiveFile, field: str) -> np.ndarray:
             variable holds no numbers. The message names the file and the field.
     """
     data = member.read()
-    try:
+    with name_file(f'{member}: field {field}', Exception):  # scipy's own share no base class
         variables = loadmat(io.BytesIO(data), variable_names=[field])
-    except Exception as error:  # scipy lets zlib, struct, type and index errors through
-        raise ValueError(f'{member}: field {field}: not readable: {error}') from error
     if field not in variables:
         raise ValueError(f'{member}: field {field} is missing')
     array = variables[field]

@@ -29,6 +29,7 @@ from mmcl_ext.datasets.converters.ntu_protocol import (
 )
 from mmcl_ext.datasets.converters.skeleton_file import read_skeleton_file
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
+from mmcl_ext.fileio.name_file import names_file
 
 _ACTORS: Mapping[str, Actors] = {
     'ctrgcn': ctrgcn_actors,
@@ -76,6 +77,7 @@ class NTUReader:
         if self.second_body not in SECOND_BODIES:
             raise ValueError(f'second_body is one of {SECOND_BODIES}, got {self.second_body!r}')
 
+    @names_file
     def __call__(self, member: ArchiveFile) -> np.ndarray:
         """Read a file: (M, T, V=25, C=3) float32 in metres.
 

@@ -1,6 +1,5 @@
 """Northwestern-UCLA (Wang et al., CVPR 2014): JSON skeletons to an annotation store."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -16,6 +15,10 @@ from mmcl_ext.datasets.converters.conversion import (
 )
 from mmcl_ext.datasets.metainfo import read_facts
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
+from mmcl_ext.fileio.as_float32 import as_float32
+from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
+from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.read_json import read_json
 
 NWUCLA_CLASSES = (
     *('pick up with one hand', 'pick up with two hands', 'drop trash', 'walk around'),
@@ -34,6 +37,7 @@ def nwucla_val_order() -> tuple[str, ...]:
     return read_facts('nwucla_val_order')
 
 
+@names_file
 def read_nwucla_skeleton(member: ArchiveFile) -> np.ndarray:
     """Read one sequence: (M=1, T, V=20, C=3) float32 in metres, layout ``kinect_v1``.
 
@@ -41,14 +45,12 @@ def read_nwucla_skeleton(member: ArchiveFile) -> np.ndarray:
         ValueError: The file is malformed; the message names file and field.
     """
     name = member.name.removesuffix('.json')
-    content = _read_json(member)
+    content = read_json(member, dict)
     _check_field(member, content, 'file_name', name)
     # The published labels count the classes from 1, not the actions.
     _check_field(member, content, 'label', _LABELS[name[:3]] + 1)
-    try:
-        joints = np.array(content.get('skeletons'), np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f'{member}: field skeletons: {error}') from error
+    with name_file(f'{member}: field skeletons', DAMAGE):
+        joints = as_float32(content.get('skeletons'))
     if joints.ndim != 3 or joints.shape[1:] != (20, 3) or not len(joints):
         raise ValueError(f'{member}: field skeletons: expected (T, 20, 3), got {joints.shape}')
     if not np.isfinite(joints).all():
@@ -57,19 +59,10 @@ def read_nwucla_skeleton(member: ArchiveFile) -> np.ndarray:
     return joints[None]
 
 
-def _read_json(member: ArchiveFile) -> dict[str, Any]:
-    try:
-        content = json.loads(member.read())
-    except ValueError as error:
-        raise ValueError(f'{member}: not JSON: {error}') from error
-    if not isinstance(content, dict):
-        raise ValueError(f'{member}: expected an object, got {type(content).__name__}')
-    return content
-
-
 def _check_field(member: ArchiveFile, content: dict[str, Any], field: str, expected: Any) -> None:
     if content.get(field) != expected:
-        raise ValueError(f'{member}: field {field}: {content.get(field)!r} is not {expected!r}')
+        found = bounded_repr(content.get(field))
+        raise ValueError(f'{member}: field {field}: {found} is not {expected!r}')
 
 
 def convert_nwucla(

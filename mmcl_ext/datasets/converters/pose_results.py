@@ -1,6 +1,5 @@
 """Poses as MMPose and MMAction2's pose estimation write them, frame by frame."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +7,9 @@ import numpy as np
 
 from mmcl_ext.datasets.converters.person_tracker import MAX_PERSONS, PersonTracker
 from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.fileio.as_float32 import as_float32
+from mmcl_ext.fileio.name_file import names_file
+from mmcl_ext.fileio.read_json import read_json
 
 _PLACE = object()  # marks a track of a person whom no tracker has named
 _SPARSE = 100  # frame numbers per frame that are more likely a typo than a video
@@ -27,17 +29,14 @@ class PoseFrame(NamedTuple):
     tracks: Sequence[Any]
 
 
+@names_file
 def read_pose_results(member: ArchiveFile, num_joints: int) -> dict[str, np.ndarray]:
     """Read a ``.json`` of poses (V, 2) as a sample, see :func:`read_pose_frames`.
 
     Raises:
         ValueError: Also where a body has another number of joints; names the file.
     """
-    try:
-        content = json.loads(member.read())
-    except ValueError as error:
-        raise ValueError(f'{member}: no JSON: {error}') from error
-    keypoint, score = read_pose_frames(content, str(member), (num_joints, 2))
+    keypoint, score = read_pose_frames(read_json(member), str(member), (num_joints, 2))
     return dict(keypoint=keypoint, keypoint_score=score)
 
 
@@ -98,18 +97,18 @@ def read_pose_frame(frame: Any) -> PoseFrame:
         ValueError: The shapes do not fit; KeyError and TypeError where it is no frame.
     """
     if isinstance(frame, Mapping) and 'keypoints' in frame:
-        keypoints = np.asarray(frame['keypoints'], np.float32)
+        keypoints = as_float32(frame['keypoints'])
         scores = frame.get('keypoint_scores')
         tracks = [None] * len(keypoints)
     else:
         items = frame if isinstance(frame, list) else frame['instances']
-        keypoints = np.asarray([item['keypoints'] for item in items], np.float32)
+        keypoints = as_float32([item['keypoints'] for item in items])
         scores = [item.get('keypoint_scores', [1.0] * len(item['keypoints'])) for item in items]
         tracks = [item.get('track_id') for item in items]
     if not keypoints.size:
         return PoseFrame(np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32), [])
     scores = np.ones(keypoints.shape[:-1]) if scores is None else scores
-    scores = np.asarray(scores, np.float32)
+    scores = as_float32(scores)
     if keypoints.ndim != 3 or scores.shape != keypoints.shape[:2]:
         raise ValueError(f'keypoints {keypoints.shape} with scores {scores.shape}')
     return PoseFrame(keypoints, scores, tracks)

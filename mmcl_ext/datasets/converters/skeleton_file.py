@@ -7,10 +7,12 @@ from typing import TypeVar
 import numpy as np
 
 from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.fileio.name_file import names_file
 
 _NUM_JOINTS = 25
 _HEADER_FIELDS = 10
 _JOINT_FIELDS = 12
+_LARGEST = float(np.finfo(np.float32).max)
 _T = TypeVar('_T')
 
 
@@ -37,6 +39,7 @@ class Recording:
     pixels: np.ndarray | None = None
 
 
+@names_file
 def read_skeleton_file(member: ArchiveFile, with_pixels: bool = False) -> Recording:
     """Read one file; the places in the colour image only if they are asked for.
 
@@ -81,14 +84,14 @@ def _read_joints(
 
 def _xyz(fields: list[bytes]) -> tuple[float, float, float]:
     x, y, z = float(fields[0]), float(fields[1]), float(fields[2])
-    if not abs(x) + abs(y) + abs(z) < np.inf:
+    if not abs(x) + abs(y) + abs(z) < _LARGEST:
         raise ValueError('coordinates are not finite')
     return x, y, z
 
 
 def _xyz_uv(fields: list[bytes]) -> tuple[float, ...]:
     u, v = float(fields[5]), float(fields[6])
-    seen = abs(u) + abs(v) < np.inf
+    seen = abs(u) + abs(v) < _LARGEST
     return *_xyz(fields), *((u, v) if seen else (np.nan, np.nan))
 
 

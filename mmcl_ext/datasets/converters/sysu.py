@@ -21,6 +21,7 @@ from mmcl_ext.datasets.converters.conversion import (
 )
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.graphs.layouts import get_layout
 
 SYSU_CLASSES = (
@@ -108,8 +109,9 @@ def read_sysu_skeleton(member: ArchiveFile) -> np.ndarray:
     joints = read_matlab_field(member, 'SW')
     if joints.ndim != 3 or joints.shape[:2] != (20, 3) or not joints.shape[2]:
         raise ValueError(f'{member}: field SW: expected shape (20, 3, T), got {joints.shape}')
-    if not np.isfinite(joints).all():
-        joint, axis, frame = (int(i[0]) for i in np.nonzero(~np.isfinite(joints)))
+    finite = np.isfinite(as_float32(joints))
+    if not finite.all():
+        joint, axis, frame = (int(i[0]) for i in np.nonzero(~finite))
         raise ValueError(f'{member}: field SW: not finite at joint {joint}, axis {axis}, '
                          f'frame {frame}')  # fmt: skip
     return joints.transpose(2, 0, 1)

@@ -16,6 +16,7 @@ from mmcl_ext.datasets.converters.conversion import (
 )
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_members
+from mmcl_ext.fileio.as_float32 import as_float32
 
 UTDMHAD_CLASSES = (
     *('swipe_left', 'swipe_right', 'wave', 'clap', 'throw', 'arm_cross', 'basketball_shoot'),
@@ -65,7 +66,7 @@ def read_utdmhad_skeleton(member: ArchiveFile) -> np.ndarray:
     Raises:
         ValueError: If the file is malformed; the message names file and field.
     """
-    joints = read_matlab_field(member, 'd_skel')
+    joints = as_float32(read_matlab_field(member, 'd_skel'))
     if joints.ndim != 3 or joints.shape[:2] != (20, 3) or not joints.shape[2]:
         raise ValueError(f'{member}: field d_skel: expected shape (20, 3, T), got {joints.shape}')
     if not np.isfinite(joints).all():
@@ -76,7 +77,7 @@ def read_utdmhad_skeleton(member: ArchiveFile) -> np.ndarray:
         )
     # (V, C, T) -> (T, V, C)
     keypoint = joints.transpose(2, 0, 1)[:, _TO_KINECT_V1]
-    return keypoint[None].astype(np.float32)
+    return keypoint[None]
 
 
 def convert_utdmhad(

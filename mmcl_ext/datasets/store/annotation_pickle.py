@@ -9,6 +9,8 @@ import numpy as np
 
 from mmcl_ext.datasets.store.numbered_classes import MOST_CLASSES
 from mmcl_ext.datasets.store.split_positions import split_positions
+from mmcl_ext.fileio.as_float32 import as_float32
+from mmcl_ext.fileio.name_file import names_file
 from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.safe_pickle import load_pickle
 from mmcl_ext.graphs.layouts import get_layout, usual_layout
@@ -34,6 +36,7 @@ class AnnotationPickle:
 
     classes: tuple[str, ...] | None = None
 
+    @names_file
     def __init__(self, path: str | os.PathLike, layout: str | None = None) -> None:
         self.path = Path(path)
         if not self.path.is_file():
@@ -67,12 +70,12 @@ class AnnotationPickle:
 
     def keypoint(self, index: int) -> np.ndarray:
         """Return the coordinates of one sample: a fresh float32 array (M, T, V, C)."""
-        return self._annotations[index]['keypoint'].astype(np.float32)
+        return as_float32(self._annotations[index]['keypoint'])
 
     def keypoint_score(self, index: int) -> np.ndarray | None:
         """Return the confidences of one sample, float32 (M, T, V), or None."""
         score = self._annotations[index].get('keypoint_score')
-        return None if score is None else score.astype(np.float32)
+        return None if score is None else as_float32(score)
 
     def extra(self, index: int) -> dict[str, Any]:
         """Return what else the annotation says, such as ``img_shape``."""

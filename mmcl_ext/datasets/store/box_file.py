@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.tensor_container import TensorContainer, is_finite, write_tensors
 
@@ -233,7 +234,7 @@ def _check_sample(name: str, sample: SampleBoxes) -> None:
     Raises:
         ValueError: Shapes, boxes, frame numbers or sizes are wrong; names the sample.
     """
-    boxes = np.asarray(sample.boxes, np.float32)
+    boxes = as_float32(sample.boxes)
     numbers = np.asarray(sample.frame_numbers)
     shapes = boxes.shape, np.shape(sample.found), numbers.shape
     num_boxes = len(boxes) if boxes.ndim else 0

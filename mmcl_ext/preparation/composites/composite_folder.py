@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import os
 import time
 from collections import Counter
@@ -14,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from mmcl_ext.fileio.atomic_file import write_json
+from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.parallel.collectives import rank, world_size
 from mmcl_ext.parallel.process_group import from_main_process, gather
 from mmcl_ext.parallel.progress import Progress, clock
@@ -227,11 +228,11 @@ class CompositeFolder:
         if not file.exists() or not is_filled:
             write_json(file, recipe)
             return
-        found = json.loads(file.read_text())
+        found = read_json(file)
         if found != recipe:
             raise ValueError(
-                f'{self.path} holds composites of the recipe {found}, not of {recipe}: choose '
-                'another folder or remove this one'
+                f'{file}: the composites have the recipe {bounded_repr(found, 400)}, not '
+                f'{bounded_repr(recipe, 400)}: choose another folder or remove this one'
             )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mmcl_ext.fileio.atomic_file import write_json
+from mmcl_ext.fileio.read_json import read_json
 
 _NAME = 'without_person.json'
 
@@ -46,9 +47,12 @@ class MissingPersonLog:
 
         Raises:
             OSError: A file cannot be read or written.
+            ValueError: The file of an earlier run is damaged.
         """
         notes = sorted(self._notes.iterdir()) if self._notes.is_dir() else []
-        counts: dict[str, int] = json.loads(self._whole.read_text()) if self._whole.exists() else {}
+        counts: dict[str, int] = read_json(self._whole, dict) if self._whole.exists() else {}
+        if not set(map(type, counts.values())) <= {int}:
+            raise ValueError(f'{self._whole}: expected a number of tiles by sample')
         for file in notes:
             counts |= _read(file)
         counts = {name: tiles for name, tiles in sorted(counts.items()) if name in names}

@@ -21,6 +21,7 @@ import numpy as np
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.fileio.atomic_file import sweep, write_bytes, write_json
 from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.parallel.collectives import rank, world_size
 from mmcl_ext.parallel.process_group import from_main_process
 from mmcl_ext.parallel.progress import clock
@@ -169,7 +170,7 @@ class FeatureShards:
         file = self.parts.folder / _RECIPE
         sweep(file)
         if file.exists() and any(self.parts.folder.glob('*.safetensors')):
-            self._check_recipe(self.parts.folder, json.loads(file.read_text()))
+            self._check_recipe(self.parts.folder, read_json(file, dict))
         write_json(file, self.recipe, sort_keys=True)
         return self.parts.todo(self._is_done)
 

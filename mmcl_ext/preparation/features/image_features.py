@@ -21,6 +21,7 @@ from mmengine.registry import DefaultScope
 from mmcl_ext.config.walk import walk_types
 from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import sample_names
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
 from mmcl_ext.mmcl.transforms import LoadCompositeImage
@@ -89,7 +90,7 @@ class ImageFeatureExtractor:
             'std': self.preprocessor.std.flatten().tolist(),
             'dtype': 'float32',
             'device': self.device.type,
-            'images': json.loads(made_by.read_text()) if made_by.is_file() else None,
+            'images': read_json(made_by) if made_by.is_file() else None,
             'versions': {'torch': torch.__version__},
         }
 

@@ -1,7 +1,6 @@
 """From a folder of videos and their skeletons to what a co-learning training reads."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from mmcl_ext.datasets.validation.check_store import check_store
 from mmcl_ext.datasets.validation.data_issue import DataIssue
 from mmcl_ext.fileio.atomic_file import write_json
 from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.parallel.collectives import rank
 from mmcl_ext.parallel.process_group import from_main_process
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
@@ -156,7 +156,7 @@ class VideoPreparation:
         }
         note = self.out / 'skeletons.json'
         if path.exists() and note.exists():
-            if (found := json.loads(note.read_text())) != recipe:
+            if (found := read_json(note)) != recipe:
                 raise ValueError(f'{path} was made of {found}, not of {recipe}: remove it')
             self._say(f'{path}: was there')
             return

@@ -1,8 +1,8 @@
-import json
 from pathlib import Path
 
 import numpy as np
 
+from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.mmcl.transforms import LoadCompositeImage
 
 
@@ -22,7 +22,7 @@ class CompositeReader(LoadCompositeImage):
     def recipe(self) -> object:
         """What made the images, as their folder says; None where it says nothing."""
         file = Path(self.img_dir, 'recipe.json')
-        return json.loads(file.read_text()) if file.is_file() else None
+        return read_json(file) if file.is_file() else None
 
     def read(self, name: str) -> np.ndarray:
         """Read and decode an image: uint8 RGB (H, W, 3)."""

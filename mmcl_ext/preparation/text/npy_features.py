@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmcl_ext.fileio.read_npy import read_npy
 from mmcl_ext.preparation.extraction.sharding import SampleFeatures
 from mmcl_ext.preparation.text.registry import TEXT_SOURCES
 
@@ -54,10 +55,7 @@ class NpyFeatures:
         path = self.folder / f'{name}.npy'
         if not path.is_file():
             raise FileNotFoundError(f'features of sample {name!r} not found: {path}')
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(f'{path} is not a .npy file of numbers: {error}') from error
+        array = read_npy(path)
         if array.size == 0 or array.size != max(array.shape, default=1):
             raise ValueError(f'{path} has shape {array.shape}, expected (L,) or (1, L)')
         if not np.issubdtype(array.dtype, np.integer if self.integer else np.floating):

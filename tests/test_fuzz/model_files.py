@@ -1,0 +1,152 @@
+"""Readers of checkpoints, exported models and configurations, and small files for them."""
+
+import io
+import json
+from functools import cache
+from pathlib import Path
+
+import torch
+from inference_models import UTD, write_checkpoint, write_config
+from mutation import (
+    dump_json,
+    in_zip,
+    load_json,
+    mutate_bytes,
+    mutate_container,
+    mutate_json,
+    mutate_json_file,
+    mutate_text,
+    pack,
+)
+
+from mmcl_ext.checkpoints.publish import publish
+from mmcl_ext.config.load_config import load_config
+from mmcl_ext.datasets.converters import UTDMHAD_CLASSES
+from mmcl_ext.deployment import read_model_info
+from mmcl_ext.deployment.model_file import METADATA_KEY
+from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.inference.mmcl_inferencer import _load_module
+
+
+def checkpoint_seeds(folder: Path) -> list[bytes]:
+    state = dict(weight=torch.ones(2, 3), bias=torch.zeros(3, dtype=torch.float16))
+    meta = dict(dataset_meta=dict(classes=['a', 'b'], layout='coco'), epoch=3)
+    seeds = []
+    for content in (dict(state_dict=state, meta=meta), state, dict(model=state)):
+        file = io.BytesIO()
+        torch.save(content, file)
+        seeds.append(file.getvalue())
+    return seeds
+
+
+def old_checkpoint_seeds(folder: Path) -> list[bytes]:
+    file = io.BytesIO()
+    state = dict(weight=torch.ones(2, 3), bias=torch.zeros(3))
+    torch.save(dict(state_dict=state), file, _use_new_zipfile_serialization=False)
+    return [file.getvalue()]
+
+
+def checkpoint(path: Path) -> None:
+    content = read_checkpoint(path)
+    assert all(isinstance(value, torch.Tensor) for value in content['state_dict'].values())
+
+
+@cache
+def published(folder: Path) -> Path:
+    weights = write_checkpoint(folder / 'epoch_1.pth', UTD, UTDMHAD_CLASSES, 'kinect_v1')
+    config = write_config(folder / 'utd.py', UTD)
+    return publish(config, weights, folder / 'utd.safetensors').path
+
+
+def published_seeds(folder: Path) -> list[bytes]:
+    return [published(folder).read_bytes()]
+
+
+def mutate_description(data, rng):
+    """Damage the description in a safetensors file; seldom its weights."""
+    if rng.random() < 0.1:
+        return mutate_container(data, rng)
+    start = 8 + int.from_bytes(data[:8], 'little')
+    header = load_json(data[8:start])
+    meta = load_json(header['__metadata__']['mmcl_ext.meta']) if isinstance(header, dict) else None
+    if meta is None:
+        return mutate_bytes(data, rng)
+    info = mutate_json(meta['model_info'], rng) if isinstance(meta, dict) else None
+    header['__metadata__']['mmcl_ext.meta'] = dump_json(dict(model_info=info), rng)
+    encoded = json.dumps(header).encode()
+    encoded += b' ' * (-len(encoded) % 8)
+    return len(encoded).to_bytes(8, 'little') + encoded + data[start:]
+
+
+def model(path: Path) -> None:
+    _load_module(path, None, 'cpu', False)
+
+
+def description(folder: Path) -> str:
+    return read_model_info(published(folder)).to_json()
+
+
+def varint(number: int) -> bytes:
+    low = number & 127
+    return bytes([low]) if number < 128 else bytes([low | 128]) + varint(number >> 7)
+
+
+def field(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def as_onnx(text: bytes) -> bytes:
+    pair = field(1, METADATA_KEY.encode()) + field(2, text)
+    return bytes([8, 9]) + field(2, b'mmcl') + field(7, b'graph') + field(14, pair)
+
+
+def onnx_seeds(folder: Path) -> list[bytes]:
+    return [as_onnx(description(folder).encode())]
+
+
+def mutate_onnx(data, rng):
+    start = data.find(b'{')
+    content = load_json(data[start:])
+    if content is None or rng.random() < 0.3:
+        head = mutate_bytes(data[:start], rng) if start > 0 else data[:9]
+        return head + data[max(start, 0) :] if rng.random() < 0.5 else mutate_bytes(data, rng)
+    return as_onnx(dump_json(mutate_json(content, rng), rng).encode(errors='surrogatepass'))
+
+
+def archive_seeds(folder: Path) -> list[bytes]:
+    return [
+        pack([(f'model/extra/{METADATA_KEY}', description(folder).encode()), ('model/x', b'1')])
+    ]
+
+
+def info(path: Path) -> None:
+    assert read_model_info(path).joint_names
+
+
+def config_json_seeds(folder: Path) -> list[bytes]:
+    content = load_config(UTD)._cfg_dict.to_dict()
+    small = dict(default_scope='mmcl_ext', model=content['model'], train_cfg=content['train_cfg'])
+    dataset = dict(type='SkeletonDataset', ann_file='x', split='y', pipeline=[dict(type='A', n=3)])
+    return [json.dumps(dict(small, test_dataloader=dict(batch_size=2, dataset=dataset))).encode()]
+
+
+def config_yaml_seeds(folder: Path) -> list[bytes]:
+    text = (
+        'model:\n  type: GCN\n  num_classes: 3\ntrain_cfg: {max_epochs: 5}\npipeline:\n- type: A\n'
+    )
+    return [text.encode()]
+
+
+def config(path: Path) -> None:
+    load_config(path)
+
+
+TARGETS = {
+    'checkpoint': ('epoch_1.pth', checkpoint, checkpoint_seeds, in_zip(mutate_bytes)),
+    'old checkpoint': ('old.pth', checkpoint, old_checkpoint_seeds, mutate_bytes),
+    'published model': ('utd.safetensors', model, published_seeds, mutate_description),
+    'ONNX description': ('model.onnx', info, onnx_seeds, mutate_onnx),
+    'TorchScript description': ('model.ts', info, archive_seeds, in_zip(mutate_json_file)),
+    'JSON config': ('own.json', config, config_json_seeds, mutate_json_file),
+    'YAML config': ('own.yaml', config, config_yaml_seeds, mutate_text),
+}
