@@ -2,12 +2,8 @@
 # Test on several processes: tools/dist_test.sh CONFIG CHECKPOINT GPUS [arguments of test.py]
 # NNODES, NODE_RANK, MASTER_ADDR, PORT and PYTHON are read from the environment.
 
-if [ $# -lt 3 ]; then
-    echo "usage: $0 CONFIG CHECKPOINT GPUS [arguments of test.py]" >&2
-    exit 2
-fi
-if ! [[ $3 =~ ^([1-9][0-9]*|auto|cpu|gpu)$ ]]; then
-    echo "error: the number of processes is missing: got '$3' in its place" >&2
+if ! [[ ${3:-} =~ ^([1-9][0-9]*|auto|cpu|gpu)$ ]]; then
+    echo "error: the number of processes is missing${3:+: got '$3' in its place}; usage: $0 CONFIG CHECKPOINT GPUS [arguments of test.py]" >&2
     exit 2
 fi
 TOOLS=$(cd "$(dirname "$0")" && pwd)

@@ -2,12 +2,8 @@
 # Train on several processes: tools/dist_train.sh CONFIG GPUS [arguments of train.py]
 # NNODES, NODE_RANK, MASTER_ADDR, PORT and PYTHON are read from the environment.
 
-if [ $# -lt 2 ]; then
-    echo "usage: $0 CONFIG GPUS [arguments of train.py]" >&2
-    exit 2
-fi
-if ! [[ $2 =~ ^([1-9][0-9]*|auto|cpu|gpu)$ ]]; then
-    echo "error: the number of processes is missing: got '$2' in its place" >&2
+if ! [[ ${2:-} =~ ^([1-9][0-9]*|auto|cpu|gpu)$ ]]; then
+    echo "error: the number of processes is missing${2:+: got '$2' in its place}; usage: $0 CONFIG GPUS [arguments of train.py]" >&2
     exit 2
 fi
 TOOLS=$(cd "$(dirname "$0")" && pwd)

@@ -1,9 +1,11 @@
 """Load a configuration."""
 
 import difflib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
+from traceback import extract_tb
 from typing import Any
 
 from mmengine.config import Config
@@ -112,18 +114,34 @@ def _describe(path: Path, error: OSError | SyntaxError | ImportError) -> Excepti
     return None
 
 
-def _describe_import(path: Path, error: ImportError) -> Exception | None:
-    """Name the module of ``custom_imports`` that is not there; None if one failed inside."""
+def _describe_import(path: Path, error: ImportError) -> UserError:
+    """Name the module that cannot be imported, and which of ``custom_imports`` needs it."""
+    if error.__cause__ is None:
+        return UserError(f'{path}: {error}')
     root: BaseException = error
-    while root.__cause__ or root.__context__:
-        root = root.__cause__ or root.__context__  # type: ignore[assignment]
+    while below := root.__cause__ or (None if root.__suppress_context__ else root.__context__):
+        root = below
+    wanted = str(error.__cause__).removeprefix('Failed to import ')  # MMEngine's words
     missing = root.name if isinstance(root, ModuleNotFoundError) else None
-    if missing is None or f"'{missing}" not in str(error):  # MMEngine lists what is imported
-        return None
+    if missing and f'{wanted}.'.startswith(f'{missing}.'):
+        package = missing.rpartition('.')[0]
+        found = f'its package {package!r} is at {_location(package)}' if package else ''
+        remedy = 'put the folder that holds it on PYTHONPATH, or install it'
+        return UserError(
+            f'{path}: custom_imports names {wanted!r}, but Python finds no {missing!r}: '
+            f'{found or remedy}'
+        )
+    frame = next(f for f in extract_tb(root.__traceback__)[::-1] if 'importlib' not in f.filename)
     return UserError(
-        f'{path}: custom_imports names {missing!r}, which Python does not find: put the folder '
-        'that holds it on PYTHONPATH, or install it'
+        f'{path}: custom_imports names {wanted!r}, whose import fails in {frame.filename}, '
+        f'line {frame.lineno}: {root}'
     )
+
+
+def _location(package: str) -> str:
+    """Folder, or file, that a package or module was imported from."""
+    module = sys.modules[package]
+    return next(iter(getattr(module, '__path__', ())), None) or str(module.__file__)
 
 
 def apply_stream(cfg: Config) -> None:

@@ -1,10 +1,11 @@
 import os
+import sys
 
 import pytest
 from mmengine.config import Config
 
 from mmcl_ext import apis
-from mmcl_ext.config.user_errors import is_for_user
+from mmcl_ext.config.user_errors import UserError, is_for_user
 
 
 def touch(folder, name, age):
@@ -158,10 +159,33 @@ def test_a_module_of_custom_imports_that_python_does_not_find(tmp_path, monkeypa
 
     package = tmp_path / 'my_networks'
     package.mkdir()
-    (package / 'net.py').write_text('import not_installed_at_all')
+    (package / '__init__.py').touch()
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ImportError, match='custom modules'):  # its own fault, with its traceback
+    with pytest.raises(UserError, match=rf"no 'my_networks.net': its package .* is at {package}$"):
         apis.load_config(path)
+
+
+@pytest.mark.parametrize(
+    ('code', 'said'),
+    [
+        ('import not_installed_at_all', "line 2: No module named 'not_installed_at_all'"),
+        ('import own_kind.layers', "line 2: No module named 'own_kind.layers'"),
+        ('from own_kind import Layer', "line 2: cannot import name 'Layer' from 'own_kind'"),
+    ],
+)
+def test_a_module_of_custom_imports_whose_own_import_fails(tmp_path, monkeypatch, code, said):
+    package = tmp_path / 'own_kind'
+    package.mkdir()
+    (package / '__init__.py').touch()
+    (package / 'net.py').write_text(f'"""A network."""\n{code}\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ('own_kind', 'own_kind.net'):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    path = tmp_path / 'child.py'
+    path.write_text("custom_imports = dict(imports=['own_kind.net'])\nmodel = 1\n")
+    with pytest.raises(UserError) as error:
+        apis.load_config(path)
+    assert f"'own_kind.net', whose import fails in {package / 'net.py'}, {said}" in str(error.value)
 
 
 def test_an_option_whose_first_name_is_misspelt_is_refused(tmp_path):
