@@ -41,7 +41,7 @@ def test_locations_can_be_imported(child: Registry) -> None:
         ('MODELS', 'ResNet3dSlowOnly', 'mmaction'),
         ('TRANSFORMS', 'UniformSampleFrames', 'mmaction'),
         ('TRANSFORMS', 'LoadImageFromFile', 'mmcv'),
-        ('METRICS', 'AccMetric', 'mmaction'),
+        ('METRICS', 'AccMetric', 'mmcl_ext'),
         ('HOOKS', 'CheckpointHook', 'mmengine'),
         ('VISUALIZERS', 'ActionVisualizer', 'mmaction'),
         ('OPTIMIZERS', 'SGD', 'torch'),

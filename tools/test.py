@@ -1,8 +1,10 @@
 """Test a recognizer from the skeleton alone."""
 
 import argparse
+from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 
 from mmcl_ext import apis
 from mmcl_ext.config.command_line import add_cfg_options, add_launcher, parse_launched
@@ -16,6 +18,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
     parser.add_argument('--work-dir', help='folder of the log and the metrics')
     parser.add_argument('--dump', help='pickle to write the predictions to')
+    parser.add_argument(
+        '--per-class',
+        action='store_true',
+        help='print the accuracy of each class; per_class.csv and confusion.png in the work folder',
+    )
     add_cfg_options(
         parser, 'settings to override, key=value; lists as key="[a,b]"; stream=bone for a stream'
     )
@@ -45,7 +52,12 @@ def build_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     args = parse_args()
     cfg = build_config(args)
-    apis.test_model(cfg, args.checkpoint, dump=args.dump, work_dir=args.work_dir)
+    apis.set_work_dir(cfg, args.work_dir, cfg.filename)
+    folder = Path(cfg.work_dir)
+    dump = args.dump or (folder / 'predictions.pkl' if args.per_class else None)
+    apis.test_model(cfg, args.checkpoint, dump=dump)
+    if args.per_class and is_main_process():
+        print(apis.report_classes(dump, folder))
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """What the command lines do, as functions."""
 
+from mmcl_ext.apis.class_report import report_classes
 from mmcl_ext.apis.model import get_model
 from mmcl_ext.apis.test import test_model
 from mmcl_ext.apis.train import build_runner, train_model
@@ -27,6 +28,7 @@ __all__ = [
     'last_checkpoint',
     'list_models',
     'load_config',
+    'report_classes',
     'set_amp',
     'set_randomness',
     'set_resume',

@@ -24,7 +24,9 @@ from mmcl_ext.config.options import (
 from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmcl_ext.engine.hooks.finite_loss_hook import FiniteLossHook
+from mmcl_ext.engine.hooks.setup_summary_hook import SetupSummaryHook
 from mmcl_ext.engine.hooks.start_hook import StartHook
+from mmcl_ext.engine.terminal_runner import TerminalRunner
 from mmcl_ext.fileio.checkpoint import require_checkpoint
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import RUNNERS
@@ -45,10 +47,11 @@ def build_runner(cfg: Config) -> Runner:
         )
     check_config(cfg)
     with setup_errors():
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else TerminalRunner.from_cfg(cfg)
         finite_loss = FiniteLossHook(cfg.get('nonfinite_loss', 'stop'))
     runner.register_hook(CheckpointFitHook())
     runner.register_hook(finite_loss)
+    runner.register_hook(SetupSummaryHook())
     return runner
 
 

@@ -1,5 +1,6 @@
-"""Metrics (with MMAction2's ``AccMetric``), and what is done with the scores of a test."""
+"""Metrics, and what is done with the scores of a test."""
 
+from mmcl_ext.evaluation.acc_metric import AccMetric
 from mmcl_ext.evaluation.annotation_source import SplitLabels
 from mmcl_ext.evaluation.dump_results import DumpResults
 from mmcl_ext.evaluation.ensemble import (
@@ -20,6 +21,7 @@ from mmcl_ext.evaluation.zero_shot import ZeroShotMetric
 __all__ = [
     'PRESETS',
     'TREATMENTS',
+    'AccMetric',
     'DumpResults',
     'Ensemble',
     'Preset',

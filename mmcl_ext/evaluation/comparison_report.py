@@ -13,7 +13,7 @@ from mmcl_ext.evaluation.comparison import (
     confused_pairs,
 )
 from mmcl_ext.evaluation.scores import Scores
-from mmcl_ext.evaluation.system_result import SystemResult
+from mmcl_ext.evaluation.system_result import SystemResult, result_heading
 from mmcl_ext.evaluation.text_table import format_table, write_csv
 from mmcl_ext.fileio.printable import counted
 
@@ -101,11 +101,12 @@ def write_comparison(
 
 def run_table(runs: Sequence[Scores], names: Sequence[str], resamples: int, seed: int) -> str:
     """Tabulate the accuracies of runs with their confidence intervals."""
-    rows: list[tuple[str, ...]] = [('run', 'top-1', 'top-5', 'mean class')]
-    for run, name in zip(runs, names, strict=True):
-        result = SystemResult.measure(run, name, resamples=resamples, seed=seed)
-        rows.append((name, *map(str, (result.top1, result.top5, result.mean_class))))
-    return format_table(rows)
+    results = [
+        SystemResult.measure(run, name, resamples=resamples, seed=seed)
+        for run, name in zip(runs, names, strict=True)
+    ]
+    rows = [(result.name, *map(str, result.estimates.values())) for result in results]
+    return format_table([('run', *result_heading(results[0])), *rows])
 
 
 def pair_table(confusion: np.ndarray, classes: Sequence[str], num_shown: int) -> str:

@@ -11,6 +11,7 @@ from mmcl_ext.evaluation.scores import Scores, to_probabilities
 from mmcl_ext.evaluation.system_result import SystemResult, difference
 from mmcl_ext.evaluation.weight_search import WeightSearch, search_weights
 
+_UNLIKE = 3.0
 TREATMENTS = ('raw', 'softmax', 'l2')
 """What can be done to scores before they are weighted and added."""
 
@@ -48,6 +49,8 @@ class Ensemble:
         best: Position of the stream with the highest top-1 accuracy.
         gain: Top-1 accuracy of the fused scores minus that of this stream.
         resamples: Number of resamples of the bootstrap, drawn from ``seed``.
+        unlike_scales: What to tell the reader of logits of different size that were added as
+            they are, '' if there is nothing.
     """
 
     streams: tuple[SystemResult, ...]
@@ -59,6 +62,7 @@ class Ensemble:
     gain: Estimate
     resamples: int
     seed: int
+    unlike_scales: str = ''
 
 
 def align(streams: Sequence[Scores]) -> list[Scores]:
@@ -189,6 +193,26 @@ def evaluate_ensemble(
         gain=difference(aligned[best], fused, **options),
         resamples=resamples,
         seed=seed,
+        unlike_scales=describe_scales(aligned) if treatment == 'raw' else '',
+    )
+
+
+def describe_scales(streams: Sequence[Scores]) -> str:
+    """Warn of streams whose logits spread much wider than another's, else return ''.
+
+    The spread is the standard deviation over the classes, and its median over the samples.
+    """
+    if any(stream.are_probabilities for stream in streams):
+        return ''
+    spreads = [float(np.median(stream.values.std(axis=1))) for stream in streams]
+    wide, narrow = int(np.argmax(spreads)), int(np.argmin(spreads))
+    if spreads[wide] <= _UNLIKE * spreads[narrow]:
+        return ''
+    ratio = spreads[wide] / max(spreads[narrow], 1e-12)
+    return (
+        f'LOGITS OF DIFFERENT SCALE WERE ADDED AS THEY ARE: those of '
+        f'{short_name(streams[wide].source)} spread {ratio:.3g} times as wide as those of '
+        f'{short_name(streams[narrow].source)}, so they decide; --scores softmax adds probabilities'
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mmcl_ext.evaluation.ensemble import Ensemble
+from mmcl_ext.evaluation.system_result import result_heading
 from mmcl_ext.evaluation.text_table import format_table
 from mmcl_ext.fileio.printable import counted
 
@@ -68,11 +69,10 @@ def _search_lines(ensemble: Ensemble) -> list[str]:
 
 
 def _table(ensemble: Ensemble) -> str:
-    rows: list[tuple[str, ...]] = [('weight', 'stream', 'top-1', 'top-5', 'mean class')]
+    rows: list[tuple[str, ...]] = [('weight', 'stream', *result_heading(ensemble.fused))]
     weights = [f'{weight:g}' for weight in ensemble.weights.values]
     for weight, result in zip((*weights, ''), (*ensemble.streams, ensemble.fused), strict=True):
-        estimates = (result.top1, result.top5, result.mean_class)
-        rows.append((weight, result.name, *map(str, estimates)))
+        rows.append((weight, result.name, *map(str, result.estimates.values())))
     return format_table(rows)
 
 
@@ -83,4 +83,4 @@ def _signed(ensemble: Ensemble) -> str:
 
 def _warnings(ensemble: Ensemble) -> list[str]:
     found = [TEST_DATA_WARNING] if ensemble.scores.searched_on_test else []
-    return found + [warning for warning in (ensemble.weights.warning,) if warning]
+    return found + [w for w in (ensemble.weights.warning, ensemble.unlike_scales) if w]

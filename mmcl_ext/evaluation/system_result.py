@@ -12,12 +12,15 @@ from mmcl_ext.evaluation.scores import Scores
 
 @dataclass(frozen=True)
 class SystemResult:
-    """How good a model or an ensemble is: top-1, top-5 and mean class accuracy."""
+    """How good a model or an ensemble is: top-1, top-5 and mean class accuracy.
+
+    Top-5 is None where there are five classes or fewer.
+    """
 
     name: str
     kind: str
     top1: Estimate
-    top5: Estimate
+    top5: Estimate | None
     mean_class: Estimate
 
     @classmethod
@@ -33,14 +36,26 @@ class SystemResult:
             name=name,
             kind=scores.kind,
             top1=interval(hits[:, 0].mean(), draws.share[:, 0]),
-            top5=interval(hits[:, 1].mean(), draws.share[:, 1]),
+            top5=interval(hits[:, 1].mean(), draws.share[:, 1]) if scores.num_classes > 5 else None,
             mean_class=interval(mean_class, draws.class_mean[:, 0]),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
-        estimates = {key: getattr(self, key)._asdict() for key in ('top1', 'top5', 'mean_class')}
+        estimates = {key: e._asdict() for key, e in self.estimates.items()}
         return dict(name=self.name, kind=self.kind, **estimates)
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """The accuracies that are known, by name."""
+        known = dict(top1=self.top1, top5=self.top5, mean_class=self.mean_class)
+        return {key: estimate for key, estimate in known.items() if estimate is not None}
+
+
+def result_heading(result: SystemResult) -> tuple[str, ...]:
+    """Title the columns of :attr:`SystemResult.estimates`."""
+    titles = dict(top1='top-1', top5='top-5', mean_class='mean class')
+    return tuple(titles[key] for key in result.estimates)
 
 
 def difference(a: Scores, b: Scores, *, resamples: int = 10_000, seed: int = 0) -> Estimate:

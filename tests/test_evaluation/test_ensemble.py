@@ -11,6 +11,7 @@ from mmcl_ext.evaluation import (
     PRESETS,
     Scores,
     Weights,
+    ensemble_to_dict,
     evaluate_ensemble,
     format_ensemble,
     fuse,
@@ -206,3 +207,26 @@ def test_what_was_searched_on_the_test_stays_marked():
         assert 'WEIGHTS SEARCHED ON THE TEST DATA' in format_ensemble(ensemble)
     plain = evaluate_ensemble(streams, Weights((1, 1), 'equal'), resamples=50)
     assert 'TEST DATA' not in format_ensemble(plain)
+
+
+def test_logits_of_different_scale_are_told_apart():
+    def fuse_with(factor, treatment='raw'):
+        scaled = replace(B, values=factor * B.values)
+        return evaluate_ensemble([A, scaled], Weights((1, 1), 'equal'), treatment, resamples=10)
+
+    assert fuse_with(1).unlike_scales == ''
+    wide = fuse_with(100)
+    assert 'those of b spread' in wide.unlike_scales
+    assert wide.unlike_scales in format_ensemble(wide)
+    assert wide.unlike_scales in ensemble_to_dict(wide)['warnings']
+    assert 'those of a spread' in fuse_with(0.01).unlike_scales
+    assert fuse_with(100, 'softmax').unlike_scales == ''
+
+
+def test_top_5_is_left_out_with_five_classes():
+    for num_classes, titles in ((5, ['top-1', 'mean']), (6, ['top-1', 'top-5', 'mean'])):
+        streams = [make_scores(num_classes=num_classes)] * 2
+        ensemble = evaluate_ensemble(streams, Weights((1, 1), 'equal'), resamples=10)
+        heading = next(x for x in format_ensemble(ensemble).splitlines() if x.startswith('weight '))
+        assert heading.split()[2:-1] == titles
+        assert ('top5' in ensemble_to_dict(ensemble)['fused']) == (num_classes > 5)

@@ -6,6 +6,7 @@ from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
 from mmcl_ext.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmcl_ext.engine.hooks.prediction_image_hook import PredictionImageHook
 from mmcl_ext.engine.hooks.random_state_hook import RandomStateHook
+from mmcl_ext.engine.hooks.setup_summary_hook import SetupSummaryHook
 from mmcl_ext.engine.hooks.start_hook import StartHook
 from mmcl_ext.engine.hooks.tensorboard_hook import TensorboardHook
 
@@ -16,6 +17,7 @@ __all__ = [
     'FiniteLossHook',
     'PredictionImageHook',
     'RandomStateHook',
+    'SetupSummaryHook',
     'StartHook',
     'TensorboardHook',
 ]

@@ -23,7 +23,7 @@ class PooledHead(BaseHead):
         loss_cls: Configuration of the classification loss; cross entropy if None.
         average_clips: ``'score'`` or ``'prob'``: what is averaged over the clips of a
             sample; None keeps the clips apart.
-        topk: Accuracies reported in training.
+        topk: Accuracies reported in training, those below the number of classes.
         label_smooth_eps: Share of the label spread evenly over the classes.
         init_cfg: MMEngine's initialisation.
     """
@@ -38,11 +38,12 @@ class PooledHead(BaseHead):
         label_smooth_eps: float = 0.0,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
+        wanted = (topk,) if isinstance(topk, int) else topk
         super().__init__(
             num_classes,
             in_channels,
             average_clips=average_clips,
-            topk=topk if isinstance(topk, int) else tuple(topk),
+            topk=tuple(k for k in wanted if k == 1 or k < num_classes),  # others are always 1
             label_smooth_eps=label_smooth_eps,
             init_cfg=init_cfg,
         )
