@@ -22,6 +22,7 @@ from mmcl_ext.config.options import (
     set_work_dir,
 )
 from mmcl_ext.config.user_errors import UserError
+from mmcl_ext.engine.hooks.amp_overflow_hook import AmpOverflowHook
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmcl_ext.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmcl_ext.engine.hooks.setup_summary_hook import SetupSummaryHook
@@ -32,6 +33,10 @@ from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import RUNNERS
 
 _T = TypeVar('_T')
+
+
+def _log_interval(cfg: Config) -> int:
+    return int((cfg.get('default_hooks', {}).get('logger') or {}).get('interval', 10))
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -52,6 +57,7 @@ def build_runner(cfg: Config) -> Runner:
     runner.register_hook(CheckpointFitHook())
     runner.register_hook(finite_loss)
     runner.register_hook(SetupSummaryHook())
+    runner.register_hook(AmpOverflowHook(_log_interval(cfg)))
     return runner
 
 

@@ -46,7 +46,7 @@ class ArchiveFile:
         if self.inner is None:
             return self.path.read_bytes()
         with name_file(self, DAMAGE):
-            archive = _open_archive(self.path, os.getpid())
+            archive = _open_archive(self.path)
             _check_size(archive.getinfo(self.inner))
             return archive.read(self.inner)
 
@@ -140,7 +140,7 @@ def _by_name(
 
 def _members_of(archive: Path, suffix: str) -> list[ArchiveFile]:
     with name_file(archive, DAMAGE):
-        names = _open_archive(archive, os.getpid()).namelist()
+        names = _open_archive(archive).namelist()
     return [ArchiveFile(archive, name) for name in names if name.endswith(suffix)]
 
 
@@ -151,6 +151,11 @@ def _check_size(entry: zipfile.ZipInfo) -> None:
 
 
 @lru_cache(maxsize=8)
-def _open_archive(path: Path, pid: int) -> zipfile.ZipFile:
-    # By process, because forked processes would share one file offset.
+def _opened(path: Path, pid: int, stamp: tuple[int, int]) -> zipfile.ZipFile:
+    # By process, because forked processes would share one file offset; by the file's state.
     return zipfile.ZipFile(path)
+
+
+def _open_archive(path: Path) -> zipfile.ZipFile:
+    stat = path.stat()
+    return _opened(path, os.getpid(), (stat.st_size, stat.st_mtime_ns))

@@ -238,6 +238,24 @@ def test_a_damaged_member_of_an_archive_is_named(tmp_path):
         member.read()
 
 
+def test_an_archive_that_is_replaced_is_opened_anew(tmp_path):
+    import zipfile
+
+    for text in ('first', 'the second'):
+        with zipfile.ZipFile(tmp_path / 'z.zip', 'w') as archive:
+            archive.writestr('x.txt', text)
+        assert find_files(tmp_path, '.txt')['x.txt'].read() == text.encode()
+
+
+def test_an_entry_that_tells_of_more_than_it_holds_is_refused(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / 'z.zip', 'w', zipfile.ZIP_BZIP2) as archive:
+        archive.writestr('x.txt', bytes(10**7))
+    with pytest.raises(ValueError, match=r'z.zip:x.txt: \d+ bytes tell of 10000000 unpacked'):
+        find_files(tmp_path, '.txt')['x.txt'].read()
+
+
 def test_files_are_found_in_folders_and_archives(tmp_path):
     import zipfile
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mmcl_ext.mmcl import ContrastiveLoss
 from mmcl_ext.mmcl.losses import contrastive_terms
+from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
 
 SKELETON = torch.tensor([[1.0, 0], [0, 1], [1, 1]])
 IMAGE = torch.tensor([[1.0, 0], [1, 1], [0, 1]])
@@ -127,13 +128,33 @@ def test_autocast_computes_in_float32(negatives: str, dtype: torch.dtype) -> Non
     torch.testing.assert_close(actual, expected)
 
 
+TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
 @BOTH
-def test_zero_feature_stays_finite(negatives: str) -> None:
-    skeleton, image = pairs()
-    skeleton[0] = 0
-    skeleton.requires_grad_()
-    ContrastiveLoss(negatives=negatives)(skeleton, image).backward()
-    assert skeleton.grad.isfinite().all()
+@pytest.mark.parametrize('dtype', TYPES)
+@pytest.mark.parametrize('length', [0.0, 1e-30, 1e-7])
+def test_vanishing_features_have_bounded_gradients(
+    negatives: str, dtype: torch.dtype, length: float
+) -> None:
+    for function in (ContrastiveLoss(negatives=negatives), terms_alone(negatives)):
+        skeleton, image = ((x * length).to(dtype) for x in pairs())
+        skeleton[1] = 1
+        skeleton, image = skeleton.requires_grad_(), image.requires_grad_()
+        loss = function(skeleton, image)
+        loss.backward()
+        assert loss.isfinite()
+        assert all(x.grad.isfinite().all() and x.grad.abs().max() < 1e5 for x in (skeleton, image))
+
+
+def terms_alone(negatives: str):
+    return lambda a, b: contrastive_terms(a, b, a, b, negatives=negatives).sum()
+
+
+@pytest.mark.parametrize('dtype', TYPES)
+def test_ordinary_features_are_divided_by_their_lengths_bit_for_bit(dtype: torch.dtype) -> None:
+    x = pairs(64, 256)[0].to(dtype)
+    assert torch.equal(unit_vectors(x), F.normalize(x, dim=1))
 
 
 def test_bad_arguments_are_named() -> None:

@@ -132,6 +132,29 @@ def test_noise_has_the_stated_spread_in_training_only() -> None:
     torch.testing.assert_close(code, head.fc_mu(head.fc(embedding).relu()))
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
+def test_huge_log_variances_have_finite_gradients(dtype: torch.dtype) -> None:
+    head = InfoGCNHead(10, 4, noise_ratio=0.5).to(dtype).train()
+    with torch.no_grad():
+        head.fc_logvar.bias.copy_(torch.tensor([2.0, 180.0, 2000.0, -2000.0]))
+    head.encode(wave(8, 4).to(dtype)).sum().backward()
+    gradients = {name: p.grad for name, p in head.named_parameters() if p.grad is not None}
+    assert all(gradient.isfinite().all() for gradient in gradients.values())
+    assert gradients['fc_logvar.bias'][0] != 0
+    assert not gradients['fc_logvar.bias'][1:].any()
+
+
+def test_ordinary_noise_is_the_formula_bit_for_bit() -> None:
+    head = InfoGCNHead(10, 4, noise_ratio=0.5).train()
+    embedding = wave(50, 4, dtype=torch.float32)
+    torch.manual_seed(0)
+    code = head.encode(embedding)
+    torch.manual_seed(0)
+    h = head.fc(embedding).relu()
+    noise = torch.randn(50, 4) * (0.5 * head.fc_logvar(h)).exp()
+    assert torch.equal(code, head.fc_mu(h) + noise)
+
+
 def test_loss_is_the_sum_of_its_published_parts() -> None:
     head = InfoGCNHead(3, 4).double().eval()
     embedding = wave(5, 4)

@@ -1,5 +1,6 @@
 """CTR-GCN's arrays of NTU RGB+D (``NTU60_CS.npz`` and others) to an annotation store."""
 
+import math
 import os
 import struct
 import zipfile
@@ -45,6 +46,8 @@ class NpzArray:
             self.shape, self.dtype = _read_header(file)
             self._data = file.tell()  # where the array begins, within the member
             self._member = archive.getinfo(f'{key}.npy')
+            if self._data + math.prod(self.shape) * self.dtype.itemsize > self._member.file_size:
+                raise ValueError(f'cut short: {self._member.file_size} bytes for {self.shape}')
         self.compressed = self._member.compress_type != zipfile.ZIP_STORED
         self._row = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
         self._stream: IO[bytes] | None = None
@@ -95,6 +98,8 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     if read is None:
         raise ValueError(f'version {version} of the format is not known')
     shape, fortran_order, dtype = read(file)
+    if min(shape, default=0) < 0 or not shape:
+        raise ValueError(f'{shape} is no shape of rows')
     if dtype.kind not in 'fiub' or (fortran_order and len(shape) > 1):
         raise ValueError(f'cannot be read by rows: {dtype}, fortran_order={fortran_order}')
     return shape, dtype

@@ -1,5 +1,6 @@
 """Hooks that know nothing of images and texts."""
 
+from mmcl_ext.engine.hooks.amp_overflow_hook import AmpOverflowHook
 from mmcl_ext.engine.hooks.augmentation_seed_hook import AugmentationSeedHook
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
@@ -11,6 +12,7 @@ from mmcl_ext.engine.hooks.start_hook import StartHook
 from mmcl_ext.engine.hooks.tensorboard_hook import TensorboardHook
 
 __all__ = [
+    'AmpOverflowHook',
     'AugmentationSeedHook',
     'CheckpointFitHook',
     'DataCheckHook',

@@ -1,7 +1,7 @@
 """Stop a training whose loss is no number any more."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.dist import all_reduce
@@ -13,29 +13,47 @@ from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.registry import HOOKS
 
 _SHOWN = 8
+_INTERVAL = 50
+
+
+class _Step(NamedTuple):
+    """A step whose loss nobody has looked at yet."""
+
+    where: str
+    names: str
+    outputs: Mapping[str, Any]
 
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Make no optimiser step where the loss is NaN or infinite, in any process.
+    """Keep a loss that is NaN or infinite, in any process, out of every checkpoint.
 
     The training then stops with the step, the terms of the loss and the names of the samples,
-    or, if so told, warns of them and goes on.
+    or, if so told, leaves the step out, warns and goes on.
+
+    On a CPU, and to leave a step out, each loss is read before the optimiser is called. On a GPU
+    that would make every step wait for the device: there the results stay on it, and are read
+    together every ``interval`` steps and before a checkpoint, a validation and the end. The
+    message is the same; the weights in memory may have become NaN, those on disk have not.
 
     Args:
         action: ``'stop'`` or ``'skip'``.
+        interval: Steps between two readings; None for 1 on a CPU and 50 on a GPU.
 
     Raises:
-        ValueError: The action is another one.
+        ValueError: The action is another one, the interval is below 1, or above with ``'skip'``.
     """
 
     priority = 'VERY_HIGH'  # before anything is saved or logged
 
-    def __init__(self, action: str = 'stop') -> None:
+    def __init__(self, action: str = 'stop', interval: int | None = None) -> None:
         if action not in ('stop', 'skip'):
             raise ValueError(f"nonfinite_loss is 'stop' or 'skip', got {action!r}")
-        self.action = action
-        self._finite = True
+        if interval is not None and (interval < 1 or (action == 'skip' and interval > 1)):
+            raise ValueError(f'interval is from 1, and 1 to skip steps, got {interval}')
+        self.action, self.interval = action, 1 if action == 'skip' else interval
+        self._flags: list[Tensor] = []
+        self._steps: list[_Step] = []
 
     def before_train(self, runner: Runner) -> None:
         """Look at each loss before the optimiser does."""
@@ -45,8 +63,10 @@ class FiniteLossHook(Hook):
         def update_if_finite(loss: Tensor, *args: Any, **kwargs: Any) -> None:
             finite = torch.isfinite(loss.detach()).all().to(torch.float32)
             all_reduce(finite, 'min')
-            self._finite = bool(finite)
-            if self._finite:
+            self._flags.append(finite)
+            if self.interval is None:
+                self.interval = _INTERVAL if loss.is_cuda else 1
+            if self.interval > 1 or finite:
                 update(loss, *args, **kwargs)
 
         wrapper.update_params = update_if_finite
@@ -58,22 +78,43 @@ class FiniteLossHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Stop or warn after a step that was not made.
+        """Stop or warn after a step whose loss was not finite.
 
         Raises:
             UserError: The loss was not finite.
         """
-        if self._finite:
-            return
-        self._finite = True
         where = f'epoch {runner.epoch + 1}, step {batch_idx + 1}'
-        problem = f'{where}: {describe_terms(outputs or {})}; samples {_names(data_batch)}'
-        if self.action == 'stop':
-            raise UserError(
-                f'{problem}. Lower the learning rate or look at these samples; '
-                'nonfinite_loss=skip leaves such steps out'
-            )
-        runner.logger.warning(f'{problem}. This step is left out')
+        self._steps.append(_Step(where, _names(data_batch), outputs or {}))
+        if len(self._steps) >= (self.interval or 1):
+            self._look(runner)
+
+    def before_val(self, runner: Runner) -> None:
+        """Look at what was not looked at."""
+        self._look(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Look at what was not looked at."""
+        self._look(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Look at what was not looked at."""
+        self._look(runner)
+
+    def _look(self, runner: Runner) -> None:
+        """Read the results of the last steps at once, and report the first that is bad."""
+        flags, steps = self._flags[: len(self._steps)], self._steps
+        self._flags, self._steps = [], []
+        finite = torch.stack(flags).tolist() if flags else []
+        for is_finite, (where, names, outputs) in zip(finite, steps, strict=False):
+            if is_finite:
+                continue
+            problem = f'{where}: {describe_terms(outputs)}; samples {names}'
+            if self.action == 'stop':
+                raise UserError(
+                    f'{problem}. Lower the learning rate or look at these samples; '
+                    'nonfinite_loss=skip leaves such steps out'
+                )
+            runner.logger.warning(f'{problem}. This step is left out')
 
 
 def describe_terms(outputs: Mapping[str, Any]) -> str:
@@ -91,6 +132,6 @@ def _names(data_batch: Any) -> str:
     samples: Sequence[Any] = ()
     if isinstance(data_batch, Mapping):
         samples = data_batch.get('data_samples') or ()
-    names = [str(getattr(sample, 'sample_name', '?')) for sample in samples]
-    more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
-    return ', '.join(names[:_SHOWN]) + more if names else 'without names'
+    names = [str(getattr(sample, 'sample_name', '?')) for sample in samples[:_SHOWN]]
+    more = f' and {len(samples) - _SHOWN} more' if len(samples) > _SHOWN else ''
+    return ', '.join(names) + more if names else 'without names'

@@ -41,7 +41,7 @@ def contrastive_terms(
     cosine similarities are divided by the ``temperature``.
     """
     skeleton, image, all_skeleton, all_image = (
-        F.normalize(x, dim=1) for x in (skeleton, image, all_skeleton, all_image)
+        unit_vectors(x) for x in (skeleton, image, all_skeleton, all_image)
     )
     # No boolean indexing: its result's size would have to be read back from a GPU.
     candidates = torch.arange(len(all_skeleton), device=skeleton.device)  # (Q,)
@@ -56,6 +56,15 @@ def contrastive_terms(
     within_image = image @ all_image.T / temperature  # (N, Q)
     total = _log_sum_exp(rows, within_skeleton, own) + _log_sum_exp(columns, within_image, own)
     return total / 2 - positive
+
+
+def unit_vectors(x: Tensor) -> Tensor:
+    """Divide vectors (N, C) by their lengths; where these vanish, the gradient stays bounded.
+
+    The least divisor is the square root of the type's resolution, 3e-4 in float32, and 1e-4 in
+    float64: 1e-12, which is usual, lets the gradient grow to 1e12, and is zero in float16.
+    """
+    return F.normalize(x, dim=1, eps=max(torch.finfo(x.dtype).eps ** 0.5, 1e-4))
 
 
 def _log_sum_exp(with_positive: Tensor, without_own: Tensor, own: Tensor) -> Tensor:

@@ -72,7 +72,9 @@ class InfoGCNHead(PooledHead):
         mean = self.fc_mu(h)
         if not self.training:
             return mean
-        scale = (self.noise_ratio * self.fc_logvar(h)).exp().clamp(max=_LARGEST_NOISE)
+        # limited before it can overflow, whose gradient would be NaN
+        log_scale = (self.noise_ratio * self.fc_logvar(h)).clamp(max=math.log(_LARGEST_NOISE))
+        scale = log_scale.exp().clamp(max=_LARGEST_NOISE)
         return mean + torch.randn_like(mean) * scale
 
     def classify(self, embedding: Tensor) -> Tensor:
