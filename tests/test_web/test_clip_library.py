@@ -180,7 +180,7 @@ def huge_npy() -> bytes:
     ('name', 'content', 'reason'),
     [
         ('a.npy', b'', 'empty'),
-        ('a.npy', b'garbage', 'no array'),
+        ('a.npy', b'garbage', 'no .npy file'),
         ('a.npy', huge_npy(), r'a\.npy'),
         ('a.csv', b'frame,joint,x\n', 'needs frame'),
         ('a.csv', b'frame,joint,x,y\n999999999,0,1,1\n', 'only 1 lines'),
