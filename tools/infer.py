@@ -103,7 +103,9 @@ def save(
     if args.out:
         path = Path(args.out) / 'predictions.json'
         write_json(path, info, values, complete)
-        print(f'{counted(len(values), "result")} in {path}', flush=True)
+        failed = sum('error' in value for value in values)
+        note = f' ({counted(failed, "clip")} failed)' if failed else ''
+        print(f'{counted(len(values), "result")}{note} in {path}', flush=True)
 
 
 if __name__ == '__main__':

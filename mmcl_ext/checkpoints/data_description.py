@@ -7,7 +7,7 @@ from typing import Any
 
 from mmcl_ext.checkpoints.strip import plain
 from mmcl_ext.graphs.layout import Layout
-from mmcl_ext.graphs.layouts import get_layout, layout_names
+from mmcl_ext.graphs.layouts import get_layout, layout_names, resolve_layout
 from mmcl_ext.registry import MODELS, TRANSFORMS
 
 DATA_KEY = 'data_description'
@@ -66,7 +66,7 @@ class DataDescription:
         ``stream`` it is that of the transforms.
         """
         classes = metainfo.get('classes')
-        layout = _layout_after(pipeline or (), metainfo.get('layout'))
+        layout = layout_after(pipeline or (), metainfo.get('layout'))
         return cls(
             stream=stream or (None if pipeline is None else stream_of(pipeline)),
             layout=None if layout is None else layout.name,
@@ -209,13 +209,13 @@ _KINDS: dict[str, tuple[Any, Any]] = dict(
 )
 
 
-def _layout_after(pipeline: Sequence[Step], layout: Any) -> Layout | None:
+def layout_after(pipeline: Sequence[Step], layout: Any) -> Layout | None:
     """Return the layout of what a pipeline delivers; None if it is not known here."""
     made = [s['target'] for s in pipeline if str(s.get('type')).endswith('InterpolateJoints')]
     layout = made[-1] if made else layout
-    if isinstance(layout, str):
+    if isinstance(layout, str) and not layout.endswith('.json'):
         return get_layout(layout) if layout in layout_names() else None
-    return Layout.from_dict(layout) if isinstance(layout, Mapping) else layout
+    return None if layout is None else resolve_layout(layout)
 
 
 def _steps(pipeline: Sequence[Step]) -> Iterator[str]:

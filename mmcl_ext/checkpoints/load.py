@@ -14,6 +14,7 @@ from mmcl_ext.checkpoints.data_description import (
     ALLOWED_KEY,
     DataDescription,
     check_same_data,
+    layout_after,
 )
 from mmcl_ext.checkpoints.described_types import build_described
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
@@ -22,7 +23,10 @@ from mmcl_ext.config.build_model import build_model
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.graphs.layout import conflict
 from mmcl_ext.registry import MODELS, TRANSFORMS
+
+_HOW_TO_IMPORT = 'import the module that registers it, by the option --import MODULE'
 
 INFO_KEY = 'model_info'
 """Entry of a published checkpoint's ``meta`` with :meth:`ModelInfo.to_dict`."""
@@ -48,7 +52,7 @@ def load_deployed(
     content = read_checkpoint(model if checkpoint is None else checkpoint)
     cfg = None if published else load_config(Path(model))
     info = (
-        _published_info(model, content)
+        published_info(model, content)
         if cfg is None
         else describe(cfg, content, source=str(checkpoint))
     )
@@ -107,14 +111,21 @@ def build_from_info(info: ModelInfo, settings: Mapping[str, Any] | None = None) 
         ValueError: A type is unknown here, or the layout has another meaning.
     """
     info.ensure_layout()
+    model = _build_model(info, settings or info.model)
+    graph: Any = getattr(getattr(model, 'backbone', None), 'graph', None)
+    data = layout_after(info.pipeline, dict(info.skeleton, name=info.layout))
+    if data and hasattr(graph, 'layout') and (problem := conflict(data, graph.layout)):
+        raise ValueError(f'the layout of the data is not that of the graph: {problem}')
+    return model
+
+
+def _build_model(info: ModelInfo, settings: Mapping[str, Any]) -> nn.Module:
     if not info.foreign:
-        return build_model(settings or info.model, info.scope)
+        return build_model(settings, info.scope)
     try:
-        return build_described(settings or info.model, MODELS, info.scope)
+        return build_described(settings, MODELS, info.scope)
     except KeyError as error:
-        raise ValueError(
-            f'cannot build the model: {error.args[0]}; import the module that registers it'
-        ) from error
+        raise ValueError(f'cannot build the model: {error.args[0]}; {_HOW_TO_IMPORT}') from error
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
@@ -130,7 +141,8 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     model.load_state_dict(kept)
 
 
-def _published_info(path: str | os.PathLike, content: Mapping[str, Any]) -> ModelInfo:
+def published_info(path: str | os.PathLike, content: Mapping[str, Any]) -> ModelInfo:
+    """Return the description in the content of a published checkpoint; else a ValueError."""
     values = content['meta'].get(INFO_KEY)
     if not isinstance(values, Mapping):
         raise ValueError(
@@ -176,6 +188,6 @@ def _build(step: dict[str, Any], info: ModelInfo) -> Any:
             return TRANSFORMS.build(dict(step))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f'cannot build the transform {step.get("type")!r:.200}: {error.args[0]}; import the '
-            'module that registers it'
+            f'cannot build the transform {step.get("type")!r:.200}: {error.args[0]}; '
+            f'{_HOW_TO_IMPORT}'
         ) from error

@@ -14,7 +14,7 @@ from mmcl_ext.checkpoints.data_description import last_setting, stream_of
 from mmcl_ext.checkpoints.described_types import check_plain
 from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.graphs.layout import Layout
-from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout
+from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout, resolve_layout
 from mmcl_ext.registry import MODELS
 from mmcl_ext.version import __version__
 
@@ -257,8 +257,7 @@ def _graph_layout(backbone: Mapping[str, Any]) -> Any:
 
 
 def _describe(layout: Any) -> dict[str, Any]:
-    known = get_layout(layout) if isinstance(layout, str) else Layout.from_dict(layout)
-    return plain_values(asdict(known))
+    return plain_values(asdict(resolve_layout(layout)))
 
 
 def _classes(names: Sequence[str] | None, number: int) -> tuple[str, ...]:

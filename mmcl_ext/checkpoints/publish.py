@@ -4,17 +4,20 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmcl_ext.checkpoints.data_description import DATA_KEY
 from mmcl_ext.checkpoints.load import (
     INFO_KEY,
     build_from_info,
     build_pipeline,
     describe,
     load_weights,
+    published_info,
 )
-from mmcl_ext.checkpoints.model_info import ModelInfo, check_config
+from mmcl_ext.checkpoints.model_info import ModelInfo, check_config, plain_values
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.fileio.checkpoint import checkpoint_bytes, read_checkpoint
@@ -31,12 +34,15 @@ class Published(NamedTuple):
 
 
 def publish(
-    config: str | os.PathLike,
-    checkpoint: str | os.PathLike,
+    model: str | os.PathLike,
+    checkpoint: str | os.PathLike | None,
     out: str | os.PathLike,
     recipe: Mapping[str, Any] | None = None,
 ) -> Published:
     """Write the deployable part of a checkpoint with its description.
+
+    ``model`` is the configuration of the training of ``checkpoint``, or a published checkpoint,
+    without another, to write in another format or with more in its recipe.
 
     The file holds CPU tensors and plain values, loads with ``torch.load(path,
     weights_only=True)`` or, where ``out`` ends in ``.safetensors``, with that library, and needs
@@ -48,18 +54,25 @@ def publish(
         FileNotFoundError: A file is missing.
         ValueError: The weights do not fit the configuration or are not all finite.
     """
-    content = read_checkpoint(checkpoint)
-    recipe = {'config': _config_name(config), **(recipe or {})}
-    cfg = load_config(Path(config))
-    check_config(cfg)
-    info = describe(cfg, content, recipe, str(checkpoint))
+    source = str(checkpoint or model)
+    content = read_checkpoint(source)
+    if checkpoint is None:
+        info = published_info(model, content)
+        info = replace(info, recipe={**info.recipe, **plain_values(recipe or {})})
+    else:
+        cfg = load_config(Path(model))
+        check_config(cfg)
+        recipe = {'config': _config_name(model), **(recipe or {})}
+        info = describe(cfg, content, recipe, source)
     foreign = ModelInfo.from_dict(info.to_dict())  # what a reader of the file will build
     build_pipeline(foreign)
-    model = build_from_info(foreign)
-    load_weights(model, content['state_dict'], str(checkpoint))
-    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    network = build_from_info(foreign)
+    load_weights(network, content['state_dict'], source)
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     meta = {INFO_KEY: info.to_dict(), 'dataset_meta': _dataset_meta(info)}
-    path = _target(Path(out), Path(config))
+    if DATA_KEY in content['meta']:
+        meta[DATA_KEY] = plain_values(content['meta'][DATA_KEY])
+    path = _target(Path(out), Path(model))
     suffix = '.safetensors' if path.suffix == '.safetensors' else '.pth'
     data = checkpoint_bytes({'meta': meta, 'state_dict': state}, suffix)
     digest = hashlib.sha256(data).hexdigest()
@@ -80,5 +93,5 @@ def _dataset_meta(info: ModelInfo) -> dict[str, Any]:
     return {'classes': list(info.classes), 'layout': info.layout}
 
 
-def _target(out: Path, config: Path) -> Path:
-    return out / f'{config.stem}.pth' if out.is_dir() else out
+def _target(out: Path, model: Path) -> Path:
+    return out / f'{model.stem}.pth' if out.is_dir() else out

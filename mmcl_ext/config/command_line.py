@@ -2,6 +2,8 @@
 
 import argparse
 import os
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from mmengine.config import DictAction
@@ -38,6 +40,34 @@ def add_launcher(parser: argparse.ArgumentParser) -> None:
 
 def parse_launched(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the command line of a command with a launcher."""
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    """Add ``--import``, which a published file of a user's own network needs."""
+    parser.add_argument(
+        '--import',
+        dest='modules',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help='modules that register your own networks, such as my_nets.joint_mlp',
+    )
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import modules that register classes.
+
+    Raises:
+        ValueError: Python does not find one.
+    """
+    for name in names:
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f'{name}.'.startswith(f'{error.name}.'):
+                raise  # found, but it lacks something itself
+            problem = f'--import: there is no module {name!r}; put its folder on PYTHONPATH'
+            raise ValueError(problem) from None

@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.config import Config
 from yaml import YAMLError
 
+from mmcl_ext.config.layout_files import settle_layouts
 from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.config.variables import READ, check_option, check_overrides
 from mmcl_ext.config.walk import walk_types
@@ -21,7 +22,7 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) -> Config:
-    """Read a configuration, merge options into it and make its ``stream`` hold.
+    """Read a configuration, merge options into it, make ``stream`` hold and describe layouts.
 
     Args:
         filename: Configuration file.
@@ -39,6 +40,7 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
         for option, value in (options or {}).items():
             _merge(cfg, option, value)
         apply_stream(cfg)
+        settle_layouts(cfg)
         _settle_workers(cfg)
     return cfg
 

@@ -39,8 +39,15 @@ def as_lines(error: BaseException) -> str:
     """Write each problem of an error as one line, ``error: ...``, with the rank if there is one."""
     rank = os.environ.get('RANK')
     where = '' if rank is None else f'rank {rank}: '
-    lines = str(error).splitlines() if isinstance(error, UserError) else [str(error)]
+    lines = str(error).splitlines() if isinstance(error, UserError) else [_in_words(error)]
     return '\n'.join(f'error: {where}{line}' for line in lines)
+
+
+def _in_words(error: BaseException) -> str:
+    """Leave the number out of an error of the system."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f'{error.strerror}: {os.fspath(error.filename)!r}'
+    return str(error)
 
 
 @contextmanager

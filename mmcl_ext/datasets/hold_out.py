@@ -27,17 +27,20 @@ _SUBJECTS = (
 class HoldOutReport:
     """What :func:`hold_out` has written: the number of samples of the two new ``splits``.
 
-    ``subjects`` are those held out, where they decide; ``lacking`` the classes without a sample in
-    what is left to train on.
+    ``subjects`` are those held out, where they decide, ``num_fit`` the number of the others;
+    ``lacking`` the classes without a sample in what is left to train on.
     """
 
     splits: dict[str, int]
     subjects: tuple[str, ...]
     lacking: tuple[str, ...]
+    num_fit: int = 0
 
     def __str__(self) -> str:
         lines = [f'splits: {", ".join(f"{name} {size}" for name, size in self.splits.items())}']
         if self.subjects:
+            held = len(self.subjects)
+            lines.append(f'subjects: {self.num_fit} to fit on, {held} held out')
             lines.append(f'subjects held out: {", ".join(self.subjects)}')
         if self.lacking:
             lines.append(f'WITHOUT TRAINING SAMPLES: {", ".join(self.lacking)}')
@@ -75,10 +78,12 @@ def hold_out(
         raise ValueError(f'{out} is the store to divide: give the new one another name')
     positions = store.split(split)
     names = [store.names[i] for i in positions.tolist()]
+    num_fit = 0
     if by == 'subject':
         groups = subjects_of(names, subject_pattern)
         held = held_subjects(groups, fraction, seed)
         subjects = tuple(sorted({g for g, is_held in zip(groups, held, strict=True) if is_held}))
+        num_fit = len({*groups}) - len(subjects)
     elif by == 'hash':
         held, subjects = held_samples(names, store.labels[positions], fraction, seed), ()
     else:
@@ -91,6 +96,7 @@ def hold_out(
         {name: len(part) for name, part in parts.items()},
         subjects,
         tuple(name for i, name in enumerate(store.classes) if i not in present),
+        num_fit,
     )
 
 

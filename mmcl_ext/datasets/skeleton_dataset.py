@@ -12,7 +12,7 @@ from mmcl_ext.datasets.present_persons import choose_persons, person_limit
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
-from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.graphs.layouts import get_layout, load_layout
 from mmcl_ext.registry import DATASETS
 
 
@@ -36,8 +36,8 @@ class SkeletonDataset(BaseDataset):
         pipeline: Transforms.
         data_root: Folder in front of a relative ``ann_file``.
         test_mode: Ignore the epoch: each pass over the data draws the same.
-        layout: Name of a skeleton layout to use in place of the file's, with the
-            same number of joints.
+        layout: Skeleton layout to use in place of the file's, with the same number of joints:
+            see :func:`~mmcl_ext.graphs.layouts.load_layout`.
         metainfo: Additions to the meta information (classes, layout, split).
         indices: Number of samples to keep from the front (negative: from the end),
             or their positions within the split.
@@ -60,14 +60,14 @@ class SkeletonDataset(BaseDataset):
         *,
         data_root: str = '',
         test_mode: bool = False,
-        layout: str | None = None,
+        layout: str | Mapping[str, Any] | None = None,
         metainfo: Mapping[str, Any] | None = None,
         indices: int | Sequence[int] | None = None,
         lazy_init: bool = False,
         max_refetch: int = 1000,
     ) -> None:
         self.split = split
-        self._layout = layout
+        self._layout = None if layout is None else load_layout(layout)
         self._positions = np.zeros(0, np.int64)
         # In shared memory, so that persistent workers see a new epoch.
         self._clock = torch.zeros(2, dtype=torch.int64).share_memory_()

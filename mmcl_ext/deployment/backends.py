@@ -12,8 +12,13 @@ from torch import Tensor
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.deployment.model_file import file_format
 from mmcl_ext.deployment.optimize import optimize_for_inference
-from mmcl_ext.deployment.portable import INPUTS, OUTPUT
-from mmcl_ext.deployment.preprocess import PackedPersons, pack_persons
+from mmcl_ext.deployment.portable import (
+    CLIP_INPUTS,
+    INPUTS,
+    OUTPUT,
+    clip_logits,
+    pack_inputs,
+)
 
 Backend = Callable[[np.ndarray], np.ndarray]
 """Maps skeletons, float32 (N, M, T, V, C), to logits, float32 (N, K)."""
@@ -97,14 +102,17 @@ class TorchBackend:
         try:
             if kind == 'checkpoint':
                 model = optimize_for_inference(load_deployed(path)[0])
-                return lambda x: model(dict(keypoint=torch.from_numpy(x).unsqueeze(1)))
+                return lambda x: clip_logits(model, torch.from_numpy(x))
             if kind == 'torchscript':
                 graph: Any = torch.jit.load(path, map_location='cpu')
+                number = len(graph.forward.schema.arguments) - 1  # besides the module itself
             else:
-                graph = torch.export.load(path).module()
+                program = torch.export.load(path)
+                graph, number = program.module(), len(program.graph_signature.user_inputs)
         except (RuntimeError, zipfile.BadZipFile) as error:
             raise ValueError(f'{path} is not a readable model: {error}') from error
-        return lambda x: graph(*map(torch.from_numpy, pack_persons(x)))
+        names = INPUTS if number == len(INPUTS) else CLIP_INPUTS
+        return lambda x: graph(*map(torch.from_numpy, pack_inputs(names, x)))
 
     def __call__(self, keypoint: np.ndarray) -> np.ndarray:
         """Map skeletons (N, M, T, V, C) to logits (N, K)."""
@@ -131,11 +139,12 @@ class OnnxRuntimeBackend:
             )
         except Exception as error:  # its errors share no base class
             raise ValueError(f'{file} cannot be read: {error}') from error
+        self.names = [item.name for item in self.session.get_inputs()]
 
     def __call__(self, keypoint: np.ndarray) -> np.ndarray:
         """Map skeletons (N, M, T, V, C) to logits (N, K)."""
-        packed = pack_persons(keypoint)
-        return self.session.run([OUTPUT], dict(zip(INPUTS, packed, strict=True)))[0]
+        packed = pack_inputs(self.names, keypoint)
+        return self.session.run([OUTPUT], dict(zip(self.names, packed, strict=True)))[0]
 
 
 class OpenVINOBackend:
@@ -171,6 +180,7 @@ class OpenVINOBackend:
             self.model = self.core.read_model(os.fspath(file))
         except RuntimeError as error:
             raise ValueError(f'{file} cannot be read: {error}') from error
+        self.names = [item.get_any_name() for item in self.model.inputs]
         self._requests: dict[tuple[int, ...], Any] = {}
 
     def _has_bf16(self) -> bool:
@@ -178,12 +188,12 @@ class OpenVINOBackend:
 
     def __call__(self, keypoint: np.ndarray) -> np.ndarray:
         """Map skeletons (N, M, T, V, C) to logits (N, K)."""
-        packed = pack_persons(keypoint)
-        inputs = dict(zip(INPUTS, packed, strict=True))
+        packed = pack_inputs(self.names, keypoint)
+        inputs = dict(zip(self.names, packed, strict=True))
         return np.array(self._request(packed).infer(inputs)[OUTPUT], np.float32)
 
-    def _request(self, packed: PackedPersons) -> Any:
-        shape = packed.members.shape
+    def _request(self, packed: tuple[np.ndarray, ...]) -> Any:
+        shape = packed[-1].shape
         if shape not in self._requests:
             static = len(self._requests) < _MOST_SHAPES
             shape = shape if static else ()
@@ -191,10 +201,10 @@ class OpenVINOBackend:
                 self._requests[shape] = self._compile(packed if static else None)
         return self._requests[shape]
 
-    def _compile(self, packed: PackedPersons | None) -> Any:
+    def _compile(self, packed: tuple[np.ndarray, ...] | None) -> Any:
         """Compile for the shapes of an input, or for any."""
         model = self.model.clone()
         if packed is not None:
-            shapes = zip(INPUTS, packed, strict=True)
+            shapes = zip(self.names, packed, strict=True)
             model.reshape({name: list(array.shape) for name, array in shapes})
         return self.core.compile_model(model, 'CPU', self.settings).create_infer_request()

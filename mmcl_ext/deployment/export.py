@@ -3,24 +3,37 @@
 import importlib.util
 import itertools
 import os
+import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from mmaction.models.recognizers.base import BaseRecognizer
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
+from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmcl_ext.checkpoints.load import build_pipeline, load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.datasets.network_input import network_input
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.deployment.backends import Backend, load_backend
 from mmcl_ext.deployment.model_file import METADATA_KEY
-from mmcl_ext.deployment.portable import INPUTS, OUTPUT, PortableModel
-from mmcl_ext.deployment.preprocess import pack_persons
+from mmcl_ext.deployment.portable import (
+    OUTPUT,
+    ClipModel,
+    PortableModel,
+    clip_logits,
+    input_key,
+    pack_inputs,
+    takes_persons,
+)
 from mmcl_ext.fileio.atomic_file import atomic_path
 
 SUFFIXES = {'onnx': '.onnx', 'torchscript': '.ts', 'torch_export': '.pt2'}
@@ -30,6 +43,7 @@ RUNTIMES = {
     'torch_export': ('torch',),
 }
 _BATCH = 8
+_OPERATOR = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
 
 
 class Check(NamedTuple):
@@ -92,12 +106,15 @@ def export(
     frames = window or info.window
     if frames is None:
         raise ValueError("the test pipeline keeps every clip's length: give the number of frames")
-    portable = PortableModel(model, frames, info.num_person).eval().requires_grad_(False)
-    inputs = (
-        generated_clips(portable, num_clips)
-        if clips is None
-        else real_clips(info, clips, num_clips)
-    )
+    shape = (info.num_person, frames, len(info.joint_names), info.in_channels)
+    if clips is not None:
+        inputs = real_clips(info, clips, num_clips)
+    elif input_key(model) == 'keypoint':
+        inputs = generated_clips(shape, num_clips)
+    else:
+        raise ValueError(f'the network reads {input_key(model)}: give --clips to check with')
+    _check_preprocessor(model, inputs)
+    portable = portable_form(model, shape if inputs.ndim == 5 else inputs.shape[1:])
     with atomic_path(out) as draft:
         write_model(portable, info, draft, kind)
         checks = tuple(check_file(draft, name, model, inputs) for name in _installed(kind))
@@ -140,8 +157,34 @@ def _refuse_difference(check: Check, tolerance: float) -> None:
         )
 
 
+def _check_preprocessor(model: Any, inputs: np.ndarray) -> None:
+    """Refuse a preprocessor that changes numbers: an exported file holds the network alone."""
+    clip = torch.from_numpy(inputs[:1])
+    entry = clip if isinstance(model, BaseRecognizer) else {input_key(model): clip}
+    item = dict(inputs=entry, data_samples=BaseDataElement())
+    batch = model.data_preprocessor(pseudo_collate([item]), False)['inputs']
+    given = batch[input_key(model)] if isinstance(batch, Mapping) else batch
+    if not torch.equal(given.reshape(clip.shape).to(clip), clip):
+        raise ValueError(
+            f'{type(model.data_preprocessor).__name__} changes the input, which an exported file '
+            'does not: do that in a transform of the test pipeline'
+        )
+
+
+def portable_form(model: nn.Module, shape: Sequence[int]) -> PortableModel | ClipModel:
+    """Return the form in which a recognizer is exported, for clips of a shape (M, T, V, C).
+
+    Networks of this package leave empty person slots out; any other takes whole clips.
+    """
+    if takes_persons(model):
+        portable: Any = PortableModel(model, shape[1], shape[0])
+    else:
+        portable = ClipModel(model, shape)
+    return portable.eval().requires_grad_(False)
+
+
 def write_model(
-    portable: PortableModel, info: ModelInfo, path: str | os.PathLike, kind: str
+    portable: PortableModel | ClipModel, info: ModelInfo, path: str | os.PathLike, kind: str
 ) -> None:
     """Write a model with its description in a format, unchecked.
 
@@ -150,28 +193,73 @@ def write_model(
         info: Its description.
         path: File to write.
         kind: ``'onnx'``, ``'torchscript'`` or ``'torch_export'``.
+
+    Raises:
+        ValueError: The exporter refuses the network; says which operator, where it tells.
     """
-    example = tuple(map(torch.from_numpy, pack_persons(generated_clips(portable, 4))))
+    packed = pack_inputs(portable.inputs, generated_clips(portable.shape, 4))
+    example = tuple(map(torch.from_numpy, packed))
     extra = {METADATA_KEY: info.to_json()}
-    with torch.no_grad(), _quiet():
-        if kind == 'torchscript':
-            traced = torch.jit.trace(portable, example, check_trace=False)
-            torch.jit.save(traced, os.fspath(path), _extra_files=extra)
-            return
-        any_number = torch.export.Dim.DYNAMIC
-        shapes = ({0: any_number}, {0: any_number}, {0: any_number, 1: any_number})
-        program = torch.export.export(portable, example, dynamic_shapes=shapes)
-        if kind == 'torch_export':
-            torch.export.save(program, os.fspath(path), extra_files=extra)
-        else:
-            _write_onnx(program, example, path, extra)
+    try:
+        with torch.no_grad(), _quiet(), _plain_attention():
+            _write(portable, example, path, kind, extra)
+    except Exception as error:  # the exporters' own, of many kinds
+        raise ValueError(f'PyTorch cannot write this network as {kind}: {_reason(error)}') from (
+            error
+        )
+
+
+def _write(
+    portable: PortableModel | ClipModel,
+    example: tuple[Tensor, ...],
+    path: str | os.PathLike,
+    kind: str,
+    extra: dict[str, str],
+) -> None:
+    if kind == 'torchscript':
+        traced = torch.jit.trace(portable, example, check_trace=False)
+        torch.jit.save(traced, os.fspath(path), _extra_files=extra)
+        return
+    any_number = torch.export.Dim.DYNAMIC
+    shapes: Any = tuple({0: any_number} for _ in example)
+    if len(example) > 1:  # of members, both axes
+        shapes[-1][1] = any_number
+    program = torch.export.export(portable, example, dynamic_shapes=shapes)
+    if kind == 'torch_export':
+        torch.export.save(program, os.fspath(path), extra_files=extra)
+    else:
+        _write_onnx(program, portable.inputs, path, extra)
+
+
+def _reason(error: BaseException) -> str:
+    """Name the operator that an exporter refused, or else the first line of its reason."""
+    chain = [error]
+    while following := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(following)
+    texts = [str(item) for item in chain]
+    names = [name for text in texts for name in _OPERATOR.findall(text)]
+    if names:
+        return f'it has no form of the operator {names[0]}'
+    lines = [line.strip() for text in reversed(texts) for line in text.splitlines() if line.strip()]
+    return shorten(lines[0] if lines else type(error).__name__, 300, placeholder=' ...')
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Keep transformers of PyTorch from one large operator that no other runtime has."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _write_onnx(
-    program: Any, example: tuple[Tensor, ...], path: str | os.PathLike, extra: dict[str, str]
+    program: Any, inputs: Sequence[str], path: str | os.PathLike, extra: dict[str, str]
 ) -> None:
-    names: Any = dict(input_names=list(INPUTS), output_names=[OUTPUT])
-    written = torch.onnx.export(program, example, dynamo=True, verbose=False, **names)
+    names: Any = dict(input_names=list(inputs), output_names=[OUTPUT])
+    written = torch.onnx.export(program, dynamo=True, verbose=False, **names)
     if written is None:
         raise ValueError("PyTorch's exporter gave no ONNX model")
     written.model.metadata_props.update(extra)
@@ -196,24 +284,23 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def generated_clips(portable: PortableModel, number: int) -> np.ndarray:
+def generated_clips(shape: Sequence[int], number: int) -> np.ndarray:
     """Make smooth random skeletons with 1 to M persons, never two of one kind in a row.
 
     Args:
-        portable: The model that they are for.
+        shape: Shape of one clip, (M, T, V, C).
         number: How many, N.
 
     Returns:
         float32 (N, M, T, V, C).
     """
     rng = np.random.default_rng(0)
-    frames, joints, channels = portable.shape
-    size = (number, portable.slots, frames, joints, channels)
+    size = (number, *shape)
     pose = rng.normal(size=(*size[:2], 1, *size[3:]), scale=0.4)
     motion = rng.normal(size=size, scale=0.05).cumsum(axis=2)
     clips = (pose + motion).astype(np.float32)
     for index, clip in enumerate(clips):
-        clip[index % portable.slots + 1 :] = 0
+        clip[index % shape[0] + 1 :] = 0
     return clips
 
 
@@ -237,27 +324,19 @@ def real_clips(info: ModelInfo, ann_file: str | os.PathLike, number: int) -> np.
             layout=info.ensure_layout(),
         )
     items = np.unique(np.linspace(0, len(dataset) - 1, min(number, len(dataset))).astype(int))
-    return np.concatenate([_network_input(dataset[int(item)]) for item in items])
-
-
-def _network_input(packed: dict[str, Any]) -> np.ndarray:
-    """Return the clips (num_clips, M, T, V, C) of a packed sample."""
-    inputs = packed['inputs']
-    keypoint = inputs['keypoint'] if isinstance(inputs, dict) else inputs
-    return np.asarray(keypoint, np.float32)
+    return np.concatenate([network_input(dataset[int(item)]) for item in items])
 
 
 def logits_of(model: nn.Module, clips: np.ndarray) -> np.ndarray:
     """Return the logits (N, K) of clips (N, M, T, V, C) as a test of the model computes them."""
-    return run_in_batches(
-        lambda x: model({'keypoint': torch.from_numpy(x).unsqueeze(1)}).float().numpy(), clips
-    )
+    return run_in_batches(lambda x: clip_logits(model, torch.from_numpy(x)).float().numpy(), clips)
 
 
 @torch.inference_mode()
 def run_in_batches(run: Backend | Callable, clips: np.ndarray, size: int = _BATCH) -> np.ndarray:
-    """Run clips (N, M, T, V, C): the first one alone, the others in batches."""
-    bounds = [0, *range(1, len(clips), size), len(clips)]
+    """Run clips (N, M, T, V, C): the first one alone, then two and three, the others in batches."""
+    bounds = [0, *(b for b in (1, 3, 6) if b < len(clips)), *range(6 + size, len(clips), size)]
+    bounds.append(len(clips))
     parts = [clips[a:b] for a, b in itertools.pairwise(bounds) if a < b]
     return np.concatenate([run(part) for part in parts])
 

@@ -1,15 +1,61 @@
-"""The form in which models are exported: persons in, logits out."""
+"""The forms in which models are exported: persons or whole clips in, logits out."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from mmaction.models.recognizers.base import BaseRecognizer
 from torch import Tensor, nn
 
 from mmcl_ext.deployment.portable_layers import with_portable_layers
+from mmcl_ext.deployment.preprocess import pack_persons
 from mmcl_ext.models.backbones.per_person import PerPersonBackbone
+from mmcl_ext.models.heads.pooled_head import PooledHead
 
 INPUTS = ('persons', 'slots', 'members')
+CLIP_INPUTS = ('clips',)
 OUTPUT = 'logits'
+
+
+def pack_inputs(names: Sequence[str], clips: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Turn clips (N, M, T, V, C) into the arrays that an exported graph takes by these names."""
+    if len(names) == len(INPUTS):
+        return pack_persons(clips)
+    return (np.ascontiguousarray(clips, np.float32),)
+
+
+def clip_logits(model: Any, clips: Tensor) -> Tensor:
+    """Return the logits (N, K) that a recognizer gives to N clips, each in its network's input."""
+    views = clips.unsqueeze(1)
+    if isinstance(model, BaseRecognizer):
+        return model(views, stage='head')
+    return model({input_key(model): views})
+
+
+def input_key(model: Any) -> str:
+    """Name the entry of the inputs that a recognizer reads."""
+    return getattr(model, 'input_key', 'keypoint')
+
+
+class ClipModel(nn.Module):
+    """Any recognizer as a graph, from whole clips to logits.
+
+    Args:
+        model: Recognizer in evaluation, see :func:`clip_logits`.
+        shape: Shape of one clip, (M, T, V, C) for skeletons.
+    """
+
+    inputs = CLIP_INPUTS
+
+    def __init__(self, model: nn.Module, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.model = model
+        self.shape = tuple(shape)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Classify clips (N, ...): logits (N, K)."""
+        return clip_logits(self.model, clips)
 
 
 class PortableModel(nn.Module):
@@ -30,20 +76,22 @@ class PortableModel(nn.Module):
         ValueError: The model is no skeleton recognizer of this package.
     """
 
+    inputs = INPUTS
     empty: Tensor
 
     def __init__(self, model: nn.Module, window: int, num_person: int | None = None) -> None:
         super().__init__()
         backbone, head = getattr(model, 'backbone', None), getattr(model, 'cls_head', None)
-        if not isinstance(backbone, PerPersonBackbone) or not hasattr(head, 'classify'):
+        if not takes_persons(model):
             raise ValueError(
-                f'only graph networks of this package can be exported, got a '
-                f'{type(model).__name__} of {type(backbone).__name__} and {type(head).__name__}'
+                f'a {type(model).__name__} of {type(backbone).__name__} and {type(head).__name__} '
+                'does not work person by person'
             )
-        described: Any = backbone
+        described: Any = backbone  # of this package: see takes_persons
         self.slots = num_person or described.num_person
-        self.shape = (window, described.graph.num_joints, described.in_channels)
-        self.backbone: Any = with_portable_layers(backbone)
+        skeleton = (window, described.graph.num_joints, described.in_channels)
+        self.shape = (self.slots, *skeleton)
+        self.backbone: Any = with_portable_layers(described)
         self.head: Any = head
         self.register_buffer('empty', self._pooled_empty_slots(), persistent=False)
 
@@ -51,7 +99,7 @@ class PortableModel(nn.Module):
     def _pooled_empty_slots(self) -> Tensor:
         """Return the pooled features (M, C') of slots that are all zero."""
         reference = next(self.backbone.parameters())
-        nobody = reference.new_zeros(1, self.slots, *self.shape)
+        nobody = reference.new_zeros(1, *self.shape)
         return self.backbone.encode(self.backbone.normalize_input(nobody)).mean(dim=(2, 3))
 
     def forward(self, persons: Tensor, slots: Tensor, members: Tensor) -> Tensor:
@@ -74,3 +122,14 @@ class PortableModel(nn.Module):
         present = features.mean(dim=(2, 3)) - self.empty.index_select(0, slots)
         embedding = (self.empty.sum(0) + members @ present) / self.slots
         return self.head.classify(embedding)
+
+
+def takes_persons(model: nn.Module) -> bool:
+    """Tell whether a recognizer works person by person: none of its steps is a user's own."""
+    backbone, head = getattr(model, 'backbone', None), getattr(model, 'cls_head', None)
+    if not isinstance(backbone, PerPersonBackbone) or not isinstance(head, PooledHead):
+        return False
+    kinds: Any = (type(backbone), type(head))
+    steps = (kinds[0].extract, kinds[0].forward, kinds[1].forward, type(model).forward)
+    ours = all(step.__module__.partition('.')[0] == 'mmcl_ext' for step in steps)
+    return ours and kinds[1].pool is PooledHead.pool

@@ -179,3 +179,26 @@ def _check_groups(layout: Layout) -> None:
                 f'joint alone and hold each of the joints 1..{layout.num_joints} once, '
                 f'received {groups}'
             )
+
+
+def conflict(a: Layout, b: Layout) -> str | None:
+    """Say how two layouts differ that a graph and its data have to share; None if they agree.
+
+    Those of different names may have other bones between the same joints, as the two of NTU
+    RGB+D; of one name they may not.
+    """
+    ours, theirs = a.joint_names, b.joint_names
+    if len(ours) != len(theirs):
+        return f'{a.name!r} has {len(ours)} joints, {b.name!r} {len(theirs)}'
+    place = next(
+        (i for i, pair in enumerate(zip(ours, theirs, strict=True)) if len({*pair}) > 1), None
+    )
+    if place is not None:
+        return f'joint {place} is {ours[place]!r} in {a.name!r}, {theirs[place]!r} in {b.name!r}'
+    if a.name == b.name and (set(a.edges), a.center) != (set(b.edges), b.center):
+        only = [sorted(set(x.edges) - set(y.edges)) for x, y in ((a, b), (b, a))]
+        return (
+            f'two layouts are called {a.name!r}: edges {only[0]} and centre {a.center}, against '
+            f'{only[1]} and {b.center}'
+        )
+    return None

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from mmcl_ext.config.layout_files import read_layout
 from mmcl_ext.fileio.name_file import DAMAGE, name_file
-from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.graphs.layout import Groups, Layout
 
 _KINECT_ARMS_AND_LEGS = tuple(
@@ -157,14 +157,15 @@ def register_layout(layout: Layout | Mapping[str, Any], *, force: bool = False) 
 
 
 def resolve_layout(layout: str | Layout | Mapping[str, Any]) -> Layout:
-    """Accept a layout by its name, as an object or as its description.
+    """Accept a layout by its name or ``.json`` file, as an object or as its description.
 
     Raises:
+        FileNotFoundError: There is no such file.
         ValueError: The name is unknown or the description is not sound.
-        TypeError: ``layout`` is none of the three.
+        TypeError: ``layout`` is none of these.
     """
     if isinstance(layout, str):
-        return get_layout(layout)
+        return _read(layout) if layout.endswith('.json') else get_layout(layout)
     if isinstance(layout, Layout):
         return layout
     if isinstance(layout, Mapping):
@@ -172,19 +173,22 @@ def resolve_layout(layout: str | Layout | Mapping[str, Any]) -> Layout:
     raise TypeError(f'a layout is a name, a Layout or a dict, received {layout!r}')
 
 
-def load_layout(layout: str | os.PathLike) -> str:
-    """Make a layout known, by its name or from a ``.json`` file; return its name.
+def load_layout(layout: str | os.PathLike | Mapping[str, Any]) -> str:
+    """Make a layout known, by its name, from a ``.json`` file or a description; return its name.
 
     The file has ``name``, ``joint_names``, ``edges``, ``center`` and, as wanted,
-    ``pairs`` and ``hd_groups``; see :class:`Layout`.
+    ``pairs`` and ``hd_groups``; see :class:`Layout`. A relative path starts at the current folder.
 
     Raises:
-        ValueError: The name is unknown, or the description is not sound.
+        FileNotFoundError: There is no such file.
+        ValueError: The name is unknown, another layout has it, or the description is not sound.
     """
-    if not os.fspath(layout).endswith('.json'):
-        return get_layout(os.fspath(layout)).name
-    with name_file(os.fspath(layout), DAMAGE):
-        description = read_json(layout, dict)
-        if 'name' not in description:
-            raise ValueError("expected an object with a 'name'")
-        return register_layout(description).name
+    if isinstance(layout, Mapping):
+        return register_layout(layout).name
+    return register_layout(resolve_layout(os.fspath(layout))).name
+
+
+def _read(path: str) -> Layout:
+    description = read_layout(path)
+    with name_file(path, DAMAGE):
+        return Layout.from_dict(description)

@@ -1,10 +1,9 @@
 """What the command lines of inference have in common."""
 
 import argparse
-from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
+from mmcl_ext.config.command_line import add_import, import_modules
 from mmcl_ext.inference.mmcl_inferencer import BACKENDS, MMCLInferencer
 
 
@@ -14,14 +13,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         '--model', required=True, help='published checkpoint, exported file, or configuration'
     )
     parser.add_argument('--checkpoint', help='checkpoint, where --model is a configuration')
-    parser.add_argument(
-        '--import',
-        dest='modules',
-        nargs='+',
-        default=[],
-        metavar='MODULE',
-        help='modules that register your own networks, such as my_nets.joint_mlp',
-    )
+    add_import(parser)
     parser.add_argument('--backend', choices=BACKENDS, help='by default told by the model file')
     parser.add_argument('--optimize', action='store_true', help='fuse layers of a PyTorch model')
     parser.add_argument(
@@ -55,19 +47,3 @@ def open_inferencer(args: argparse.Namespace, **options: Any) -> MMCLInferencer:
         trust=args.trust,
         **options,
     )
-
-
-def import_modules(names: Sequence[str]) -> None:
-    """Import modules that register classes.
-
-    Raises:
-        ValueError: Python does not find one.
-    """
-    for name in names:
-        try:
-            import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f'{name}.'.startswith(f'{error.name}.'):
-                raise  # found, but it lacks something itself
-            problem = f'--import: there is no module {name!r}; put its folder on PYTHONPATH'
-            raise ValueError(problem) from None

@@ -9,6 +9,8 @@ from mmengine.dataset import pseudo_collate
 from scipy.special import softmax
 from torch import nn
 
+from mmcl_ext.datasets.network_input import network_input
+
 Packed = dict[str, Any]
 
 
@@ -65,10 +67,7 @@ class ExportedPredictor:
 
     def __call__(self, packed: Sequence[Packed]) -> list[np.ndarray]:
         """Return the scores averaged over clips, as the model's head would."""
-        inputs = [item['inputs'] for item in packed]
-        keypoint = np.stack(
-            [np.asarray(i['keypoint'] if isinstance(i, dict) else i) for i in inputs]
-        )
+        keypoint = np.stack([network_input(item) for item in packed])
         clips = keypoint.shape[1]  # (N, clips, M, T, V, C)
         flat = np.ascontiguousarray(keypoint.reshape(-1, *keypoint.shape[2:]), np.float32)
         logits = np.asarray(self.run(flat)).reshape(len(packed), clips, -1)

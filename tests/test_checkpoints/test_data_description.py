@@ -1,11 +1,14 @@
 """A checkpoint is used with the data that it was trained on, or the command ends."""
 
 import logging
+import re
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from tiny_data import FAST_OPTIONS, tiny_samples
+from tool_module import load_tool
 
 from mmcl_ext import apis
 from mmcl_ext.checkpoints.data_description import DATA_KEY, DataDescription, check_same_data
@@ -13,18 +16,18 @@ from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.checkpoints.strip import strip_checkpoint
 from mmcl_ext.datasets.store import write_store
-from mmcl_ext.deployment.export import export
 from mmcl_ext.evaluation import read_scores
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.inference import MMCLInferencer
 
+REPO = Path(__file__).resolve().parents[2]
 CLASSES = ('wave', 'kick', 'sit')
 PIPELINE = [
     dict(type='CenterSkeleton', joint=1),
     dict(type='ValidCropResize', window=16, p_interval=(0.95,)),
     dict(type='SkeletonStream', stream='joint'),
-    dict(type='FormatSkeleton', num_person=2),
+    dict(type='FormatSkeleton', num_person=2, pad='zero'),
     dict(type='PackActionInputs', collect_keys=('keypoint',), meta_keys=('sample_name',)),
 ]
 
@@ -36,25 +39,63 @@ def write_data(path, classes=CLASSES, layout='nturgb+d'):
     write_store(path, samples, layout=layout, classes=classes, splits=splits)
 
 
-# what differs: field, options of the configuration, and a text of the message
+# what differs: the field, options of the configuration, and a text of the message
 CASES = {
-    'stream': (dict(stream='bone'), r"stream is 'joint' in .*, 'bone' in"),
-    'window': (dict(window=24), 'window is 16 in .*, 24 in'),
-    'preprocessing': (dict(joint=0), r'CenterSkeleton\(joint=1\) in .*, CenterSkeleton\(joint=0\)'),
-    'classes': (dict(store='classes'), "classes is 'wave' at place 0 in .*, 'kick' in"),
+    'stream': ('stream', dict(stream='bone'), r"stream is 'joint' in .*, 'bone' in"),
+    'window': ('window', dict(window=24), 'window is 16 in .*, 24 in'),
+    'centring': (
+        'preprocessing',
+        dict(step=(0, dict(type='CenterSkeleton', joint=0))),
+        r'CenterSkeleton\(joint=1\) in .*, CenterSkeleton\(joint=0\)',
+    ),
+    'no_centring': (
+        'preprocessing',
+        dict(step=(0, dict(type='RandomScale'))),
+        r'preprocessing is CenterSkeleton\(joint=1\) in .*, nothing besides in',
+    ),
+    'normalising': (
+        'preprocessing',
+        dict(step=(0, dict(type='NormalizeRange'))),
+        r'CenterSkeleton\(joint=1\) in .*, NormalizeRange\(',
+    ),
+    'sampling': (
+        'preprocessing',
+        dict(step=(1, dict(type='PickFrames', num_frames=16))),
+        r'ValidCropResize\(.* in .*, PickFrames\(',
+    ),
+    'persons': (
+        'preprocessing',
+        dict(step=(3, dict(type='FormatSkeleton', num_person=2, pad='copy'))),
+        r'FormatSkeleton\(.*pad=zero\) in .*, FormatSkeleton\(.*pad=copy\)',
+    ),
+    'order': (
+        'classes',
+        dict(store='order'),
+        "classes is 'wave' at place 0 in .*, 'kick' in",
+    ),
+    'names': ('classes', dict(store='names'), "classes is 'sit' at place 2 in .*, 'jump' in"),
     'backbone': (
+        'backbone',
         {'model.backbone.relu_after_concat': True},
         'backbone is relu_after_concat=False in .*, relu_after_concat=True in',
     ),
-    'layout': (dict(store='layout'), "layout is 'nturgb.d' with 25 joints in .*, 'mirrored' with"),
+    'layout': (
+        'layout',
+        dict(store='layout'),
+        "layout is 'nturgb.d' with 25 joints in .*, 'mirrored' with",
+    ),
 }
+SHORT = ('stream', 'order')
+"""The rows that every tool runs in the default tests; the other pairs are marked slow."""
 
 
-def write_config(root, name='config', *, stream='joint', window=16, joint=1, store='same', **more):
+def write_config(root, name='config', *, stream='joint', window=16, store='same', **more):
     """Write a configuration of a small network and return its path."""
     config = apis.load_config('configs/skeleton/ctrgcn_ntu60.py', FAST_OPTIONS)
     steps = [dict(step) for step in PIPELINE]
-    steps[0]['joint'], steps[1]['window'], steps[2]['stream'] = joint, window, stream
+    steps[1]['window'], steps[2]['stream'] = window, stream
+    place, step = more.pop('step', (0, steps[0]))
+    steps[place] = step
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         config[loader].dataset.pipeline = steps
         config[loader].dataset.ann_file = str(root / f'{store}.safetensors')
@@ -83,8 +124,8 @@ def trained(repo, tmp_path_factory):
     os.chdir(repo)
     root = tmp_path_factory.mktemp('trained')
     write_data(root / 'same.safetensors')
-    write_data(root / 'classes.safetensors', ('kick', 'wave', 'sit'))
-    write_data(root / 'fewer.safetensors', CLASSES)
+    write_data(root / 'order.safetensors', ('kick', 'wave', 'sit'))
+    write_data(root / 'names.safetensors', ('wave', 'kick', 'jump'))
     cfg = apis.load_config(write_config(root))
     cfg.launcher, cfg.work_dir = 'none', str(root / 'work')
     apis.train_model(cfg)
@@ -132,12 +173,29 @@ def test_stripping_and_publishing_keep_it(trained, tmp_path):
     torch.load(tmp_path / 'stripped.pth', weights_only=True)
 
 
-TOOLS = {
-    'test': lambda cfg, path, checkpoint, root: apis.test_model(cfg, checkpoint),
-    'publish': lambda cfg, path, checkpoint, root: publish(path, checkpoint, root / 'out.pth'),
-    'load': lambda cfg, path, checkpoint, root: load_deployed(path, checkpoint),
-    'infer': lambda cfg, path, checkpoint, root: MMCLInferencer(path, checkpoint),
-    'export': lambda cfg, path, checkpoint, root: export(path, checkpoint, root / 'out.onnx'),
+def tool(name):
+    """Run the command of ``tools/`` that takes the model, its checkpoint and further words."""
+
+    def run(cfg, path, checkpoint, root):
+        words = WORDS[name]
+        words = [str(word).format(path=path, checkpoint=checkpoint, root=root) for word in words]
+        module = load_tool(REPO / 'tools' / name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, 'argv', [name, *words])
+            with pytest.raises(SystemExit) as stop:
+                module.main()
+        raise ValueError(str(stop.value).removeprefix('error: '))
+
+    return run
+
+
+MODEL = ('--model', '{path}', '--checkpoint', '{checkpoint}')
+WORDS = {
+    'infer.py': ('clip.npy', *MODEL),
+    'stream.py': ('clip.npy', *MODEL),
+    'web.py': MODEL,
+    'checkpoint/publish.py': ('{path}', '{checkpoint}', '{root}/out.pth'),
+    'deploy/export.py': ('{path}', '{checkpoint}', '{root}/out.ts', '--format', 'torchscript'),
 }
 
 
@@ -146,29 +204,75 @@ def resume(cfg, path, checkpoint, root):
     apis.train_model(cfg)
 
 
-@pytest.mark.parametrize('tool', [*TOOLS, 'resume'])
-@pytest.mark.parametrize('field', CASES)
-def test_what_differs_ends_the_command(trained, other_layout, tmp_path, field, tool):
-    if tool == 'export':
-        pytest.importorskip('onnxscript', reason='exporting needs the extra deploy')
-    options, message = CASES[field]
-    path = write_config(trained, f'{field}_{tool}', **options)
+def frozen_source(cfg, path, checkpoint, root):
+    """Train a new head on the backbone: the classes may be others."""
+    cfg.model.update(type='TransferRecognizer', source=checkpoint, frozen=True)
+    apis.train_model(cfg)
+
+
+TOOLS = {
+    'test': lambda cfg, path, checkpoint, root: apis.test_model(cfg, checkpoint),
+    'load': lambda cfg, path, checkpoint, root: load_deployed(path, checkpoint),
+    'infer': lambda cfg, path, checkpoint, root: MMCLInferencer(path, checkpoint),
+    'resume': resume,
+    'frozen_source': frozen_source,
+    **{name: tool(name) for name in WORDS},
+}
+PAIRS = [
+    pytest.param(case, name, marks=() if case in SHORT or name == 'load' else pytest.mark.slow)
+    for case in CASES
+    for name in TOOLS
+    if (CASES[case][0], name) != ('classes', 'frozen_source')
+]
+
+
+@pytest.mark.parametrize(('case', 'name'), PAIRS)
+def test_what_differs_ends_the_command(trained, other_layout, tmp_path, case, name):
+    field, options, message = CASES[case]
+    path = write_config(trained, f'{case}_{name.replace("/", "_").replace(".", "_")}', **options)
     cfg = load(path, tmp_path)
     if field == 'layout':  # a graph with as many joints, so that the weights fit
         cfg.model.backbone.graph_cfg.layout = 'mirrored'
         cfg.dump(path)
-    run = TOOLS.get(tool, resume)
     with pytest.raises(ValueError, match=message) as caught:
-        run(cfg, path, checkpoint_of(trained), tmp_path)
+        TOOLS[name](cfg, path, checkpoint_of(trained), tmp_path)
     assert '\n' not in str(caught.value)
     assert f'allow_differences="{field}"' in str(caught.value)
-    assert not (tmp_path / 'out.pth').exists()
+    assert not list(tmp_path.glob('out*'))
 
 
-@pytest.mark.parametrize('field', ['stream', 'classes'])
-def test_what_is_allowed_passes(trained, tmp_path, field):
-    options = dict(CASES[field][0], allow_differences=field)
-    path = write_config(trained, f'{field}_allowed', **options)
+@pytest.mark.parametrize('case', CASES)
+def test_published_file_tells_the_same(trained, other_layout, tmp_path, case):
+    """A published file is compared by what it holds, here with other data in a test."""
+    _, options, message = CASES[case]
+    published = publish(trained / 'config.py', checkpoint_of(trained), tmp_path / 'p.pth').path
+    path = write_config(trained, f'{case}_published', **options)
+    with pytest.raises(ValueError, match=message):
+        load_deployed(path, published)
+
+
+@pytest.mark.parametrize(
+    'case', ['order', *(pytest.param(c, marks=pytest.mark.slow) for c in ('stream', 'layout'))]
+)
+def test_start_and_source_name_the_difference(trained, other_layout, tmp_path, caplog, case):
+    """Weights that are trained further may meet other data; the log says so."""
+    _, options, message = CASES[case]
+    changes = {}
+    if case == 'layout':
+        changes = {'model.backbone.graph_cfg.layout': 'mirrored'}
+    log = start(trained, tmp_path / 'a', caplog, **options, **changes)
+    assert re.search(message, log)
+    assert '100.0% of the weights loaded' in log
+    source = {'model.type': 'TransferRecognizer', 'model.source': checkpoint_of(trained)}
+    log = start(trained, tmp_path / 'b', caplog, None, **options, **changes, **source)
+    assert 'not loaded: cls_head.fc.weight' in log
+    assert bool(re.search(message, log)) is (case != 'order')  # the head is new
+
+
+@pytest.mark.parametrize('case', ['stream', 'order'])
+def test_what_is_allowed_passes(trained, tmp_path, case):
+    field, options, _ = CASES[case]
+    path = write_config(trained, f'{case}_allowed', **options, allow_differences=field)
     apis.test_model(load(path, tmp_path), checkpoint_of(trained))
     load_deployed(path, checkpoint_of(trained))
 
@@ -190,15 +294,15 @@ def test_an_old_checkpoint_says_less(trained, tmp_path):
     load_deployed(path, tmp_path / 'old.pth')
     torch.save(dict(state_dict=content['state_dict']), tmp_path / 'bare.pth')
     load_deployed(path, tmp_path / 'bare.pth')
-    path = write_config(trained, 'old_classes', store='classes')
+    path = write_config(trained, 'old_classes', store='order')
     with pytest.raises(ValueError, match="classes is 'wave' at place 0"):
         load_deployed(path, tmp_path / 'old.pth')
 
 
-def start(trained, tmp_path, caplog, checkpoint=None, **options):
-    """Start a training from the checkpoint and return the log before the first step."""
+def start(trained, tmp_path, caplog, checkpoint='', **options):
+    """Start a training from the checkpoint, None for none, and return its log."""
     path = write_config(trained, 'start', **options)
-    cfg = load(path, tmp_path, load_from=checkpoint or checkpoint_of(trained))
+    cfg = load(path, tmp_path, load_from=checkpoint_of(trained) if checkpoint == '' else checkpoint)
     logger = logging.getLogger('mmengine')
     with caplog.at_level(logging.INFO):
         logger.addHandler(caplog.handler)
@@ -252,7 +356,7 @@ def test_a_missing_start_is_named(trained, tmp_path):
 
 def test_scores_of_other_classes_are_not_fused(trained, tmp_path):
     scores = []
-    for store in ('same', 'classes'):
+    for store in ('same', 'order'):
         path = write_config(trained, f'dump_{store}', store=store, allow_differences='classes')
         cfg = load(path, tmp_path)
         apis.add_dump(cfg, str(tmp_path / f'{store}.pkl'))

@@ -122,7 +122,7 @@ def test_exit_statuses_and_messages():
 
     gone = run_command("def main(): open('no.py')")
     assert gone.returncode == 1
-    assert gone.stderr == "error: [Errno 2] No such file or directory: 'no.py'\n"
+    assert gone.stderr == "error: No such file or directory: 'no.py'\n"
 
     told = run_command("def main(): raise SystemExit('error: no such thing')")
     assert (told.returncode, told.stderr) == (1, 'error: no such thing\n')

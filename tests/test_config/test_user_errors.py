@@ -5,12 +5,20 @@ import pytest
 from mmcl_ext.config.user_errors import one_line_errors
 
 
-@pytest.mark.parametrize('error', [ValueError('bad size 3'), FileNotFoundError(2, 'gone', 'a.txt')])
-def test_wrong_input_is_one_line(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ('error', 'text'),
+    [
+        (ValueError('bad size 3'), 'bad size 3'),
+        (FileNotFoundError(2, 'gone', 'a.txt'), "gone: 'a.txt'"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    error: Exception, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv('TORCHELASTIC_ERROR_FILE', raising=False)
     with pytest.raises(SystemExit) as caught, one_line_errors():
         raise error
-    assert caught.value.code == f'error: {error}'
+    assert caught.value.code == f'error: {text}'
 
 
 @pytest.mark.parametrize('error', [KeyError('x'), RuntimeError('x'), KeyboardInterrupt()])

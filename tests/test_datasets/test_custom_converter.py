@@ -134,7 +134,7 @@ def test_the_store_tells_its_layout_to_another_process(stick_store):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('{"edges": []}', "expected an object with a 'name'"),
+        ('{"edges": []}', "a layout is an object with a 'name'"),
         ('{"name": ', 'Expecting value'),
         (json.dumps(dict(STICK, name='bad', center=9)), 'joint 9 of center'),
     ],
@@ -199,8 +199,11 @@ def test_malformed_table_is_named_with_its_line(source, tmp_path, table, message
 @pytest.mark.parametrize(
     ('array', 'message'),
     [
-        (np.zeros((4, 18, 2)), r'V = 17, got float64 of \(1, 4, 18, 2\)'),
-        (np.zeros((4, 17)), r'got float64 of \(4, 17\)'),
+        (
+            np.zeros((4, 18, 2)),
+            r"V = 17 joints of layout 'coco', got float64 of shape \(4, 18, 2\)",
+        ),
+        (np.zeros((4, 17)), r'got float64 of shape \(4, 17\)'),
         (np.full((4, 17, 2), 'x'), 'got <U1'),
         (np.array([dict()], object), 'Object arrays cannot be loaded'),
     ],
@@ -239,12 +242,26 @@ def test_absurd_labels_are_named(source, tmp_path, content, message):
         convert(source, tmp_path / 'o')
 
 
+def test_labels_of_two_kinds(source, tmp_path):
+    (source / 'labels.csv').write_text('name,label\na,1\nb,kick\n')
+    with pytest.raises(ValueError, match=r"labels.csv: .* numbers \('1'\) and names \('kick'\)"):
+        convert(source, tmp_path / 'o')
+    convert(source, tmp_path / 'o', classes=('kick', 'wave'))
+    assert SkeletonStore(tmp_path / 'o').labels.tolist() == [1, 0]
+
+
+def test_other_number_of_coordinates(source, tmp_path):
+    np.save(source / 'b.npy', pose(1, C=3))
+    with pytest.raises(ValueError, match=r'b\.npy has 3 coordinates per joint, .*a\.npy has 2'):
+        convert(source, tmp_path / 'o')
+
+
 def test_missing_pieces(source, tmp_path):
     (source / 'labels.csv').write_text('name,label\nzzz,1\n')
     with pytest.raises(FileNotFoundError, match='none of the samples named in'):
         convert(source, tmp_path / 'o')
     (source / 'labels.csv').unlink()
-    with pytest.raises(FileNotFoundError, match=r'labels.csv'):
+    with pytest.raises(FileNotFoundError, match=r'no table of labels .*labels.csv: .*--labels'):
         convert(source, tmp_path / 'o')
     write_table(source / 'a.csv', table_rows(pose(0), axes='xy'))
     (source / 'labels.csv').write_text('name,label\na,1\n')

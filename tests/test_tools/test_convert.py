@@ -6,6 +6,7 @@ import runpy
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,21 +57,27 @@ def run_line(repo, line, monkeypatch):
     return 0
 
 
-def test_custom_page(repo, tmp_path, monkeypatch, capfd):
-    """The page's blocks build on one another: run in their order, as a reader does."""
-    page = (repo / 'docs/datasets/custom.md').read_text()
+def run_page(repo, name, monkeypatch):
+    """Run the blocks of a page in their order, as a reader does; return commands that failed."""
+    page = (repo / 'docs' / name).read_text()
     names: dict = {}
     status = {}
-    for language, block in re.findall(r'^```(python|bash)\n(.*?)^```', page, re.DOTALL | re.M):
+    for match in re.finditer(r'^```(python|bash)\n(.*?)^```', page, re.DOTALL | re.M):
+        language, block = match.groups()
         if language == 'bash':
             status |= {line: run_line(repo, line, monkeypatch) for line in block.splitlines()}
-        elif '_base_' in block:
-            (tmp_path / 'clips.py').write_text(block)
+        elif block.startswith('_base_'):
+            file = re.findall(r'Save this as `(\w+\.py)`', page[: match.start()])[-1]
+            Path(file).write_text(block)
         else:
-            exec(compile(block, 'docs/datasets/custom.md', 'exec'), names)
-    assert {line: code for line, code in status.items() if code} == {
-        'python tools/data/validate.py data/clips.safetensors --quiet': 1
-    }
+            exec(compile(block, name, 'exec'), names)
+    return page, {line: code for line, code in status.items() if code}
+
+
+def test_own_pages(repo, tmp_path, monkeypatch, capfd):
+    """The page on own skeletons, and that on fine-tuning, which goes on from it."""
+    page, failed = run_page(repo, 'datasets/custom.md', monkeypatch)
+    assert failed == {'python tools/data/validate.py data/clips.safetensors --quiet': 1}
     out = capfd.readouterr().out
     [findings] = re.findall(r'^```text\n(.*?)^```', page, re.DOTALL | re.M)
     assert findings in out
@@ -79,6 +86,25 @@ def test_custom_page(repo, tmp_path, monkeypatch, capfd):
     store = SkeletonStore('data/clips.safetensors')
     assert (len(store), store.classes, store.layout) == (7, ('kick', 'wave'), 'stick-figure')
     np.testing.assert_allclose(store.keypoint(6)[0, 1, 1], (0.1, 1.6, 3))
+    page, failed = run_page(repo, 'fine_tuning.md', monkeypatch)
+    assert failed == {}
+    lines = [
+        line for line in capfd.readouterr().out.splitlines() if 'of the weights loaded' in line
+    ]
+    [promised] = re.findall(r'^```text\n(.*?)\n```', page, re.DOTALL | re.M)
+    assert promised in lines[0]
+    assert 'not loaded: cls_head.fc.weight' in lines[1]
+    assert lines[2].count('source=work_dirs/clips/epoch_1.pth') == 1
+    assert '100.0%' in lines[3]
+    assert 'not loaded: backbone.' in lines[4]
+    assert len(lines) == 5
+
+
+def test_units_page(repo, monkeypatch):
+    _, failed = run_page(repo, 'datasets/units.md', monkeypatch)
+    assert failed == {}
+    head = SkeletonStore('data/metres.safetensors').keypoint(0)[0, 0, 1]
+    np.testing.assert_allclose(head, (0, 1.6, 0), atol=0.1)
 
 
 def test_pyskl_page(repo, convert, tmp_path, capsys):

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 from mmcl_ext.analysis import complexity
-from mmcl_ext.config.command_line import add_cfg_options
+from mmcl_ext.checkpoints.load import load_deployed
+from mmcl_ext.config.command_line import add_cfg_options, add_import, import_modules
 from mmcl_ext.config.load_config import load_config
-from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.config.user_errors import UserError, one_line_errors
 
 MMCL_CONFIG = Path(__file__).parents[2] / 'configs' / 'mmcl' / 'ctrgcn_hdgraph_ntu120.py'
 MMCL_IN_PAPER = (1.44, 1.79)
@@ -14,7 +15,7 @@ MMCL_IN_PAPER = (1.44, 1.79)
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', help='configuration file of a training')
+    parser.add_argument('config', nargs='?', help='configuration, or published checkpoint')
     parser.add_argument(
         '--all',
         action='store_true',
@@ -24,6 +25,7 @@ def parse_args() -> argparse.Namespace:
         '--shape', nargs=5, type=int, metavar=tuple('NMTVC'), help='input of the backbone'
     )
     parser.add_argument('--classes', type=int, default=120, help='number of classes with --all')
+    add_import(parser)
     add_cfg_options(parser)
     args = parser.parse_args()
     if args.all == bool(args.config):
@@ -34,6 +36,12 @@ def parse_args() -> argparse.Namespace:
 def measure_config(
     config: str | Path, options: dict | None = None, shape: list[int] | None = None
 ) -> complexity.Complexity:
+    if Path(config).suffix in ('.pth', '.safetensors'):
+        if options:
+            raise UserError(f'--cfg-options goes with a configuration, not with {config}')
+        model, info = load_deployed(config)
+        size = (info.num_person, info.window or 64, len(info.joint_names), info.in_channels)
+        return complexity.measure(model, shape or (1, *size))
     cfg = load_config(config, options)
     frames = complexity.clip_length(cfg)
     model = complexity.build_deployed(cfg)
@@ -55,6 +63,7 @@ def print_table(num_classes: int, shape: list[int]) -> None:
 @one_line_errors()
 def main() -> None:
     args = parse_args()
+    import_modules(args.modules)
     if args.all:
         print_table(args.classes, args.shape or [1, 2, 64, 25, 3])
     else:

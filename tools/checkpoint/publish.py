@@ -3,13 +3,14 @@
 import argparse
 
 from mmcl_ext.checkpoints.publish import publish
+from mmcl_ext.config.command_line import add_import, import_modules
 from mmcl_ext.config.user_errors import one_line_errors
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='configuration file of the training')
-    parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
+    parser.add_argument('model', help='configuration of the training, or published checkpoint')
+    parser.add_argument('checkpoint', nargs='?', help='its checkpoint, whole or stripped')
     parser.add_argument(
         'out', help='.pth or .safetensors to write, to whose name a hash is added; or a folder'
     )
@@ -18,7 +19,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--metrics', nargs='+', default=[], metavar='NAME=VALUE', help='results, such as top1=92.1'
     )
-    return parser.parse_args()
+    add_import(parser)
+    return parser.parse_intermixed_args()
 
 
 def read_metrics(texts: list[str]) -> dict[str, float]:
@@ -35,11 +37,12 @@ def read_metrics(texts: list[str]) -> dict[str, float]:
 @one_line_errors()
 def main() -> None:
     args = parse_args()
+    import_modules(args.modules)
     known = dict(
         license=args.license, commit=args.commit, metrics=read_metrics(args.metrics) or None
     )
     recipe = {key: value for key, value in known.items() if value is not None}
-    published = publish(args.config, args.checkpoint, args.out, recipe)
+    published = publish(args.model, args.checkpoint, args.out, recipe)
     info = published.info
     print(
         f'{info.backbone}, {len(info.classes)} classes, layout {info.layout}, stream {info.stream}'

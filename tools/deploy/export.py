@@ -2,6 +2,7 @@
 
 import argparse
 
+from mmcl_ext.config.command_line import add_import, import_modules
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment import export as exporting
 from mmcl_ext.fileio.printable import counted
@@ -9,8 +10,8 @@ from mmcl_ext.fileio.printable import counted
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='configuration file of the training')
-    parser.add_argument('checkpoint', help='checkpoint of the training, whole or stripped')
+    parser.add_argument('model', help='published checkpoint, or configuration of the training')
+    parser.add_argument('checkpoint', nargs='?', help='its checkpoint, if it is a configuration')
     parser.add_argument('out', help='file to write: .onnx, .ts or .pt2')
     parser.add_argument('--format', choices=tuple(exporting.SUFFIXES), default='onnx')
     parser.add_argument('--clips', metavar='STORE', help='annotation file with clips to check with')
@@ -22,14 +23,16 @@ def parse_args() -> argparse.Namespace:
         help='largest difference of a logit, relative to the largest one',
     )
     parser.add_argument('--window', type=int, help='frames of a clip, where the pipeline has none')
-    return parser.parse_args()
+    add_import(parser)
+    return parser.parse_intermixed_args()
 
 
 @one_line_errors(ModuleNotFoundError)
 def main() -> None:
     args = parse_args()
+    import_modules(args.modules)
     exported = exporting.export(
-        args.config,
+        args.model,
         args.checkpoint,
         args.out,
         kind=args.format,

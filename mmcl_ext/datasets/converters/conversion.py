@@ -286,11 +286,19 @@ class Conversion:
         )
 
     def _samples(self) -> Iterator[dict[str, Any]]:
-        labels = {item.name: item.label for item in self.items}
+        items = {item.name: item for item in self.items}
+        first = None
         for part in self._parts.read_all():
             scores = part.arrays('keypoint_score')
             for name, keypoint in part.arrays('keypoint').items():
-                sample = dict(name=name, label=labels[name], keypoint=keypoint)
+                C = keypoint.shape[-1]
+                first = first or (items[name].source, C)
+                if first[1] != C:
+                    raise ValueError(
+                        f'{items[name].source} has {C} coordinates per joint, {first[0]} has '
+                        f'{first[1]}: a store takes one number'
+                    )
+                sample = dict(name=name, label=items[name].label, keypoint=keypoint)
                 yield dict(sample, keypoint_score=scores[name]) if name in scores else sample
 
 

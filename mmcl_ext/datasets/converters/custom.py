@@ -66,12 +66,13 @@ class CustomReader:
     def _read_array(self, member: ArchiveFile) -> np.ndarray:
         num_joints = get_layout(self.layout).num_joints
         array = read_npy(member)
-        array = array[None] if array.ndim == 3 else array
-        if array.ndim != 4 or array.dtype.kind not in 'fiu' or array.shape[2] != num_joints:
+        fits = array.ndim in (3, 4) and num_joints in array.shape[-2:-1]
+        if not fits or array.dtype.kind not in 'fiu':
             raise ValueError(
-                f'{member}: expected numbers (T, V, C) or (M, T, V, C) with V = {num_joints}, got '
-                f'{array.dtype} of {array.shape}'
+                f'{member}: expected numbers (T, V, C) or (M, T, V, C) with the V = {num_joints} '
+                f'joints of layout {self.layout!r}, got {array.dtype} of shape {array.shape}'
             )
+        array = array[None] if array.ndim == 3 else array
         if self.axes is None and len(array) == 3 and array.shape[3] in (1, 2):
             raise ValueError(
                 f'{member}: {array.shape} may be (M, T, V, C), 3 persons with {array.shape[3]} '
@@ -211,6 +212,10 @@ def _find_samples(source: str | os.PathLike) -> dict[str, ArchiveFile]:
 def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     """Read the label file: the columns by sample name."""
     table: dict[str, dict[str, str]] = {}
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'there is no table of labels {path}: make it, or give --labels FILE'
+        )
     with path.open(newline='', encoding='utf-8-sig') as file:
         rows = csv.DictReader(file)
         try:
@@ -232,9 +237,15 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
 @names_file
 def _guess_classes(path: Path, table: Mapping[str, Mapping[str, str]]) -> Sequence[str]:
     labels = {row['label'] for row in table.values()}
-    if not all(label.isdecimal() for label in labels):
-        return sorted(labels)
-    return numbered_classes(max(map(int, labels), default=-1))
+    names = sorted(label for label in labels if not label.isdecimal())
+    if not names:
+        return numbered_classes(max(map(int, labels), default=-1))
+    if numbers := sorted(labels - {*names}):
+        raise ValueError(
+            f'the labels are numbers ({numbers[0]!r}) and names ({names[0]!r}): use one kind, or '
+            'give the names by --classes FILE'
+        )
+    return names
 
 
 @names_file

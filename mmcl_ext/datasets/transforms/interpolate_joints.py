@@ -7,6 +7,7 @@ import numpy as np
 
 from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 from mmcl_ext.graphs.joint_map import joint_matrix
+from mmcl_ext.graphs.layouts import load_layout
 from mmcl_ext.registry import TRANSFORMS
 
 
@@ -23,7 +24,7 @@ class InterpolateJoints(PrintableTransform):
     joint it is made from.
 
     Args:
-        target: Name of the layout to make.
+        target: Layout to make, see :func:`~mmcl_ext.graphs.layouts.load_layout`.
         variant: Which of the tables for this pair of layouts, see
             :func:`mmcl_ext.graphs.joint_map.joint_map_variants`; None takes the default.
         weights: The weights of source joints for joints of the target, all by name, in
@@ -32,11 +33,11 @@ class InterpolateJoints(PrintableTransform):
 
     def __init__(
         self,
-        target: str = 'nturgb+d',
+        target: str | Mapping[str, Any] = 'nturgb+d',
         variant: str | None = None,
         weights: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
-        self.target = target
+        self.target = load_layout(target)
         self.variant = variant
         self.weights = weights
         self._matrices: dict[str, tuple[np.ndarray, np.ndarray]] = {}

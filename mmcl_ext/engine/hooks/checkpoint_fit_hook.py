@@ -1,5 +1,6 @@
 """Whether a checkpoint is that of the model and of the data."""
 
+from dataclasses import replace
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -16,6 +17,7 @@ from mmcl_ext.checkpoints.data_description import (
     stream_of,
 )
 from mmcl_ext.checkpoints.state_comparison import check_finite, check_fit, describe_loading
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
@@ -33,6 +35,8 @@ class CheckpointFitHook(Hook):
     - A training that starts from ``load_from`` says before its first step which share of the
       weights was loaded and how the data differ. It stops where nothing was loaded, and where
       it keeps a head for other classes than the data have.
+    - So does one whose model has a ``source`` of its backbone. A frozen backbone cannot learn
+      what differs: there the training stops, whatever the classes.
 
     The configuration's ``allow_differences`` names fields of :class:`DataDescription` that
     may differ.
@@ -64,6 +68,9 @@ class CheckpointFitHook(Hook):
         names, head = len(here.classes or ()), here.num_classes
         if names and head and names != head:
             self._notes.append(f'the data name {names} classes, the head has {head}')
+        source = getattr(unwrap_model(runner.model), 'source', None)
+        if source and not runner._resume:
+            self._check_source(runner, source)
         for note in self._notes:
             runner.logger.info(note)
 
@@ -111,6 +118,19 @@ class CheckpointFitHook(Hook):
             self._notes.append(describe_differences(found, source, 'this training'))
         if 'classes' in found and _keeps_head(model, weights):
             _refuse_head(runner, here, self._notes[-1])
+
+    def _check_source(self, runner: Runner, path: str) -> None:
+        """Compare the data that the model's backbone comes from with those of this training."""
+        model: Any = unwrap_model(runner.model)
+        content, source = read_checkpoint(path), f'source={path}'
+        backbone = {k: v for k, v in content['state_dict'].items() if k.startswith('backbone.')}
+        self._notes.append(describe_loading(model, backbone, source))
+        here = replace(describe_training(runner), classes=None, num_classes=None)
+        trained = DataDescription.from_meta(content['meta'])
+        if getattr(model, 'frozen', False):
+            check_same_data(trained, here, source, 'this training', runner.cfg.get(ALLOWED_KEY, ()))
+        elif found := trained.differences(here):
+            self._notes.append(describe_differences(found, source, 'this training'))
 
     def _compare(self, runner: Runner, here: DataDescription, place: str) -> None:
         trained = DataDescription.from_meta(self._meta)

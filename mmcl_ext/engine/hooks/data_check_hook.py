@@ -13,6 +13,7 @@ from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.datasets.transforms import InterpolateJoints, SkeletonStream
 from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.graphs import get_layout
+from mmcl_ext.graphs.layout import conflict
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
@@ -121,10 +122,9 @@ def check_finite(dataset: SkeletonDataset) -> None:
 
 
 def check_joints(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
-    """Check that data and backbone count the same joints in the same order.
+    """Check that data and backbone count the same joints in the same order, see :func:`conflict`.
 
-    What counts is the layout after the pipeline, which may interpolate joints. Layouts
-    that differ in their edges only, such as the two of NTU RGB+D, agree.
+    What counts is the layout after the pipeline, which may interpolate joints.
 
     Raises:
         ValueError: With both layouts.
@@ -133,11 +133,11 @@ def check_joints(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
     if graph is None:
         return
     ours = get_layout(_piped_layout(dataset))
-    if ours.joint_names != graph.layout.joint_names:
+    if problem := conflict(ours, graph.layout):
         raise ValueError(
             f'{dataset.ann_file}, field layout: {ours.name!r} with {ours.num_joints} joints, but '
             f'the graph of {type(backbone).__name__} has layout {graph.layout.name!r} with '
-            f'{graph.num_joints} joints'
+            f'{graph.num_joints} joints: {problem}'
         )
 
 
