@@ -16,11 +16,11 @@ CONSTRAINTS := -c requirements/constraints.txt
 REQUIREMENTS := $(wildcard requirements/*.txt) setup.py pyproject.toml
 EXTRAS_TESTS := tests/test_checkpoints/test_data_description.py tests/test_deployment \
 	tests/test_inference tests/test_mmcl/test_monitors.py \
-	tests/test_preparation/test_video.py
+	tests/test_preparation/test_video.py $(wildcard tests/test_preparation/test_pose_*.py)
 PYTEST = -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-extras test-detect test-web lint docs check-machine clean
+.PHONY: help demo test test-slow test-extras test-detect test-web pose lint docs check-machine clean
 
 help:
 	@echo 'make demo         train with co-learning on generated data, test from the skeleton alone'
@@ -29,6 +29,7 @@ help:
 	@echo 'make test-extras  run the tests of what needs optional packages: exports, PyAV, TensorBoard'
 	@echo 'make test-detect  run the tests that need mmcv with operators and mmdet, in $(VENV_DETECT)'
 	@echo 'make test-web     run the tests of the web page; they need Chromium and its driver'
+	@echo 'make pose         install what predicts videos into $(VENV)'
 	@echo 'make lint         ruff and mypy'
 	@echo 'make docs         build docs/_build/html'
 	@echo 'make clean        remove the environments and what was built'
@@ -52,6 +53,8 @@ test-detect: $(VENV_DETECT)/.installed
 
 test-web: $(VENV)/.installed-web
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS) -m 'slow or not slow' tests/test_web
+
+pose: $(VENV)/.installed-pose
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
@@ -109,9 +112,16 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) -r requirements/docs.txt
 	@touch $@
 
-$(VENV)/.installed-extras: $(VENV)/.installed
+$(VENV)/.installed-extras: $(VENV)/.installed-pose
 	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) \
 		-r requirements/deploy.txt -r requirements/video.txt -r requirements/optional.txt
+	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --no-deps rtmlib
+	@touch $@
+
+# mediapipe asks for numpy < 2; only the networks that it carries are read.
+$(VENV)/.installed-pose: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) -r requirements/pose.txt
+	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --no-deps mediapipe
 	@touch $@
 
 $(VENV)/.installed-web: $(VENV)/.installed

@@ -128,6 +128,7 @@ def test_wheel_requires_what_the_files_say(repo: Path, wheel: zipfile.ZipFile) -
         'video',
         'encoders',
         'optional',
+        'pose',
         'web',
         'tests',
         'docs',
@@ -271,7 +272,9 @@ def test_constraints_pin_what_is_required(repo: Path) -> None:
     pins = [line for line in lines if line and not line.startswith('#')]
     assert all(re.fullmatch(r'[A-Za-z0-9._-]+==[^\s,]+', pin) for pin in pins)
     pinned = {pin.partition('==')[0].lower().replace('_', '-') for pin in pins}
-    required = requirements(repo, 'runtime', 'lite', 'detect', 'encoders', 'web', 'tests', 'docs')
+    required = requirements(
+        repo, 'runtime', 'lite', 'detect', 'encoders', 'pose', 'web', 'tests', 'docs'
+    )
     names = {re.split(r'[<>=!]', line)[0] for line in required}
     assert names <= pinned, names - pinned
 

@@ -19,6 +19,7 @@ from mmcl_ext.deployment.portable import (
     clip_logits,
     pack_inputs,
 )
+from mmcl_ext.parallel.openvino_core import openvino_core
 
 Backend = Callable[[np.ndarray], np.ndarray]
 """Maps skeletons, float32 (N, M, T, V, C), to logits, float32 (N, K)."""
@@ -165,9 +166,7 @@ class OpenVINOBackend:
     def __init__(
         self, file: str | os.PathLike, threads: int | None = None, precision: str = 'fp32'
     ) -> None:
-        import openvino
-
-        self.core = openvino.Core()
+        self.core = openvino_core()
         if precision == 'bf16' and not self._has_bf16():
             raise ValueError('this processor has no bf16 instructions: use fp32')
         self.settings = {

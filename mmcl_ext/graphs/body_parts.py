@@ -4,9 +4,9 @@ from functools import cache
 
 from mmcl_ext.graphs.layouts import get_layout
 
-_ARM = {'shoulder', 'elbow', 'wrist', 'hand', 'thumb'}
-_LEG = {'hip', 'knee', 'ankle', 'foot'}
-_HEAD = {'head', 'neck', 'nose', 'eye', 'ear'}
+_ARM = {'shoulder', 'elbow', 'wrist', 'hand', 'thumb', 'pinky', 'index'}
+_LEG = {'hip', 'knee', 'ankle', 'heel', 'foot'}
+_HEAD = {'head', 'neck', 'nose', 'eye', 'ear', 'mouth'}
 
 
 def _part(joint_name: str) -> str:
@@ -14,7 +14,7 @@ def _part(joint_name: str) -> str:
     if _HEAD & set(words):
         return 'head'
     if words[0] in ('left', 'right'):
-        limb = 'arm' if _ARM & set(words) else 'leg' if _LEG & set(words) else ''
+        limb = 'leg' if _LEG & set(words) else 'arm' if _ARM & set(words) else ''
         return f'{words[0]}_{limb}' if limb else ''
     return 'trunk'
 

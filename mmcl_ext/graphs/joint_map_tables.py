@@ -107,6 +107,22 @@ def _kinect_v2_from_photo(head: str | _Row) -> dict[str, _Row]:
     return rows
 
 
+def _kinect_v2_from_blazepose() -> dict[str, _Row]:
+    """Kinect v2's joints from BlazePose's 33, which has points of hands and feet.
+
+    The trunk is that of :func:`_kinect_v2_from_photo`. A hand lies between the wrist and the
+    knuckles, its tip beyond these by half of their distance from the wrist.
+    """
+    rows = _kinect_v2_from_photo(_EARS)
+    for side in _SIDES:
+        knuckles = _between(f'{side}_index', f'{side}_pinky', 0.5)
+        rows[f'{side}_hand'] = _between(f'{side}_wrist', knuckles, 0.75)
+        rows[f'{side}_hand_tip'] = _between(f'{side}_wrist', knuckles, 1.5)
+        rows[f'{side}_thumb'] = {f'{side}_thumb': 1.0}
+        rows[f'{side}_foot'] = _between(f'{side}_ankle', f'{side}_foot_index', 0.75)
+    return rows
+
+
 _EARS = _between('left_ear', 'right_ear', 0.5)
 _FACE = ('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear')
 _FACE_AT_HEAD: dict[str, _Row] = {joint: {'head': 1.0} for joint in _FACE}
@@ -124,6 +140,7 @@ TABLES: Mapping[tuple[str, str], Mapping[str, Weights]] = {
     },
     ('coco', 'nturgb+d'): {'ears': _kinect_v2_from_photo(_EARS)},
     ('openpose', 'nturgb+d'): {'ears': _kinect_v2_from_photo(_EARS)},
+    ('blazepose', 'nturgb+d'): {'ears': _kinect_v2_from_blazepose()},
     # No sensor sees a face in Kinect's joints: all of it is put at the head.
     ('nturgb+d', 'coco'): {'head': _FACE_AT_HEAD},
     ('nturgb+d', 'openpose'): {'head': _FACE_AT_HEAD | {'neck': {'spine_shoulder': 1.0}}},

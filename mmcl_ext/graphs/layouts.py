@@ -119,6 +119,29 @@ _LAYOUTS = {
             center=1,
             pairs=((5, 2), (6, 3), (7, 4), (11, 8), (12, 9), (13, 10), (15, 14), (17, 16)),
         ),
+        Layout(
+            name='blazepose',
+            joint_names=(
+                'nose', 'left_eye_inner', 'left_eye', 'left_eye_outer', 'right_eye_inner',
+                'right_eye', 'right_eye_outer', 'left_ear', 'right_ear', 'left_mouth',
+                'right_mouth', 'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow',
+                'left_wrist', 'right_wrist', 'left_pinky', 'right_pinky', 'left_index',
+                'right_index', 'left_thumb', 'right_thumb', 'left_hip', 'right_hip', 'left_knee',
+                'right_knee', 'left_ankle', 'right_ankle', 'left_heel', 'right_heel',
+                'left_foot_index', 'right_foot_index',
+            ),
+            edges=(
+                (1, 0), (2, 1), (3, 2), (7, 3), (4, 0), (5, 4), (6, 5), (8, 6), (9, 0), (10, 0),
+                (11, 0), (12, 0), (13, 11), (15, 13), (17, 15), (19, 15), (21, 15), (14, 12),
+                (16, 14), (18, 16), (20, 16), (22, 16), (23, 11), (24, 12), (25, 23), (27, 25),
+                (29, 27), (31, 29), (26, 24), (28, 26), (30, 28), (32, 30), (12, 11), (24, 23),
+            ),
+            center=0,
+            pairs=(
+                (1, 4), (2, 5), (3, 6), (7, 8), (9, 10),
+                *((joint, joint + 1) for joint in range(11, 33, 2)),
+            ),
+        ),
     )
 }
 # fmt: on
@@ -131,7 +154,7 @@ def layout_names() -> tuple[str, ...]:
 
 def usual_layout(num_joints: int) -> str | None:
     """Name the layout that data sets and pose estimators with so many joints mostly have."""
-    usual = {25: 'nturgb+d', 20: 'kinect_v1', 18: 'openpose', 17: 'coco'}
+    usual = {33: 'blazepose', 25: 'nturgb+d', 20: 'kinect_v1', 18: 'openpose', 17: 'coco'}
     return usual.get(num_joints)
 
 

@@ -8,39 +8,11 @@ import cv2
 import numpy as np
 
 from mmcl_ext.graphs.layouts import resolve_layout
+from mmcl_ext.preparation.videos.video import iter_frames, video_rate
 from mmcl_ext.visualization.motion import draw_body, write_frames
 from mmcl_ext.visualization.skeleton_plot import bone_sides
 
 Scores = Sequence[tuple[str, float]]
-
-
-def video_frames(path: str | os.PathLike) -> Iterator[np.ndarray]:
-    """Decode a video: uint8, RGB, (H, W, 3), one after the other.
-
-    Raises:
-        ValueError: It cannot be opened, or holds no image.
-    """
-    capture = cv2.VideoCapture(os.fspath(path))
-    number = 0
-    try:
-        while True:
-            read, image = capture.read()
-            if not read:
-                break
-            number += 1
-            yield np.ascontiguousarray(image[..., ::-1])
-    finally:
-        capture.release()
-    if not number:
-        raise ValueError(f'{os.fspath(path)}: not a readable video')
-
-
-def video_rate(path: str | os.PathLike, otherwise: float = 30.0) -> float:
-    """Return the frames per second that a video declares, ``otherwise`` without a sane one."""
-    capture = cv2.VideoCapture(os.fspath(path))
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    capture.release()
-    return rate if 1 <= rate <= 240 else otherwise
 
 
 def overlay_frames(
@@ -108,5 +80,6 @@ def write_overlay(
     """
     if not os.path.isfile(video):
         raise FileNotFoundError(f'there is no video {os.fspath(video)!r}')
-    frames = overlay_frames(video_frames(video), keypoint, layout, scores)
+    images = (np.ascontiguousarray(image[..., ::-1]) for _, image in iter_frames(video))
+    frames = overlay_frames(images, keypoint, layout, scores)
     write_frames(path, frames, video_rate(video))

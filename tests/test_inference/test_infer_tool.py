@@ -19,7 +19,8 @@ from PIL import Image
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.fileio.file_name import file_name
 from mmcl_ext.inference import MMCLInferencer
-from mmcl_ext.visualization.overlay import overlay_frames, video_frames, write_overlay
+from mmcl_ext.preparation.videos.video import iter_frames
+from mmcl_ext.visualization.overlay import overlay_frames, write_overlay
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -220,7 +221,8 @@ def test_overlay(video, tmp_path):
     """Bones appear where the joints are, the scores' bar is as long as the probability."""
     keypoint = np.zeros((1, 3, 17, 2), 'f4')
     keypoint[0, :, 5], keypoint[0, :, 7] = (200, 150), (260, 150)  # left shoulder to elbow
-    frames = list(overlay_frames(video_frames(video), keypoint, 'coco', lambda t: [('a', 0.5)]))
+    images = (image[..., ::-1] for _, image in iter_frames(video))
+    frames = list(overlay_frames(images, keypoint, 'coco', lambda t: [('a', 0.5)]))
     assert len(frames) == 5
     assert frames[0].shape == (240, 320, 3)
     np.testing.assert_array_equal(frames[1][150, 230], (0xC4, 0x4E, 0x52))  # left is red
@@ -232,7 +234,7 @@ def test_overlay(video, tmp_path):
     out = tmp_path / 'overlay.mp4'
     write_overlay(out, video, keypoint, 'coco', lambda t: [('a', 0.5)])
     assert cv2.VideoCapture(str(out)).get(cv2.CAP_PROP_FPS) == pytest.approx(20)
-    assert len(list(video_frames(out))) == 5
+    assert len(list(iter_frames(out))) == 5
 
 
 def test_overlay_refuses(video, tmp_path):
@@ -241,8 +243,9 @@ def test_overlay_refuses(video, tmp_path):
     with pytest.raises(FileNotFoundError, match='there is no video'):
         write_overlay(tmp_path / 'o.mp4', 'absent.mp4', np.ones((1, 3, 17, 2)), 'coco', list)
     (tmp_path / 'text.mp4').write_text('no video')
+    keypoint = np.ones((1, 3, 17, 2))
     with pytest.raises(ValueError, match='not a readable video'):
-        list(video_frames(tmp_path / 'text.mp4'))
+        write_overlay(tmp_path / 'o.mp4', tmp_path / 'text.mp4', keypoint, 'coco', lambda t: [])
     assert not (tmp_path / 'o.mp4').exists()
 
 

@@ -25,6 +25,8 @@ class PersonTracker:
         self.max_gap = max_gap
         self._last: list[np.ndarray | None] = [None] * num_slots
         self._away = np.zeros(num_slots, np.int64)
+        self._numbers = [-1] * num_slots
+        self._next = 0
 
     def update(self, persons: np.ndarray) -> np.ndarray:
         """Return the place of each person (N, V, C) of the next frame, -1 for those without.
@@ -39,9 +41,18 @@ class PersonTracker:
         self._match(persons, places)
         for i in np.flatnonzero(places < 0).tolist():
             places[i] = self._free_slot(places)
+            self._numbers[places[i]], self._next = self._next, self._next + 1
         for person, slot in zip(persons, places.tolist(), strict=True):
             self._last[slot], self._away[slot] = person, 0
         return places
+
+    def identify(self, persons: np.ndarray) -> list[int]:
+        """Return the number of each person of the next frame, which nobody else ever gets.
+
+        As :meth:`update`; whoever takes a free place is new and gets the next number.
+        """
+        places = self.update(persons).tolist()
+        return [self._numbers[place] for place in places] + [-1] * (len(persons) - len(places))
 
     def _match(self, persons: np.ndarray, places: np.ndarray) -> None:
         known = [slot for slot, last in enumerate(self._last) if last is not None]

@@ -2,9 +2,10 @@
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
+import cv2
 import numpy as np
 
 from mmcl_ext.preparation.videos.decoders import opencv_decoder, pyav_decoder
@@ -55,6 +56,42 @@ def read_frames(
     if missing := sorted(wanted - found.keys()):
         raise ValueError(f'{path}: frames {missing} cannot be read, the video ends before them')
     return [found[int(index)] for index in indices]
+
+
+def iter_frames(
+    source: str | os.PathLike | int, backend: str = 'auto'
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield the frames of a video one after the other, upright; memory holds one.
+
+    Args:
+        source: A file, an address such as ``rtsp://...``, or the number of a camera. OpenCV reads
+            addresses and cameras.
+        backend: One of :data:`VIDEO_BACKENDS`.
+
+    Yields:
+        Seconds at which a frame is shown, and the frame (H, W, 3), uint8, BGR.
+
+    Raises:
+        ValueError: It cannot be opened, breaks off, or has no frame; or the backend is unknown or
+            not installed.
+    """
+    check_backend(backend)
+    live = isinstance(source, int) or '://' in os.fspath(source)
+    decoder = _DECODERS['opencv'] if live else _decoder(backend)
+    empty = True
+    for frame in decoder.frames(source):
+        empty = False
+        yield frame
+    if empty:
+        raise ValueError(f'{source}: video without a single frame')
+
+
+def video_rate(path: str | os.PathLike, otherwise: float = 30.0) -> float:
+    """Return the frames per second that a video declares, ``otherwise`` without a sane one."""
+    capture = cv2.VideoCapture(os.fspath(path))
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    return rate if 1 <= rate <= 240 else otherwise
 
 
 def check_backend(backend: str) -> None:

@@ -1,6 +1,7 @@
 """Decoding with OpenCV."""
 
 import os
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -30,8 +31,21 @@ def read(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
     return found
 
 
-def _open(path: str | os.PathLike) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(os.fspath(path))
+def frames(path: str | os.PathLike | int) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield seconds and frames (H, W, 3) uint8 BGR of a file, an address or a camera's number."""
+    capture = _open(path)
+    try:
+        while True:
+            done, frame = capture.read()
+            if not done:
+                return
+            yield capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, frame
+    finally:
+        capture.release()
+
+
+def _open(path: str | os.PathLike | int) -> cv2.VideoCapture:
+    capture = cv2.VideoCapture(path if isinstance(path, int) else os.fspath(path))
     if not capture.isOpened():
         raise ValueError(f'{path}: not a readable video')
     return capture

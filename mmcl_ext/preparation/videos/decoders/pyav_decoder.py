@@ -32,6 +32,17 @@ def read(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
     return _read_from_start(path, wanted) if found is None else found
 
 
+def frames(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield seconds and frames (H, W, 3) uint8 BGR."""
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stamped = not set(container.format.name.split(',')).isdisjoint(_STAMPED)
+        rate = float(stream.average_rate or 30)
+        for index, frame in enumerate(container.decode(stream)):
+            known = stamped and frame.time is not None
+            yield frame.time if known else index / rate, _image(frame)
+
+
 def _read_from_start(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
     found = {}
     last = max(wanted, default=-1)
@@ -123,8 +134,10 @@ def _open(path: str | os.PathLike) -> Iterator[Any]:
 
     try:
         with av.open(os.fspath(path)) as container:
+            if not container.streams.video:
+                raise ValueError(f'{path}: no video: there is no picture in it, only sound or text')
             # Processes work side by side, so none needs several threads.
             container.streams.video[0].codec_context.thread_count = 1
             yield container
-    except (av.error.FFmpegError, IndexError) as error:
+    except av.error.FFmpegError as error:
         raise ValueError(f'{path}: not a readable video: {error}') from error
