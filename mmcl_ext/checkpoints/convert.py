@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from mmcl_ext.checkpoints.data_description import DATA_KEY, DataDescription
 from mmcl_ext.checkpoints.families import CTRGCNFamily, Family, detect_family
 from mmcl_ext.checkpoints.families.family import Config, Options, Settings
 from mmcl_ext.checkpoints.state_comparison import check_fit
+from mmcl_ext.checkpoints.strip import plain
 from mmcl_ext.config.build_model import build_model
 from mmcl_ext.fileio.checkpoint import read_checkpoint, write_checkpoint
 from mmcl_ext.version import __version__
@@ -103,14 +105,23 @@ def save_imported(
 ) -> None:
     """Write ``meta`` and ``state_dict``, all at once or not at all.
 
-    Name and hash of the ``original`` file go into ``meta``.
+    Name and hash of the ``original`` file go into ``meta``, and what it shows of its data: the
+    settings of the backbone and, from files of MMAction2, the names of the classes.
     """
+    told = read_checkpoint(original)['meta'].get('dataset_meta')
+    names = told.get('classes') if isinstance(told, Mapping) else None
+    data = DataDescription(
+        classes=tuple(map(str, names)) if isinstance(names, (list, tuple)) else None,
+        num_classes=imported.model_cfg['cls_head'].get('num_classes'),
+        backbone=plain(imported.model_cfg['backbone']),
+    )
     meta = dict(
         mmcl_ext_version=__version__,
         source=imported.source,
         source_file=Path(original).name,
         source_sha256=hashlib.sha256(Path(original).read_bytes()).hexdigest(),
         model=imported.model_cfg,
+        **{DATA_KEY: data.to_dict()},
     )
     write_checkpoint(dict(meta=meta, state_dict=imported.state_dict), target)
 

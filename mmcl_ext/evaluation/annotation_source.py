@@ -1,13 +1,14 @@
 """Class names and skeletons for reports: from a store, an annotation pickle or a configuration."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 
+from mmcl_ext.checkpoints.data_description import DataDescription, describe_differences
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 
@@ -61,17 +62,26 @@ def open_source(source: str | os.PathLike) -> SkeletonStore | AnnotationPickle:
     return open_annotation(annotation_file(source))
 
 
-def class_list(annotation: SkeletonStore | AnnotationPickle | None, num_classes: int) -> list[str]:
-    """Return a name for each class: numbers where the annotation is silent.
+def class_list(
+    annotation: SkeletonStore | AnnotationPickle | None,
+    num_classes: int,
+    scored: Sequence[str] | None = None,
+) -> list[str]:
+    """Return a name for each class: the annotation's, those that came with scores, or numbers.
 
     Raises:
-        ValueError: The annotation has another number of classes.
+        ValueError: The annotation has another number of classes, or not those of the scores.
     """
     names = None if annotation is None else annotation.classes
     if names is None:
-        return [f'class {k}' for k in range(num_classes)]
+        return list(scored or [f'class {k}' for k in range(num_classes)])
     if annotation is not None and len(names) != num_classes:
         raise ValueError(
             f'{annotation.path} has {len(names)} classes, the scores have {num_classes}'
         )
+    found = DataDescription(classes=tuple(scored) if scored else None).differences(
+        DataDescription(classes=tuple(names))
+    )
+    if annotation is not None and found:
+        raise ValueError(describe_differences(found, 'the scores', str(annotation.path)))
     return list(names)

@@ -10,8 +10,11 @@ from mmengine.registry import DefaultScope
 from safetensors.torch import load_file
 from torch import nn
 
+from mmcl_ext import apis
 from mmcl_ext.checkpoints import convert as official
+from mmcl_ext.checkpoints.data_description import DataDescription
 from mmcl_ext.checkpoints.families import CTRGCNFamily
+from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.config.build_model import build_model
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.registry import MODELS
@@ -299,6 +302,28 @@ def test_ctrgcn_of_mmaction_is_compensated_exactly(tmp_path, tool):
 
 
 # The reference code of co-learning
+
+
+def test_what_an_import_tells_is_compared(tmp_path, tool):
+    """MMAction2's CTR-GCN in the authors' network would give other scores, without an error."""
+    content = dict(state_dict=mmaction_ctrgcn_state())
+    names = [f'A{i}' for i in range(len(content['state_dict']['cls_head.fc.weight']))]
+    content['meta'] = dict(dataset_meta=dict(classes=names))
+    torch.save(content, tmp_path / 'theirs.pth')
+    tool('import_official', tmp_path / 'theirs.pth', tmp_path / 'ours.pth')
+    meta = read_checkpoint(tmp_path / 'ours.pth')['meta']
+    assert DataDescription.from_meta(meta).classes == tuple(names)
+    model = meta['model']
+    cfg = apis.get_config('skeleton/ctrgcn_ntu60')
+    for relu in (True, False):
+        cfg.model = model
+        cfg.model.backbone.relu_after_concat = relu
+        cfg.dump(tmp_path / 'config.py')
+        if relu:
+            load_deployed(tmp_path / 'config.py', tmp_path / 'ours.pth')
+        else:
+            with pytest.raises(ValueError, match='backbone is relu_after_concat=True in'):
+                load_deployed(tmp_path / 'config.py', tmp_path / 'ours.pth')
 
 
 @pytest.fixture

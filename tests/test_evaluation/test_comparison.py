@@ -137,6 +137,9 @@ def test_class_names_and_their_sources(tmp_path, monkeypatch):
         names = class_list(open_source(tmp_path / source), 3)
         assert names == ['class0', 'class1', 'class2']
     assert class_list(None, 2) == ['class 0', 'class 1']
+    assert class_list(None, 2, ('sit', 'run')) == ['sit', 'run']
+    with pytest.raises(ValueError, match="classes is 'class1' at place 0 in the scores, 'class0'"):
+        class_list(open_source(tmp_path / 'tiny.safetensors'), 3, ('class1', 'class0', 'class2'))
     with pytest.raises(ValueError, match='has 3 classes, the scores have 4'):
         class_list(open_source(tmp_path / 'tiny.safetensors'), 4)
     with pytest.raises(ValueError, match=r'none\.py names no annotation file'):

@@ -108,7 +108,7 @@ def scores_of(sample: str, runs: Sequence[Scores], names: Sequence[str]) -> dict
 def run(args: argparse.Namespace) -> None:
     comparison = read(args)
     annotation = open_source(args.store) if args.store else None
-    classes = class_list(annotation, comparison.first.num_classes)
+    classes = class_list(annotation, comparison.first.num_classes, comparison.first.classes)
     a, b = args.names or [short_name(path) for path in (args.first, args.second)]
     names = (a, b) if a != b else (f'{a} (first)', f'{b} (second)')
     options = dict(num_shown=args.num_shown, resamples=args.resamples, seed=args.seed)

@@ -41,7 +41,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     split = SplitLabels.read(annotation_file(args.store), args.split) if args.split else None
     scores = read_scores(args.scores, split, by_position=args.by_position)
-    classes = class_list(open_source(args.store) if args.store else None, scores.num_classes)
+    annotation = open_source(args.store) if args.store else None
+    classes = class_list(annotation, scores.num_classes, scores.classes)
     name = args.name or short_name(args.scores)
     confusion = confusion_matrix(scores.predictions, scores.labels, scores.num_classes)
     print(run_table([scores], [name], resamples=10_000, seed=0))
