@@ -106,7 +106,17 @@ setup(
     install_requires=read_requirements('runtime', 'lite'),
     extras_require={
         name: read_requirements(name)
-        for name in ('detect', 'deploy', 'video', 'encoders', 'optional', 'pose', 'web', 'tests', 'docs')
+        for name in (
+            'detect',
+            'deploy',
+            'video',
+            'encoders',
+            'optional',
+            'pose',
+            'web',
+            'tests',
+            'docs',
+        )
     },
     cmdclass={'build_py': BuildPyWithMim},
     zip_safe=False,

@@ -39,7 +39,9 @@ def parse_args() -> argparse.Namespace:
         metavar='VARIANT:SEED=DIR',
         help='take these trainings, even if their configuration differs; the table tells it',
     )
-    parser.add_argument('--dry-run', action='store_true', help='list the runs')
+    parser.add_argument(
+        '--dry-run', action='store_true', help='list the runs, and build each model'
+    )
     parser.add_argument('--table', action='store_true', help='print the table of what is there')
     add_cfg_options(parser, 'settings to override in all variants, key=value')
     args = parser.parse_args()
@@ -61,6 +63,7 @@ def main() -> None:
     ]
     if args.dry_run:
         print('\n'.join(run.describe() for run in runs))
+        print('\n'.join([*ablation.try_build(runs), 'all variants were checked']))
         return
     if args.table:
         print(ablation.render(ablation.summarize(declared, runs)))

@@ -7,6 +7,7 @@ from mmcl_ext.ablation.environment import describe_environment, job_environments
 from mmcl_ext.ablation.reuse import reuse, take
 from mmcl_ext.ablation.run import Launch, Run
 from mmcl_ext.ablation.table import render, summarize, write_summary
+from mmcl_ext.ablation.try_build import try_build
 
 __all__ = [
     'Ablation',
@@ -24,5 +25,6 @@ __all__ = [
     'select',
     'summarize',
     'take',
+    'try_build',
     'write_summary',
 ]

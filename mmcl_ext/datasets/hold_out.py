@@ -1,8 +1,6 @@
 """Hold out a part of a training split, to choose settings on without touching the test data."""
 
-import hashlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.metainfo.subjects import (
+    check_fraction,
+    hashed,
+    held_subjects,
+    subjects_of,
+)
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 
 WAYS = ('subject', 'hash')
 """What decides who is held out."""
-
-_SUBJECTS = (
-    re.compile(r'S\d{3}C\d{3}P(\d{3})R\d{3}A\d{3}'),  # NTU RGB+D
-    re.compile(r'a\d+_s(\d+)_.*'),  # UTD-MHAD, NW-UCLA
-    re.compile(r's(\d+)_a\d+'),  # SYSU
-    re.compile(r'S(\d{3})A\d{2}R\d{2}'),  # the demo
-)
 
 
 @dataclass(frozen=True)
@@ -100,56 +97,6 @@ def hold_out(
     )
 
 
-def subjects_of(names: Sequence[str], pattern: str | None = None) -> list[str]:
-    """Read the subject of each sample from its name.
-
-    Raises:
-        ValueError: A name does not fit; names the first.
-    """
-    known = _SUBJECTS if pattern is None else (_compile(pattern),)
-    regex = max(known, key=lambda r: sum(bool(r.fullmatch(name)) for name in names))
-    subjects = []
-    for name in names:
-        match = regex.fullmatch(name)
-        if match is None:
-            raise ValueError(
-                f'sample {name!r}: its whole name does not match {regex.pattern}; give a '
-                '--subject-pattern that does, or hold out by hash'
-            )
-        subjects.append(match[1])
-    return subjects
-
-
-def _compile(pattern: str) -> re.Pattern[str]:
-    try:
-        regex = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f'the subject pattern {pattern!r} is wrong: {error}') from error
-    if regex.groups < 1:
-        raise ValueError(f'the subject pattern {pattern!r} has no group')
-    return regex
-
-
-def held_subjects(subjects: Sequence[str], fraction: float, seed: int = 0) -> np.ndarray:
-    """Choose whole subjects, at least one and not all: (N,) bool.
-
-    The subjects are taken in the order of a hash as long as that brings the share of held-out
-    samples nearer to the fraction.
-
-    Raises:
-        ValueError: The fraction is not between 0 and 1, or there is one subject only.
-    """
-    _check_fraction(fraction)
-    order = sorted(set(subjects), key=lambda subject: _hash(subject, seed))
-    if len(order) < 2:
-        raise ValueError(f'there is no subject to hold out besides {order}')
-    sizes = np.array([subjects.count(subject) for subject in order])
-    shares = np.cumsum(sizes)[:-1] / len(subjects)
-    number = int(np.abs(shares - fraction).argmin()) + 1
-    chosen = set(order[:number])
-    return np.array([subject in chosen for subject in subjects])
-
-
 def held_samples(
     names: Sequence[str], labels: np.ndarray, fraction: float, seed: int = 0
 ) -> np.ndarray:
@@ -160,23 +107,14 @@ def held_samples(
     Raises:
         ValueError: The fraction is not between 0 and 1.
     """
-    _check_fraction(fraction)
+    check_fraction(fraction)
     held = np.zeros(len(names), bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label).tolist()
-        members.sort(key=lambda i: _hash(names[i], seed))
+        members.sort(key=lambda i: hashed(names[i], seed))
         number = round(fraction * len(members))
         held[members[: min(max(number, 1), len(members) - 1)]] = True
     return held
-
-
-def _check_fraction(fraction: float) -> None:
-    if not 0 < fraction < 1:
-        raise ValueError(f'the fraction must be between 0 and 1, got {fraction}')
-
-
-def _hash(text: str, seed: int) -> str:
-    return hashlib.sha256(f'{seed}/{text}'.encode()).hexdigest()
 
 
 def _copy(

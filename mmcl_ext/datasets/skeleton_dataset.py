@@ -130,6 +130,12 @@ class SkeletonDataset(BaseDataset):
 
     @property
     @force_full_init
+    def annotation(self) -> SkeletonStore | AnnotationPickle:
+        """The open file, with the samples of all splits."""
+        return self._source
+
+    @property
+    @force_full_init
     def labels(self) -> np.ndarray:
         """Class of each item: int64, shape (len(self),)."""
         return self._source.labels[self._positions]

@@ -25,10 +25,12 @@ from mmcl_ext.ablation import (
     select,
     summarize,
     take,
+    try_build,
     write_summary,
 )
 from mmcl_ext.ablation import campaign as campaign_module
 from mmcl_ext.ablation import run as run_module
+from mmcl_ext.config.user_errors import UserError
 
 TWO = f"dict(plain=dict(), other=dict(title='another rate', options={LR}))"
 WHERE = dict(commit='abc', hardware='a machine', torch='2', python='3')
@@ -395,3 +397,24 @@ def test_bad_input_gives_one_line(tools, tmp_path):
         assert done.returncode == 1
         assert done.stderr.strip().startswith(message)
         assert '\n' not in done.stderr.strip()
+
+
+def test_a_dry_run_builds_each_variant(tools, tmp_path):
+    (tmp_path / 'own.py').write_text(
+        "default_scope = 'mmcl_ext'\n"
+        "graph = dict(type='SkeletonGraph', layout='coco', mode='spatial')\n"
+        "model = dict(type='SkeletonRecognizer', backbone=dict(type='CTRGCN', graph_cfg=graph),\n"
+        "             cls_head=dict(type='GCNHead', num_classes=3))\n"
+    )
+    variants = (
+        "dict(sound=dict(), slip=dict(options={'model.cls_head.drop_out': 0.5}), "
+        "value=dict(options={'model.backbone.num_stages': -1}))"
+    )
+    declaration = write_declaration(tmp_path / 'own_runs.py', variants, "config = 'own.py'")
+    runs = plan(tools, declaration)
+    with pytest.raises(UserError) as error:
+        try_build(runs)
+    slip, value = str(error.value).splitlines()
+    assert slip.startswith("variant 'slip': wrong argument in the configuration: GCNHead takes no")
+    assert value.startswith("variant 'value': ")
+    assert try_build(run for run in runs if run.variant.name == 'sound') == []

@@ -267,3 +267,29 @@ def test_missing_pieces(source, tmp_path):
     (source / 'labels.csv').write_text('name,label\na,1\n')
     with pytest.raises(ValueError, match='sample a comes twice'):
         convert(source, tmp_path / 'o')
+
+
+def test_splits_by_subject(tmp_path):
+    folder = tmp_path / 'raw'
+    folder.mkdir()
+    names = [f'p{subject}_wave_{i}' for subject in range(1, 5) for i in range(3)]
+    for i, name in enumerate(names):
+        np.save(folder / f'{name}.npy', pose(i))
+    (folder / 'labels.csv').write_text(
+        'name,label,split\n' + ''.join(f'{name},wave,all\n' for name in names)
+    )
+    options = dict(subject_pattern=r'p(\d).*', fraction=0.4)
+    report = convert(folder, tmp_path / 'out.safetensors', **options)
+    assert report.splits == dict(all=12, xsub_train=6, xsub_test=6)
+    store = SkeletonStore(tmp_path / 'out.safetensors')
+    train, test = (
+        {store.names[i][1] for i in store.split(split)} for split in ('xsub_train', 'xsub_test')
+    )
+    assert len(train) == len(test) == 2
+    assert not train & test
+    assert f'subjects tested on: {", ".join(sorted(test))}' in str(report)
+
+    with pytest.raises(ValueError, match=r"'p1_wave_0'.*does not match p\(x\)"):
+        convert(folder, tmp_path / 'o.safetensors', subject_pattern='p(x)')
+    with pytest.raises(ValueError, match='--fraction goes with --subject-pattern'):
+        convert(folder, tmp_path / 'o.safetensors', fraction=0.4)

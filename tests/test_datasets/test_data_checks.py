@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
+from mmcl_ext.datasets.validation.body_measures import measure_body
 from mmcl_ext.datasets.validation.check_composites import check_composites
 from mmcl_ext.datasets.validation.check_features import check_features
 from mmcl_ext.datasets.validation.check_store import check_store
 from mmcl_ext.datasets.validation.data_issue import DataIssue
+from mmcl_ext.graphs import get_layout
 
 NAMES = [f'clip{i}' for i in range(6)]
 
@@ -80,6 +83,7 @@ def test_faults_of_a_store(tmp_path: Path) -> None:
     store = _store(tmp_path, samples, classes=('wave', 'kick', 'sit'), splits=splits)
     assert _found(check_store(store)) == [
         ('empty', 'splits without samples', ('xview_train',)),
+        ('few', 'splits of hardly a sample', ('val (1)',)),
         ('missing', "classes without samples in split 'xsub_train'", ('sit',)),
         ('doubled', "in both splits 'xsub_train' and 'xsub_test'", ('clip2',)),
         ('empty', 'nobody is in the sample', ('clip1',)),
@@ -196,3 +200,98 @@ def test_tool(
     assert 'no features: clip4, clip5\n1 finding' in text
     assert run('--quiet', '--ignore', 'missing')[0] == 0
     assert "has no split 'xset_train'; it has [" in run('--splits', 'xset_train')[0]
+
+
+KINECT = get_layout('kinect_v1')
+
+
+def _body(seed: int, up: int = 1, sign: float = 1.0, scale: float = 1.0) -> np.ndarray:
+    """A body whose feet are below its head along one axis, moving a little: (1, 12, 20, 3)."""
+    rng = np.random.default_rng(seed)
+    pose = 0.05 * rng.normal(size=(20, 3))
+    height = [1.5 if 'shoulder' in n else 0.1 if 'foot' in n else 1.0 for n in KINECT.joint_names]
+    pose[:, up] += sign * np.array(height)
+    moving = pose + 0.01 * rng.normal(size=(1, 12, 20, 3))
+    return (scale * moving).astype(np.float32)
+
+
+def _bodies(*bodies: np.ndarray) -> list[dict[str, Any]]:
+    return [dict(name=NAMES[i], label=i % 2, keypoint=body) for i, body in enumerate(bodies)]
+
+
+def test_millimetres_among_metres(tmp_path: Path) -> None:
+    bodies = [_body(i, scale=1000.0 if i == 4 else 1.0) for i in range(6)]
+    (issue,) = check_store(_store(tmp_path, _bodies(*bodies)))
+    assert issue.kind == 'scale'
+    assert len(issue.samples) == 1
+    name, times = issue.samples[0].split(' ', 1)
+    assert name == 'clip4'
+    assert 700 < float(times.strip('( times)')) < 1400
+
+
+def test_half_in_millimetres(tmp_path: Path) -> None:
+    bodies = [_body(i, scale=1000.0 if i % 2 else 1.0) for i in range(6)]
+    (issue,) = check_store(_store(tmp_path, _bodies(*bodies)))
+    assert [name.split()[0] for name in issue.samples] == ['clip1', 'clip3', 'clip5']
+
+
+def test_another_up_axis(tmp_path: Path) -> None:
+    bodies = [_body(i, *((2, 1.0) if i == 3 else (1, 1.0))) for i in range(6)]
+    (issue,) = check_store(_store(tmp_path, _bodies(*bodies)))
+    assert (issue.kind, issue.samples) == ('axes', ('clip3 (+z)',))
+    assert 'along +y as most do' in issue.problem
+
+
+def test_all_bodies_upside_down(tmp_path: Path) -> None:
+    bodies = [_body(i, 1, -1.0) for i in range(6)]
+    (issue,) = check_store(_store(tmp_path, _bodies(*bodies)))
+    assert (issue.kind, issue.problem) == ('axes', 'bodies stand along -y, not +y')
+    assert issue.samples == tuple(NAMES)
+
+
+def test_a_body_on_the_ground_or_without_names_stands_along_nothing() -> None:
+    tilted = _body(0) @ np.array([[1, 0, 0], [0, 0.7, 0.7], [0, -0.7, 0.7]])
+    assert measure_body(tilted, KINECT).up == ''
+    unnamed = replace(KINECT, joint_names=tuple(f'joint_{i}' for i in range(20)))
+    assert measure_body(_body(0), unnamed).up == ''
+    absent = measure_body(np.zeros_like(_body(0)), KINECT)
+    assert (str(absent.bone), absent.up) == ('nan', '')
+
+
+def test_misspelt_classes_and_splits(tmp_path: Path) -> None:
+    names = [f'clip{i:02}' for i in range(24)]
+    samples = [
+        dict(name=n, label=2 if i == 23 else i % 2, keypoint=_body(i)) for i, n in enumerate(names)
+    ]
+    splits = dict(train=names[:12], trian=names[12:13], val=names[13:])
+    store = _store(tmp_path, samples, classes=('wave', 'kick', 'wavee'), splits=splits)
+    assert _found(check_store(store)) == [
+        ('few', 'splits of hardly a sample', ('trian (1, near train)',)),
+        ('few', 'classes of hardly a sample', ('wavee (1, near wave)',)),
+        ('missing', "classes without samples in split 'train'", ('wavee',)),
+    ]
+
+
+def test_numbered_names_are_no_slips(tmp_path: Path) -> None:
+    names = [f'clip{i:02}' for i in range(24)]
+    samples = [dict(name=n, label=int(i > 21), keypoint=_body(i)) for i, n in enumerate(names)]
+    splits = dict(fold1_train=names[1:], fold1_val=names[:1], fold2_train=names, fold2_val=names)
+    found = _found(check_store(_store(tmp_path, samples, classes=('a1', 'a2'), splits=splits)))
+    assert ('few', 'splits of hardly a sample', ('fold1_val (1)',)) in found
+    assert not any('classes' in problem for kind, problem, _ in found if kind == 'few')
+
+
+def test_a_class_that_is_not_tested_and_splits_that_are_not_there(tmp_path: Path) -> None:
+    samples = _bodies(*(_body(i) for i in range(6)))
+    splits = dict(train=NAMES[:4], val=NAMES[4:5])
+    (few, missing) = check_store(_store(tmp_path, samples, splits=splits))
+    assert few.samples == ('val (1)',)
+    assert missing.problem == "classes without samples in split 'val'"
+    assert missing.samples == ('kick',)
+
+    (none,) = check_store(_store(tmp_path, samples, splits={}))
+    assert (none.kind, none.samples) == ('missing', tuple(NAMES))
+    assert none.problem.startswith('no split')
+
+    (one,) = check_store(_store(tmp_path, samples, splits=dict(train=NAMES)))
+    assert one.problem.startswith('one split only')

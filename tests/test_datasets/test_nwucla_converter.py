@@ -132,7 +132,9 @@ def test_real_archive(shared, tmp_path):
     assert round(lengths[store.splits['xview_val']].mean(), 2) == 31.01
     assert not store.num_nonfinite.any()
     # Two classes of the published test split are copies of training sequences.
-    copies = check_store(store, progress=False)[-1]
+    findings = check_store(store, progress=False)
+    assert {finding.kind for finding in findings} == {'doubled'}  # none of scale or axes
+    copies = findings[-1]
     assert copies.problem == "in 'xview_val' with the coordinates of a sample in 'xview_train'"
     assert {store.labels[store.names.index(name)] for name in copies.samples} == {1, 2}
     assert len(copies.samples) == 95

@@ -14,6 +14,7 @@ from mmcl_ext.datasets.converters import (
     utdmhad_names,
 )
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.validation.check_store import check_store
 from mmcl_ext.graphs.layouts import get_layout
 
 # Order in the raw files, as the data set's own Skeleton_joint_order.txt has it.
@@ -175,7 +176,7 @@ def test_real_archive(shared, tmp_path):
     assert report.num_frames == 58299
     assert report.missing == report.ignored == ()
     store = SkeletonStore(tmp_path / 'utd.safetensors')
-    assert not store.num_nonfinite.any()
+    assert check_store(store) == []
     lengths = dict(zip(store.names, store.num_frames, strict=True))
     assert (lengths['a20_s4_t3'], lengths['a21_s8_t2']) == (41, 125)
     first = store.keypoint(store.names.index('a3_s1_t1'))

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from mmcl_ext.datasets import SkeletonDataset
 from mmcl_ext.engine import DataCheckHook
-from mmcl_ext.engine.hooks.data_check_hook import check_steps
+from mmcl_ext.engine.hooks.data_check_hook import check_steps, compare_classes, find_oddities
 from mmcl_ext.graphs import SkeletonGraph
 
 
@@ -125,3 +125,36 @@ def test_it_stops_the_run_before_the_first_step():
     loader = DataLoader([1, 2, 3], batch_size=4, drop_last=True)
     with pytest.raises(ValueError, match='training has no step'):
         DataCheckHook().before_train(SimpleNamespace(train_dataloader=loader))
+
+
+def test_a_collected_key_that_no_transform_makes(path):
+    dataset = make_dataset(path)
+    dataset.pipeline.transforms[-1].collect_keys = ('keypoint', 'image')
+    with pytest.raises(ValueError, match="PackActionInputs collects 'image', which no transform"):
+        check(dataset, make_model())
+
+
+def test_a_key_error_within_a_transform_is_no_collected_key(path):
+    dataset = make_dataset(path)
+    dataset.pipeline.transforms.insert(0, lambda results: results['depth'])
+    with pytest.raises(KeyError, match='depth'):
+        check(dataset, make_model())
+
+
+def test_other_numbers_of_class_names_than_the_heads(path):
+    dataset = make_dataset(path)
+    assert compare_classes(dataset, make_model().cls_head) == ''
+    assert compare_classes(dataset, None) == ''
+    for size in (2, 4):
+        note = compare_classes(dataset, make_model(num_classes=size).cls_head)
+        assert note.startswith(f'{path} names 3 classes, the head has {size}')
+
+
+def test_what_a_person_would_see_is_said_before_a_training(path):
+    assert find_oddities([make_dataset(path)]) == []
+    path.unlink()
+    samples = list(tiny_samples())
+    samples[5]['keypoint'] = samples[5]['keypoint'] * 1000
+    (line,) = find_oddities([SimpleNamespace(dataset=make_dataset(path, samples=samples))])
+    assert line.startswith(f'{path}: scale 1 bones far from the usual')
+    assert 'sample005 (' in line

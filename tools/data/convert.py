@@ -98,6 +98,12 @@ def add_custom(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--layout', required=True, help='its name, or a description (.json)')
     parser.add_argument('--axes', choices=('MTVC', 'CTVM'), help='of the arrays of a .npy')
     parser.add_argument('--labels', help='table with name, label and split (SOURCE/labels.csv)')
+    parser.add_argument(
+        '--subject-pattern',
+        help='regular expression for the whole name; its first group is the subject, and '
+        'xsub_train and xsub_test have different ones',
+    )
+    parser.add_argument('--fraction', type=float, help='share to test on (0.25)')
 
 
 def read_lines(path: str) -> list[str]:

@@ -17,6 +17,7 @@ from mmcl_ext.datasets.converters.conversion import (
     SampleInfo,
 )
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
+from mmcl_ext.datasets.metainfo.subjects import held_subjects, subjects_of
 from mmcl_ext.datasets.store.numbered_classes import numbered_classes
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.fileio.as_float32 import as_float32
@@ -149,6 +150,8 @@ def convert_custom(
     labels: str | os.PathLike | None = None,
     classes: Sequence[str] | None = None,
     axes: str | None = None,
+    subject_pattern: str | None = None,
+    fraction: float | None = None,
     **options: Unpack[ConversionOptions],
 ) -> ConversionReport:
     """Convert skeletons of any layout (:func:`load_layout`), a file per sample.
@@ -157,6 +160,10 @@ def convert_custom(
     ``name`` (of the sample: its file without its ending), ``label`` (number from 0, or the name of
     a class) and, as wanted, ``split`` (names of its splits with ``;`` in between). Without
     ``classes`` these are the names in the label file, sorted, or ``class0``, ``class1``, ...
+
+    With ``subject_pattern``, the first group of which is the subject in a sample's whole name,
+    the splits ``xsub_train`` and ``xsub_test`` are added: whole subjects are tested on, so many
+    that their share of the samples comes nearest to ``fraction``, 0.25 by default.
 
     Raises:
         FileNotFoundError: There is no such folder or label file.
@@ -180,6 +187,14 @@ def convert_custom(
     for item in items:
         for split in filter(None, map(str.strip, table[item.name]['split'].split(';'))):
             splits.setdefault(split, []).append(item.name)
+    notes = []
+    if subject_pattern is not None:
+        names = [item.name for item in items]
+        parts, tested = _split_subjects(names, subject_pattern, fraction or 0.25)
+        splits |= parts
+        notes.append(f'subjects tested on: {", ".join(tested)}')
+    elif fraction is not None:
+        raise ValueError('--fraction goes with --subject-pattern')
     return Conversion(
         out=Path(out),
         items=items,
@@ -192,7 +207,20 @@ def convert_custom(
     ).run(
         missing=[name for name in table if name not in members],
         ignored=[member.name for name, member in members.items() if name not in table],
+        notes=notes,
     )
+
+
+def _split_subjects(
+    names: Sequence[str], pattern: str, fraction: float
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Divide the names of samples by their subjects; list the subjects of the test."""
+    subjects = subjects_of(names, pattern)
+    held = held_subjects(subjects, fraction).tolist()
+    parts: dict[str, list[str]] = {'xsub_train': [], 'xsub_test': []}
+    for name, is_tested in zip(names, held, strict=True):
+        parts['xsub_test' if is_tested else 'xsub_train'].append(name)
+    return parts, sorted({s for s, is_tested in zip(subjects, held, strict=True) if is_tested})
 
 
 def _find_samples(source: str | os.PathLike) -> dict[str, ArchiveFile]:

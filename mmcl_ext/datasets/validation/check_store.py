@@ -1,8 +1,6 @@
 """Check the skeletons of an annotation store."""
 
-from collections.abc import Iterator
 from hashlib import blake2b
-from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +8,15 @@ from mmengine.utils import track_iter_progress
 
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.transforms.geometry import real_frames
+from mmcl_ext.datasets.validation.body_measures import (
+    BodyMeasure,
+    check_measures,
+    measure_body,
+)
+from mmcl_ext.datasets.validation.check_splits import check_splits, protocols
 from mmcl_ext.datasets.validation.data_issue import DataIssue, collect, groups_of_equals
-
-_TRAIN, _HELD_OUT = 'train', ('val', 'test')
+from mmcl_ext.graphs.layout import Layout
+from mmcl_ext.graphs.layouts import get_layout
 
 
 class _Sample(NamedTuple):
@@ -21,18 +25,20 @@ class _Sample(NamedTuple):
     frames: int
     absent_joints: bool
     digest: bytes
+    body: BodyMeasure
 
 
 def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]:
-    """Read every sample and list what is missing, empty, NaN or doubled.
+    """Read every sample and list what is wrong, or unlike the others.
 
-    - missing: a class without training samples, a split without samples, a joint that is
-      zero in every frame of a person who is there.
+    - missing, few: what :func:`check_splits` finds; a joint that is zero in every frame of a
+      person who is there.
     - empty: a sample with nobody in it; frames with nobody, which training and prediction
       leave out.
     - NaN: coordinates that are not finite.
     - doubled: samples with the same coordinates, and samples that a training split shares
       with the validation or test split of the same protocol, by name or by coordinates.
+    - scale, axes: what :func:`check_measures` finds.
 
     Args:
         store: The store.
@@ -40,23 +46,25 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]
     """
     indices = range(len(store))
     tracked = track_iter_progress((indices, len(store))) if progress else indices
-    samples = [_look_at(store.keypoint(i)) for i in tracked]
+    layout = get_layout(store.layout)
+    samples = [_look_at(store.keypoint(i), layout) for i in tracked]
     names = list(store.names)
     lost = [names[i] for i in indices if samples[i].absent_joints]
     empty = [names[i] for i in indices if not samples[i].frames]
     digests = [sample.digest if sample.frames else None for sample in samples]
     return [
-        *_check_splits(store),
+        *check_splits(store),
         *collect('empty', 'nobody is in the sample', empty),
         *_check_absent(store, samples),
         *collect('missing', 'a joint is zero in all frames of a person', lost),
         *_check_finite(store, names),
         *collect('doubled', 'same coordinates', groups_of_equals(names, digests)),
         *_check_copies(store, digests),
+        *check_measures(names, [sample.body for sample in samples], store.num_channels),
     ]
 
 
-def _look_at(keypoint: np.ndarray) -> _Sample:
+def _look_at(keypoint: np.ndarray, layout: Layout) -> _Sample:
     joints = np.any(keypoint, axis=(1, 3))  # (M, V)
     real = real_frames(keypoint)  # (M, T)
     there = np.any(real, axis=1)  # (M,)
@@ -64,7 +72,8 @@ def _look_at(keypoint: np.ndarray) -> _Sample:
     digest = blake2b(repr(keypoint.shape).encode(), digest_size=16)
     digest.update(keypoint.data)
     frames = int(real.any(axis=0).sum())
-    return _Sample(frames, bool(lost.any()), digest.digest())
+    body = measure_body(keypoint, layout)
+    return _Sample(frames, bool(lost.any()), digest.digest(), body)
 
 
 def _check_absent(store: SkeletonStore, samples: list[_Sample]) -> list[DataIssue]:
@@ -82,25 +91,10 @@ def _check_finite(store: SkeletonStore, names: list[str]) -> list[DataIssue]:
     return collect('NaN', 'coordinates are not finite', found)
 
 
-def _check_splits(store: SkeletonStore) -> list[DataIssue]:
-    splits = store.splits
-    findings = collect('empty', 'splits without samples', [s for s in splits if not len(splits[s])])
-    for name in splits:
-        if name.endswith(_TRAIN) and len(splits[name]):
-            trained = set(store.labels[splits[name]].tolist())
-            absent = [title for k, title in enumerate(store.classes) if k not in trained]
-            findings += collect('missing', f'classes without samples in split {name!r}', absent)
-    for train, held_out in _protocols(store):
-        shared = np.intersect1d(splits[train], splits[held_out]).tolist()
-        problem = f'in both splits {train!r} and {held_out!r}'
-        findings += collect('doubled', problem, [store.names[i] for i in shared])
-    return findings
-
-
 def _check_copies(store: SkeletonStore, digests: list[bytes | None]) -> list[DataIssue]:
     """Find held-out samples whose coordinates have been trained on under another name."""
     findings = []
-    for train, held_out in _protocols(store):
+    for train, held_out in protocols(store):
         trained = {digests[i]: i for i in store.splits[train].tolist()}
         copies = [
             store.names[i]
@@ -110,11 +104,3 @@ def _check_copies(store: SkeletonStore, digests: list[bytes | None]) -> list[Dat
         problem = f'in {held_out!r} with the coordinates of a sample in {train!r}'
         findings += collect('doubled', problem, copies)
     return findings
-
-
-def _protocols(store: SkeletonStore) -> Iterator[tuple[str, str]]:
-    """List the pairs of splits that are the training and a held-out half of one protocol."""
-    for train, held_out in permutations(store.splits, 2):
-        protocol = train.removesuffix(_TRAIN)
-        if train.endswith(_TRAIN) and held_out in {protocol + end for end in _HELD_OUT}:
-            yield train, held_out

@@ -3,7 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-KINDS = ('missing', 'empty', 'NaN', 'doubled', 'unreadable', 'unknown')
+KINDS = (
+    'missing',
+    'empty',
+    'few',
+    'NaN',
+    'doubled',
+    'scale',
+    'axes',
+    'unreadable',
+    'unknown',
+)
 """What can be wrong with a sample's data."""
 
 

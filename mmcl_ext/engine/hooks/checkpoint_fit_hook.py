@@ -63,11 +63,7 @@ class CheckpointFitHook(Hook):
                 self._check_start(runner)
 
     def before_train(self, runner: Runner) -> None:
-        """Say what was loaded, and where the data name another number of classes."""
-        here = describe_training(runner)
-        names, head = len(here.classes or ()), here.num_classes
-        if names and head and names != head:
-            self._notes.append(f'the data name {names} classes, the head has {head}')
+        """Say what was loaded."""
         source = getattr(unwrap_model(runner.model), 'source', None)
         if source and not runner._resume:
             self._check_source(runner, source)

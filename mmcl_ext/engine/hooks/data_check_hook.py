@@ -1,21 +1,29 @@
 """Check before the first step that data and model agree."""
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any, cast
 
 import numpy as np
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
+from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.transforms import InterpolateJoints, SkeletonStream
+from mmcl_ext.datasets.validation.body_measures import check_measures, measure_body
+from mmcl_ext.datasets.validation.check_splits import check_splits
+from mmcl_ext.datasets.validation.data_issue import DataIssue
 from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.graphs.layout import conflict
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
+
+_MOST_MEASURED = 500
 
 
 @HOOKS.register_module()
@@ -30,6 +38,10 @@ class DataCheckHook(Hook):
     its data being fewer than a batch, stops, too. Datasets other than
     :class:`~mmcl_ext.datasets.SkeletonDataset` are left alone. A missing file or
     split stops the run earlier, when the data set is built.
+
+    What may be meant is logged as a warning: another number of class names than the head has
+    classes and, before a training, what :func:`check_splits` and :func:`check_measures` find in
+    up to 500 samples.
     """
 
     priority = 'LOW'  # after checks of other files that the pipeline reads
@@ -37,9 +49,13 @@ class DataCheckHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Check the training and the validation data."""
         check_steps(runner.train_dataloader)
-        self._check(runner, runner.train_dataloader.dataset)
-        if runner.val_loop is not None:
-            self._check(runner, runner.val_dataloader.dataset)
+        datasets = [runner.train_dataloader.dataset]
+        datasets += [runner.val_dataloader.dataset] if runner.val_loop is not None else []
+        for dataset in datasets:
+            self._check(runner, dataset)
+        if is_main_process():
+            for warning in find_oddities(datasets):
+                runner.logger.warning(warning)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test data."""
@@ -51,6 +67,8 @@ class DataCheckHook(Hook):
             if isinstance(part, SkeletonDataset):
                 check_stream(part, runner.cfg.get('stream'))
                 check_labels(part, getattr(model, 'cls_head', None))
+                if note := compare_classes(part, getattr(model, 'cls_head', None)):
+                    runner.logger.warning(note)
                 check_finite(part)
                 check_joints(part, getattr(model, 'backbone', None))
                 check_shape(part, getattr(model, 'backbone', None))
@@ -106,6 +124,43 @@ def check_labels(dataset: SkeletonDataset, head: nn.Module | None) -> None:
         )
 
 
+def compare_classes(dataset: SkeletonDataset, head: nn.Module | None) -> str:
+    """Tell of another number of class names than the head has classes; '' if there is none."""
+    names, size = dataset.metainfo.get('classes') or (), getattr(head, 'num_classes', None)
+    if not names or size in (None, len(names)):
+        return ''
+    return (
+        f'{dataset.ann_file} names {counted(len(names), "class", "classes")}, the head has {size}: '
+        'set model.cls_head.num_classes unless that is meant'
+    )
+
+
+def find_oddities(datasets: Sequence[Any]) -> list[str]:
+    """List what a person would see in the data that are trained and validated on."""
+    parts = [p for d in datasets for p in iterate_datasets(d) if isinstance(p, SkeletonDataset)]
+    stores = {p.ann_file: p.annotation for p in parts}
+    found = [
+        (file, issue)
+        for file, store in stores.items()
+        if isinstance(store, SkeletonStore)
+        for issue in check_splits(store)
+    ]
+    for file in stores:
+        found += [(file, issue) for issue in _measure([p for p in parts if p.ann_file == file])]
+    return [f'{file}: {" ".join(issue.describe(5).split())}' for file, issue in found]
+
+
+def _measure(parts: Sequence[SkeletonDataset]) -> list[DataIssue]:
+    """Compare the bodies of samples, evenly spaced in the parts of one file."""
+    items = [(part, i) for part in parts for i in range(len(part))]
+    shown = items[:: -(-len(items) // _MOST_MEASURED)]
+    keypoints = [part.get_data_info(i)['keypoint'] for part, i in shown]
+    names = [part.sample_names[i] for part, i in shown]
+    layout = get_layout(parts[0].layout)
+    measures = [measure_body(keypoint, layout) for keypoint in keypoints]
+    return check_measures(names, measures, keypoints[0].shape[-1]) if keypoints else []
+
+
 def check_finite(dataset: SkeletonDataset) -> None:
     """Check that no coordinate is NaN or infinite.
 
@@ -151,9 +206,12 @@ def check_shape(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
     """Check persons and channels of the first sample after the pipeline.
 
     Raises:
-        ValueError: With the sample's and the backbone's number.
+        ValueError: With the sample's and the backbone's number, or a key that is collected and
+            that no transform has made.
     """
-    keypoint = dataset[0]['inputs']['keypoint']  # (num_clips, M, T, V, C)
+    keypoint = _first_inputs(dataset).get('keypoint')  # (num_clips, M, T, V, C)
+    if keypoint is None:
+        return
     fields = dict(num_person=keypoint.shape[1], in_channels=keypoint.shape[4])
     if getattr(backbone, 'data_bn_type', None) == 'VC':
         del fields['num_person']  # such a network of MMAction2 takes any number
@@ -164,6 +222,28 @@ def check_shape(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
                 f'{_sample(dataset, 0)}, field keypoint after the pipeline: {field} is {found}, '
                 f'but {type(backbone).__name__} was built with {field}={expected}'
             )
+
+
+def _first_inputs(dataset: SkeletonDataset) -> Mapping[str, Any]:
+    """Run the pipeline on the first sample."""
+    missing: Any = None
+    try:
+        inputs = dataset[0]['inputs']
+    except KeyError as error:
+        missing = error.args[0] if error.args else None
+        packs = [t for t in dataset.pipeline.transforms if missing in _collected(t)]
+        if not packs:
+            raise
+    if missing is None:
+        return inputs if isinstance(inputs, Mapping) else {}
+    raise ValueError(
+        f'{_sample(dataset, 0)}: {type(packs[0]).__name__} collects {missing!r}, which no '
+        'transform of the pipeline makes: add one that loads it, or take it out of collect_keys'
+    )
+
+
+def _collected(transform: Any) -> Sequence[str]:
+    return getattr(transform, 'collect_keys', None) or ()
 
 
 def _sample(dataset: SkeletonDataset, index: int) -> str:
