@@ -1,7 +1,8 @@
-"""Predict the actions of skeletons: a table, a JSON file and pictures."""
+"""Predict the actions of skeletons and videos: a table, a JSON file, pictures and videos."""
 
 import argparse
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from mmcl_ext.inference.inference_report import (
 )
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
+from mmcl_ext.inference.video_prediction import VideoPrediction, is_video, predict_video
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,7 +31,7 @@ def parse_args() -> argparse.Namespace:
         'inputs',
         nargs='+',
         metavar='INPUT',
-        help='file of skeletons; STORE::NAME for a sample or a split of a store',
+        help='video, or file of skeletons; STORE::NAME for a sample or a split of a store',
     )
     add_model_options(parser)
     parser.add_argument('--out', help='folder for predictions.json and pictures')
@@ -37,6 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=8, help='clips per forward pass')
     parser.add_argument('--pictures', type=int, default=20, help='clips to draw at most')
     parser.add_argument('--motion', choices=('gif', 'mp4'), help='write moving skeletons, too')
+    add_pose_options(parser)
     parser.add_argument('--video', help='video of the one input, to draw its joints over')
     parser.add_argument(
         '--fill-missing', action='store_true', help='interpolate joints that are not finite'
@@ -87,11 +91,50 @@ def predict(
 ) -> None:
     """Predict the inputs one after the other; each result is added to ``values``."""
     taken = set[str]()
-    for result in inferencer.iterate(args.inputs, layout=args.layout, on_error='skip'):
-        print(table_row(result, args.top_k), flush=True)
-        values.append(result.to_dict(args.top_k))
-        if args.out and result.error is None and len(taken) < args.pictures:
-            draw(args, result, file_name(result.name, taken), inferencer.info.layout)
+    for video, inputs in itertools.groupby(args.inputs, is_video):
+        source = predict_videos if video else predict_skeletons
+        for result in source(args, inferencer, inputs):
+            report(args, result, taken, inferencer.info.layout, values)
+
+
+def predict_skeletons(
+    args: argparse.Namespace, inferencer: MMCLInferencer, inputs: Iterable[str]
+) -> Iterator[InferenceResult]:
+    yield from inferencer.iterate(inputs, layout=args.layout, on_error='skip')
+
+
+def predict_videos(
+    args: argparse.Namespace, inferencer: MMCLInferencer, inputs: Iterable[str]
+) -> Iterator[VideoPrediction | InferenceResult]:
+    settings = PoseSettings.of(args)
+    estimator = settings.build()
+    for path in inputs:
+        try:
+            yield predict_video(inferencer, path, estimator, settings)
+        except (ValueError, OSError) as error:
+            yield InferenceResult(path, inferencer.classes, error=str(error))
+
+
+def report(
+    args: argparse.Namespace,
+    result: VideoPrediction | InferenceResult,
+    taken: set[str],
+    layout: str,
+    values: list[dict[str, Any]],
+) -> None:
+    """Print a result, remember it, and draw it as long as there are few."""
+    values.append(result.to_dict(args.top_k))
+    if isinstance(result, VideoPrediction):
+        print('\n'.join(result.rows(args.top_k)), flush=True)
+        if args.out and result.persons:
+            path = Path(args.out) / file_name(result.scene.name, taken)
+            result.write_poses(path)
+            if len(taken) <= args.pictures:
+                result.write_overlay(f'{path}_overlay.mp4')
+        return
+    print(table_row(result, args.top_k), flush=True)
+    if args.out and result.error is None and len(taken) < args.pictures:
+        draw(args, result, file_name(result.name, taken), layout)
 
 
 def save(

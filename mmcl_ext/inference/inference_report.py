@@ -18,9 +18,10 @@ from mmcl_ext.visualization.score_plot import draw_scores
 from mmcl_ext.visualization.skeleton_plot import draw_sequence
 
 
-def table_row(result: InferenceResult, k: int = 5, width: int = 24) -> str:
+def table_row(result: InferenceResult, k: int = 5, width: int = 24, name: str | None = None) -> str:
     """Write a result as a line: name, then the k best classes with their probabilities."""
-    name = result.name if len(result.name) <= width else f'...{result.name[3 - width :]}'
+    name = name or result.name
+    name = name if len(name) <= width else f'...{name[3 - width :]}'
     if result.error is not None:
         return f'{name:{width}}  error: {result.error}'
     return f'{name:{width}}  ' + ', '.join(f'{label} {p:.3f}' for label, p in result.top(k))

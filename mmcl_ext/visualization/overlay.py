@@ -13,6 +13,8 @@ from mmcl_ext.visualization.motion import draw_body, write_frames
 from mmcl_ext.visualization.skeleton_plot import bone_sides
 
 Scores = Sequence[tuple[str, float]]
+People = tuple[np.ndarray, Sequence[str]]
+"""Boxes (M, T, 4) x1, y1, x2, y2 in pixels, and a text for each of the M persons."""
 
 
 def overlay_frames(
@@ -20,11 +22,12 @@ def overlay_frames(
     keypoint: np.ndarray,
     layout: Any,
     scores: Callable[[int], Scores],
+    people: People | None = None,
 ) -> Iterator[np.ndarray]:
     """Draw the skeletons of frame t, and the classes of ``scores(t)``, over image t.
 
     The images are uint8, RGB, (H, W, 3); those after the last skeleton stay without one. Joints
-    (M, T, V, 2) are in pixels, absent ones zero.
+    (M, T, V, 2) are in pixels, absent ones zero. ``people``: a box around each person, and a text.
 
     Yields:
         Images with even height and width.
@@ -45,8 +48,23 @@ def overlay_frames(
         if t < keypoint.shape[1]:
             for person, there in zip(keypoint[:, t], seen[:, t], strict=True):
                 draw_body(image, person, there, layout.edges, sides, max(len(image) // 250, 2))
+            _draw_people(image, seen[:, t].any(axis=1), t, people)
         draw_score_panel(image, scores(t))
         yield image
+
+
+def _draw_people(image: np.ndarray, present: np.ndarray, t: int, people: People | None) -> None:
+    """Draw the boxes of frame t round those who are present, with their texts above."""
+    if people is None:
+        return
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, max(len(image) / 900, 0.4)
+    for box, text in zip(people[0][present, t], np.array(people[1])[present], strict=True):
+        x1, y1, x2, y2 = box.round().astype(int).tolist()
+        cv2.rectangle(image, (x1, y1), (x2, y2), (255, 255, 255), max(len(image) // 500, 1))
+        (width, height), below = cv2.getTextSize(text, font, size, 1)
+        base = max(y1 - below, height)
+        cv2.rectangle(image, (x1, base - height), (x1 + width, base + below), (0, 0, 0), -1)
+        cv2.putText(image, text, (x1, base), font, size, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def draw_score_panel(image: np.ndarray, scores: Scores) -> None:
@@ -71,6 +89,7 @@ def write_overlay(
     keypoint: np.ndarray,
     layout: Any,
     scores: Callable[[int], Scores],
+    people: People | None = None,
 ) -> None:
     """Write a video with skeletons and scores over it, see :func:`overlay_frames`.
 
@@ -81,5 +100,5 @@ def write_overlay(
     if not os.path.isfile(video):
         raise FileNotFoundError(f'there is no video {os.fspath(video)!r}')
     images = (np.ascontiguousarray(image[..., ::-1]) for _, image in iter_frames(video))
-    frames = overlay_frames(images, keypoint, layout, scores)
+    frames = overlay_frames(images, keypoint, layout, scores, people)
     write_frames(path, frames, video_rate(video))

@@ -1,0 +1,164 @@
+"""Actions of each person of a video, and of all together."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.fileio.atomic_file import atomic_path, write_bytes
+from mmcl_ext.fileio.printable import counted
+from mmcl_ext.inference.inference_report import table_row
+from mmcl_ext.inference.inference_result import InferenceResult
+from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
+from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.preparation.pose.pose_estimator import PoseEstimator
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings
+from mmcl_ext.preparation.pose.video_poses import VideoPoses
+from mmcl_ext.preparation.videos.video_folder import VIDEO_SUFFIXES
+from mmcl_ext.visualization.overlay import write_overlay
+
+_IN_PIXELS = ('coco', 'openpose')  # layouts whose third coordinate, if any, is a score
+
+
+@dataclass(frozen=True, eq=False)
+class VideoPrediction:
+    """What a model makes of a video.
+
+    Attributes:
+        path: The video.
+        poses: The persons, in pixels of the video.
+        scene: The prediction from all persons together; a failure where nobody was found.
+        persons: The prediction from each person alone, in the order of ``poses``.
+    """
+
+    path: str
+    poses: VideoPoses
+    scene: InferenceResult
+    persons: tuple[InferenceResult, ...]
+
+    def spans(self) -> list[tuple[float, float]]:
+        """Seconds at which each person is seen first and last."""
+        seen = [np.flatnonzero(row)[[0, -1]] for row in self.poses.present]
+        return [(float(a), float(b)) for a, b in (self.poses.times[ends] for ends in seen)]
+
+    def rows(self, k: int = 5) -> list[str]:
+        """Write a line for the scene and one for each person."""
+        lines = [table_row(self.scene, k)]
+        for number, (result, (start, end)) in enumerate(
+            zip(self.persons, self.spans(), strict=True), 1
+        ):
+            name = f'  person {number}, {start:.1f}-{end:.1f} s'
+            lines.append(table_row(result, k, name=name))
+        if self.poses.problem:
+            lines.append(f'note: {self.poses.problem}')
+        return lines
+
+    def to_dict(self, k: int = 5) -> dict[str, Any]:
+        """Return plain values for a JSON file: the scene, the video and the persons."""
+        poses = self.poses
+        video = dict(
+            frames=len(poses.times), fps=poses.fps, size=list(poses.size), problem=poses.problem
+        )
+        persons = [
+            dict(person=number, start=span[0], end=span[1]) | result.to_dict(k)
+            for number, (result, span) in enumerate(zip(self.persons, self.spans(), strict=True), 1)
+        ]
+        return self.scene.to_dict(k) | dict(video=video, persons=persons)
+
+    def write_poses(self, path: Path) -> list[Path]:
+        """Write joints in pixels as MMPose does (``.json``), and in metres as ``.npy``.
+
+        Args:
+            path: Both files, without the ending.
+        """
+        present, frames = self.poses.present, []
+        for t in range(len(self.poses.times)):
+            instances = [
+                dict(
+                    keypoints=self.poses.keypoint[m, t].round(2).tolist(),
+                    keypoint_scores=self.poses.score[m, t].round(4).tolist(),
+                    track_id=m + 1,
+                )
+                for m in np.flatnonzero(present[:, t]).tolist()
+            ]
+            frames.append(dict(frame_id=t, instances=instances))
+        written = [path.with_name(f'{path.name}_poses.json')]
+        write_bytes(written[0], json.dumps(frames).encode())
+        clip = self.scene.clip
+        if clip is not None and clip.keypoint.shape[3] == 3:
+            written.append(path.with_name(f'{path.name}_poses.npy'))
+            with atomic_path(written[1]) as temporary, temporary.open('wb') as file:
+                np.save(file, clip.keypoint)
+        return written
+
+    def write_overlay(self, path: str | os.PathLike) -> None:
+        """Write the video with joints, boxes and best classes of each person and the scene."""
+        best = self.scene.top(3)
+        names = [
+            f'{number}: {result.top(1)[0][0]} {result.top(1)[0][1]:.2f}' if result.top(1) else ''
+            for number, result in enumerate(self.persons, 1)
+        ]
+        poses = self.poses
+        people = (poses.boxes(), names)
+        write_overlay(path, self.path, poses.keypoint, poses.layout, lambda t: best, people)
+
+
+def is_video(source: object) -> bool:
+    """Tell whether a source is a video, by the ending of its name."""
+    return isinstance(source, (str, os.PathLike)) and str(source).lower().endswith(VIDEO_SUFFIXES)
+
+
+def takes_metres(info: ModelInfo, estimator: PoseEstimator) -> bool:
+    """Tell whether a model is to get joints in metres; otherwise in pixels."""
+    return estimator.metric and info.in_channels == 3 and info.layout not in _IN_PIXELS
+
+
+def predict_video(
+    inferencer: MMCLInferencer,
+    path: str,
+    estimator: PoseEstimator,
+    settings: PoseSettings,
+    progress: Callable[[int], object] = lambda count: None,
+) -> VideoPrediction:
+    """Predict the action of each person of a video, and that of all together.
+
+    A model that takes fewer persons than there are gets the most active ones for the scene.
+
+    Raises:
+        ValueError: The video cannot be read, or the model cannot take such joints.
+    """
+    poses = settings.estimate(path, estimator, progress)
+    if not len(poses.keypoint):
+        reason = f'nobody was found in the {counted(len(poses.times), "frame")} of {path}'
+        failed = InferenceResult(poses.name, inferencer.classes, error=reason)
+        return VideoPrediction(path, poses, failed, ())
+    clip = _clip(poses, settings, takes_metres(inferencer.info, estimator))
+    scene = inferencer.predict_clip(clip)
+    alone = (_of_person(clip, m, poses.present[m]) for m in range(len(poses.keypoint)))
+    persons = [scene] if len(poses.keypoint) == 1 else map(inferencer.predict_clip, alone)
+    return VideoPrediction(path, poses, scene, tuple(persons))
+
+
+def _clip(poses: VideoPoses, settings: PoseSettings, metric: bool) -> SkeletonClip:
+    keypoint, score = settings.joints(poses, metric)
+    extra = {} if metric else dict(img_shape=poses.size[::-1], original_shape=poses.size[::-1])
+    return SkeletonClip(poses.name, keypoint, poses.layout, keypoint_score=score, extra=extra)
+
+
+def _of_person(clip: SkeletonClip, m: int, present: np.ndarray) -> SkeletonClip:
+    """Take one person in the frames from first to last."""
+    start, end = np.flatnonzero(present)[[0, -1]]
+    rows = slice(m, m + 1), slice(start, end + 1)
+    assert clip.keypoint_score is not None
+    return SkeletonClip(
+        f'{clip.name}, person {m + 1}',
+        clip.keypoint[rows],
+        clip.layout,
+        keypoint_score=clip.keypoint_score[rows],
+        extra=clip.extra,
+    )

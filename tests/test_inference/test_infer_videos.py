@@ -1,0 +1,105 @@
+"""The command line of the inferencer on videos: each person gets a label, and the scene."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'test_preparation'))
+from bright_people import SIZE, BrightPeople, save_people
+
+from mmcl_ext.inference import MMCLInferencer, SkeletonClip
+from mmcl_ext.inference.video_prediction import is_video, predict_video, takes_metres
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings
+from mmcl_ext.preparation.videos.video import iter_frames
+
+REPO = Path(__file__).resolve().parents[2]
+FRAMES = 16
+
+
+@pytest.fixture
+def video(tmp_path):
+    places = [(10 + t, 70 - t) if t > 3 else (10 + t,) for t in range(FRAMES)]
+    return save_people(tmp_path / 'two.avi', places)
+
+
+def infer(monkeypatch, *arguments):
+    monkeypatch.setattr(
+        'mmcl_ext.preparation.pose.pose_settings.build_pose_estimator',
+        lambda name, **options: BrightPeople('blazepose', **options),
+    )
+    monkeypatch.setattr(sys, 'argv', ['infer.py', *map(str, arguments)])
+    runpy.run_path(str(REPO / 'tools/infer.py'))['main']()
+
+
+def test_every_person_has_a_label(utd, video, tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'out'
+    infer(monkeypatch, video, '--model', utd['published'], '--out', out, '--top-k', 2)
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split('  ')[0] for row in rows[:1]] == ['two']
+    assert rows[1].startswith('  person 1, 0.0-1.0 s')
+    assert rows[2].startswith('  person 2, 0.3-1.0 s')
+    assert sorted(path.name for path in out.iterdir()) == [
+        *('predictions.json', 'two_overlay.mp4', 'two_poses.json', 'two_poses.npy')
+    ]
+    [scene] = json.loads((out / 'predictions.json').read_text())['results']
+    assert scene['video'] == dict(frames=FRAMES, fps=15, size=list(SIZE), problem=None)
+    first, second = scene['persons']
+    assert (first['person'], second['person']) == (1, 2)
+    assert second['start'] == pytest.approx(4 / 15)
+
+    # What was written is what was predicted: the files are clips of their own.
+    inferencer = MMCLInferencer(utd['published'])
+    metres = np.load(out / 'two_poses.npy')
+    assert metres.shape == (2, FRAMES, 33, 3)
+    again = inferencer.predict_clip(SkeletonClip('two', metres, 'blazepose'))
+    np.testing.assert_allclose(again.pred_score, scene['pred_score'], rtol=1e-4, atol=1e-5)
+    alone = inferencer.predict_clip(SkeletonClip('two', metres[1:, 4:], 'blazepose'))
+    np.testing.assert_allclose(alone.pred_score, second['pred_score'], rtol=1e-4, atol=1e-5)
+    pixels = SkeletonClip.from_pose_json(out / 'two_poses.json')
+    assert (pixels.layout, pixels.keypoint.shape) == ('blazepose', (2, FRAMES, 33, 2))
+
+    frames = [image for _, image in iter_frames(out / 'two_overlay.mp4')]
+    assert len(frames) == FRAMES
+
+
+def test_nobody_is_an_error_and_the_others_go_on(utd, video, tmp_path, monkeypatch, capsys):
+    empty = save_people(tmp_path / 'empty.avi', [()] * 6)
+    (tmp_path / 'text.mp4').write_text('nothing')
+    files = (empty, tmp_path / 'text.mp4', video)
+    with pytest.raises(SystemExit) as exit_info:
+        infer(monkeypatch, *files, '--model', utd['published'])
+    assert exit_info.value.code == 1
+    rows = capsys.readouterr().out.splitlines()
+    assert 'error: nobody was found in the 6 frames' in rows[0]
+    assert 'error: ' in rows[1]
+    assert 'not a readable video' in rows[1]
+    assert rows[2].startswith('two')
+
+
+def test_mirrored_video_gives_the_mirrored_body(inferencer, video):
+    estimator = BrightPeople('blazepose')
+    plain, turned = (
+        predict_video(inferencer, str(video), estimator, PoseSettings(mirrored=m))
+        for m in (False, True)
+    )
+    one, other = plain.scene.clip.keypoint, turned.scene.clip.keypoint
+    assert np.abs(one[0, 8, 11] - other[0, 8, 12] * (-1, 1, 1)).max() < 0.05  # left and right
+    np.testing.assert_array_equal(plain.poses.keypoint, turned.poses.keypoint)  # as the video shows
+
+
+def test_metres_or_pixels(inferencer):
+    assert is_video('A.MP4')
+    assert not is_video('a.npy')
+    assert takes_metres(inferencer.info, BrightPeople())
+    flat = BrightPeople()
+    flat.metric = False
+    assert not takes_metres(inferencer.info, flat)
+
+
+def test_wrong_settings(utd, video, monkeypatch):
+    with pytest.raises(SystemExit, match='error: fill_gaps and smooth must not be negative'):
+        infer(monkeypatch, video, '--model', utd['published'], '--smooth', '-1')
