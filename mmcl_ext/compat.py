@@ -139,8 +139,6 @@ _Registered = Callable[[ModuleType], None]
 
 
 def _on(table: dict[str, _Registered], *names: str) -> Callable[[_Registered], _Registered]:
-    """Register a function for modules of these names."""
-
     def register(function: _Registered) -> _Registered:
         table.update(dict.fromkeys(names, function))
         return function
@@ -169,8 +167,6 @@ def _fill_drn(module: ModuleType) -> None:
     from mmaction.registry import MODELS
 
     class DRN:
-        """Tells why the model cannot be built."""
-
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             raise ImportError(
                 "mmaction2's wheel lacks DRN (its issue 2714): install mmaction2 from source"

@@ -19,6 +19,7 @@ from mmcl_ext.evaluation import (
     write_scores,
 )
 from mmcl_ext.fileio.atomic_file import write_json
+from mmcl_ext.fileio.printable import counted
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -64,7 +65,9 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> arg
         parser.error('--store goes with --split, or --search-split')
     if args.preset and len(PRESETS[args.preset].weights) != len(args.dumps):
         streams = ', '.join(PRESETS[args.preset].streams)
-        parser.error(f'--preset {args.preset} is for: {streams}; got {len(args.dumps)} files')
+        parser.error(
+            f'--preset {args.preset} is for: {streams}; got {counted(len(args.dumps), "file")}'
+        )
     return args
 
 

@@ -46,12 +46,7 @@ class Complexity(NamedTuple):
 
 
 class BackboneRow(NamedTuple):
-    """One row of the paper's comparison.
-
-    Attributes:
-        paper: Millions of parameters and billions of multiply-accumulates in Table 7, if there.
-        cls_head: Configuration of the head, without the number of classes.
-    """
+    """A row of the paper's comparison; ``paper`` has Table 7's M parameters and G MACs, if any."""
 
     name: str
     backbone: dict[str, Any]
@@ -93,20 +88,13 @@ def recognizer_cfg(row: BackboneRow, num_classes: int) -> dict[str, Any]:
 
 
 def build_deployed(cfg: Config) -> nn.Module:
-    """Build what is left of a configuration's model after training, with random weights.
-
-    The model in the configuration is replaced.
-    """
+    """Put what is left of the model after training into a configuration; build it at random."""
     use_deployed_model(cfg)
     return build_model(cfg.model, scope_of(cfg))
 
 
 def default_shape(model: nn.Module, frames: int = 64) -> tuple[int, ...]:
-    """Return the shape of one clip for a model, (1, M, T, V, C).
-
-    Raises:
-        ValueError: If the backbone has no skeleton graph to tell the joints.
-    """
+    """Return the shape of one clip for a model whose backbone has a graph, (1, M, T, V, C)."""
     backbone: Any = model.backbone
     graph: Any = getattr(backbone, 'graph', None)
     if not hasattr(graph, 'A'):
@@ -122,11 +110,7 @@ def clip_length(cfg: Config, default: int = 64) -> int:
 
 
 def measure(model: nn.Module, shape: Sequence[int]) -> Complexity:
-    """Count the parameters and multiply-accumulates of a recognizer, which is left in eval mode.
-
-    Raises:
-        ValueError: An axis is not positive or the input does not fit the backbone.
-    """
+    """Count the parameters and multiply-accumulates of a recognizer, which is left in eval mode."""
     if len(shape) != 5 or min(shape) < 1:
         raise ValueError(f'the input has five positive axes, ({_AXES}), got {tuple(shape)}')
     x = torch.ones(tuple(shape))  # zeros would be empty person slots, which cost nothing

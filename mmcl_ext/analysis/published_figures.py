@@ -45,10 +45,7 @@ REWRITTEN = ('CTRSGCN', 'InfoGCN', 'CTRGCN', 'HDGCN')
 def recorded_figures(
     backbone: str, parameters: int, shape: tuple[int, ...]
 ) -> PublishedFigures | None:
-    """Find the figures of a published network, None where they are not recorded.
-
-    Key are the backbone's class name, all parameters of the model and its input (N, M, T, V, C).
-    """
+    """Find the recorded figures of a published network by class, all parameters and input."""
     wanted = [backbone, str(parameters), 'x'.join(map(str, shape))]
     for line in _RECORDED.strip().splitlines():
         *key, macs, table_parameters, table_macs = line.split()

@@ -1,5 +1,3 @@
-"""Build a model by its name, or load a trained one."""
-
 import os
 from typing import Any
 
@@ -18,16 +16,9 @@ def get_model(
 ) -> nn.Module:
     """Return a model as it is after its training, in evaluation mode.
 
-    Args:
-        name_or_path: Name of a shipped configuration, see
-            :func:`~mmcl_ext.config.shipped_configs.list_models`, path of a configuration, or
-            published checkpoint.
-        checkpoint: Checkpoint of the configuration; without one its weights are random.
-        device: Where the model shall run.
-
-    Raises:
-        FileNotFoundError: A file is missing.
-        ValueError: There is no such name, or the checkpoint is damaged or does not fit.
+    The name is that of a shipped configuration
+    (:func:`~mmcl_ext.config.shipped_configs.list_models`), the path that of a configuration or a
+    published checkpoint. A configuration without ``checkpoint`` has random weights.
     """
     path = find_config(name_or_path)
     if checkpoint is not None or path.suffix not in CONFIG_SUFFIXES:

@@ -1,5 +1,3 @@
-"""Test a model as a configuration says."""
-
 import copy
 import os
 
@@ -21,18 +19,10 @@ def test_model(
 ) -> dict[str, float]:
     """Test a checkpoint from the skeleton alone, or with texts if ``text_refinement`` is set.
 
-    Args:
-        cfg: Full configuration of a training, which stays as it is.
-        checkpoint: Checkpoint of the training, whole or stripped.
-        dump: Pickle to write the predictions to, see :func:`~mmcl_ext.config.options.add_dump`.
-        work_dir: Folder of the log and the metrics, chosen as in :func:`train_model`.
-
-    Returns:
-        The metrics of ``test_evaluator``.
-
-    Raises:
-        FileNotFoundError: There is no such checkpoint.
-        UserError: It cannot be read or is that of another model, or the configuration is wrong.
+    The result has the metrics of ``test_evaluator``, ``dump`` the predictions, see
+    :func:`~mmcl_ext.config.options.add_dump`. The configuration stays as it is; ``work_dir`` is
+    chosen as in :func:`train_model`. A checkpoint that cannot be read or is that of another model,
+    or a wrong configuration, is a UserError.
     """
     checkpoint = os.fspath(checkpoint)
     cfg = copy.deepcopy(cfg)

@@ -1,5 +1,3 @@
-"""Train a model as a configuration says."""
-
 import copy
 import os
 import sys
@@ -40,12 +38,7 @@ def _log_interval(cfg: Config) -> int:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner of a configuration, which keeps checkpoints and data together.
-
-    Raises:
-        UserError: The configuration has no model, or names types, arguments or values that are
-            wrong; all of them are listed.
-    """
+    """Build the runner of a configuration, or list all that is wrong with it in a UserError."""
     if 'model' not in cfg:
         raise UserError(
             f'{cfg.filename} has no model: it is no configuration to train or test with'
@@ -69,23 +62,17 @@ def train_model(
     amp: bool = False,
     resume: str | None = None,
 ) -> nn.Module:
-    """Train, and say where to go on if interrupted.
+    """Train, and say where to go on if interrupted; the model comes without a wrapper.
+
+    What is wrong with the configuration, which stays as it is, the data or a checkpoint is a
+    UserError before the first step.
 
     Args:
-        cfg: Full configuration, which stays as it is.
         work_dir: Folder of logs and checkpoints; None takes the configuration's, else one in
             ``work_dirs`` that is named after it.
         seed: Random seed, in place of the configuration's.
         amp: Mixed precision; on a CPU in bfloat16.
         resume: Checkpoint to go on from, or ``'auto'`` for the last one in ``work_dir``.
-
-    Returns:
-        The trained model, without a data-parallel wrapper.
-
-    Raises:
-        FileNotFoundError: There is no such checkpoint.
-        UserError: What is wrong with the configuration, the data or a checkpoint shows before
-            the first step.
     """
     cfg = copy.deepcopy(cfg)
     set_work_dir(cfg, work_dir, cfg.filename or 'model')
@@ -120,11 +107,7 @@ def run_to_end(runner: Runner, work: Callable[[], _T]) -> _T:
 
 
 def describe_interruption(work_dir: str) -> str:
-    """Say what an interrupted training has left and how to go on.
-
-    Args:
-        work_dir: Work folder of the run.
-    """
+    """Say what an interrupted training has left in its work folder and how to go on."""
     checkpoint = last_checkpoint(work_dir)
     if checkpoint is None:
         return f'Interrupted before the first checkpoint in {work_dir}.'

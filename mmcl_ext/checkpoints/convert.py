@@ -23,13 +23,7 @@ TRAIN_ONLY = ('mlp.', 'PosMatrix', 'NegMatrix', 'inception_v3.', 'FAM_Aligh.')
 
 
 class ConvertedCheckpoint(NamedTuple):
-    """A foreign checkpoint in our layout.
-
-    Attributes:
-        state_dict: State that loads into this model with ``strict=True``.
-        train_only: Entries of a training branch, under their published names.
-        notes: What a user has to know about the settings.
-    """
+    """A foreign checkpoint in our layout; ``train_only`` keeps the published names of a branch."""
 
     source: str
     model_cfg: Config
@@ -48,10 +42,6 @@ def import_state(
     """Convert a foreign state dictionary and check that it fits ``model_cfg``, or what it shows.
 
     No checkpoint stores InfoGCN's order ``k`` and HD-GCN's centre of mass, counted from 1.
-
-    Raises:
-        ValueError: If the source is unknown, a needed option is missing or another one is
-            given, or entries do not fit, naming the first ones.
     """
     train_only = {key: value for key, value in state.items() if key.startswith(TRAIN_ONLY)}
     family = detect_family(state)
@@ -72,7 +62,6 @@ def import_state(
 def _settings(
     family: Family, network: Mapping[str, Tensor], model_cfg: Config | None, options: Options
 ) -> Settings:
-    """Take the given configuration, or find one."""
     given = {key: value for key, value in options._asdict().items() if value is not None}
     foreign = [f'{key}={value}' for key, value in given.items() if key not in family.options]
     if foreign:
@@ -85,11 +74,7 @@ def _settings(
 
 
 def _check_backbone(family: Family, model: nn.Module) -> None:
-    """Compare what no entry shows.
-
-    Raises:
-        ValueError: If the model has another backbone, or a backbone with other traits.
-    """
+    """Compare what no entry shows: the class of the backbone and its traits."""
     backbone: Any = model.backbone
     if family.backbone not in (kind.__name__ for kind in type(backbone).__mro__):
         raise ValueError(
@@ -127,14 +112,7 @@ def save_imported(
 
 
 def export_ctrgcn(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Read a checkpoint of a recognizer with CTRGCN and GCNHead into the authors' layout.
-
-    The state loads into their class with ``strict=True``; a training branch is left out.
-
-    Raises:
-        ValueError: If it is no CTR-GCN of ours, or one with a ReLU after the temporal
-            branches, which the authors' class does not have.
-    """
+    """Read a checkpoint with CTRGCN and GCNHead into the authors' layout, for ``strict=True``."""
     content = read_checkpoint(path)
     state = content['state_dict']
     network = {k: v for k, v in state.items() if k.startswith(('backbone.', 'cls_head.'))}

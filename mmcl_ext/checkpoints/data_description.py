@@ -60,11 +60,7 @@ class DataDescription:
         num_classes: int | None = None,
         backbone: Mapping[str, Any] | None = None,
     ) -> 'DataDescription':
-        """Describe data by their test transforms and the meta information of the data set.
-
-        ``metainfo`` has ``layout``, ``classes`` and ``unit``, whatever is known. Without
-        ``stream`` it is that of the transforms.
-        """
+        """Describe data by test transforms and ``layout``, ``classes`` and ``unit``, if known."""
         classes = metainfo.get('classes')
         layout = layout_after(pipeline or (), metainfo.get('layout'))
         return cls(
@@ -82,11 +78,7 @@ class DataDescription:
 
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any]) -> 'DataDescription':
-        """Read the description in the ``meta`` of a checkpoint; old ones say less, or nothing.
-
-        Raises:
-            ValueError: A field holds something else than descriptions do.
-        """
+        """Read the description in the ``meta`` of a checkpoint; old ones say less, or nothing."""
         if isinstance(meta.get(DATA_KEY), Mapping):
             known = {item.name for item in fields(cls)}
             values: dict[str, Any] = {k: v for k, v in meta[DATA_KEY].items() if k in known}
@@ -107,10 +99,7 @@ class DataDescription:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
     def differences(self, other: 'DataDescription') -> dict[str, tuple[str, str]]:
-        """Name the fields in which two descriptions differ, with both values in words.
-
-        Names of classes that are not as many as the head has classes are not compared.
-        """
+        """Name the fields in which two descriptions differ, with both values in words."""
         found = {}
         head = self.num_classes or other.num_classes or len(self.classes or ())
         for field in ('stream', 'window', 'unit', 'classes'):
@@ -140,13 +129,7 @@ def check_same_data(
     place: str,
     allowed: str | Sequence[str] = (),
 ) -> None:
-    """Compare the data of a checkpoint with those that it meets at a place.
-
-    Fields in ``allowed`` may differ.
-
-    Raises:
-        ValueError: They differ; the message names both values of every such field.
-    """
+    """Compare the data of a checkpoint with those of a place; a ValueError names what differs."""
     allowed = (allowed,) if isinstance(allowed, str) else allowed
     found = {k: v for k, v in trained.differences(used).items() if k not in allowed}
     if found:
@@ -230,7 +213,6 @@ def _steps(pipeline: Sequence[Step]) -> Iterator[str]:
 
 
 def _settings_apart(a: Step, b: Step) -> tuple[list[str], list[str]]:
-    """List the settings of two backbones that differ."""
     full = [_defaults(MODELS, str(x.get('type')).rpartition('.')[2]) | dict(x) for x in (a, b)]
     keys = sorted(set(full[0]) & set(full[1]) - set(_TRAINED_SETTINGS))
     apart = [key for key in keys if _plain(full[0][key]) != _plain(full[1][key])]
@@ -243,7 +225,11 @@ def _defaults(registry: Any, name: str) -> dict[str, Any]:
     registry.import_from_location()
     while registry is not None and name not in registry.module_dict:
         registry = registry.parent
-    known = None if registry is None else registry.module_dict[name]
+    return default_arguments(None if registry is None else registry.module_dict[name])
+
+
+def default_arguments(known: Any) -> dict[str, Any]:
+    """Return the defaults of the constructors of a class and of its bases; {} for None."""
     found: dict[str, Any] = {}
     for kind in reversed(getattr(known, '__mro__', ())):
         parameters = inspect.signature(kind).parameters if '__init__' in vars(kind) else {}

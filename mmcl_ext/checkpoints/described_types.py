@@ -70,11 +70,8 @@ def build_described(cfg: Mapping[str, Any], registry: Registry, scope: str) -> A
     """Build an object from a description that came with weights.
 
     Types are looked up in the tables of the registries and have to be admitted, see
-    :func:`admitted_types`. Nothing is imported by name.
-
-    Raises:
-        KeyError: A type is not registered.
-        ValueError: A type is not admitted, a number is too large, or the arguments do not fit.
+    :func:`admitted_types`. Nothing is imported by name. A type that is not registered is a
+    KeyError; one that is not admitted, a number too large or wrong arguments are a ValueError.
     """
     resolved = _resolve(cfg, registry, scope)
     with DefaultScope.overwrite_default_scope(scope), registered_only():

@@ -42,11 +42,8 @@ def load_deployed(
     """Load a model as it is after its training, in evaluation mode, and its description.
 
     ``model`` is a published checkpoint, or the configuration of a training whose checkpoint, whole
-    or stripped, is ``checkpoint``. ``refinement`` keeps what refines scores by text features.
-
-    Raises:
-        FileNotFoundError: A file is missing.
-        ValueError: The checkpoint is damaged, not a published one, or does not fit.
+    or stripped, is ``checkpoint``; a ValueError if it is damaged or does not fit. ``refinement``
+    keeps what refines scores by text features.
     """
     published = checkpoint is None
     content = read_checkpoint(model if checkpoint is None else checkpoint)
@@ -74,9 +71,7 @@ def describe(
 
     Names of classes and the layout of the data are taken from the checkpoint, which MMEngine
     makes with the training data's meta information; else from the test data, if they are there.
-
-    Raises:
-        ValueError: The checkpoint was trained on other data than the configuration names.
+    A checkpoint that was trained on other data than the configuration names is a ValueError.
     """
     dataset = cfg.test_dataloader.dataset
     meta, stored = content['meta'], _store_facts(dataset)
@@ -105,11 +100,7 @@ def describe(
 
 
 def build_from_info(info: ModelInfo, settings: Mapping[str, Any] | None = None) -> nn.Module:
-    """Build a model from its description, or from ``settings`` in place of its own.
-
-    Raises:
-        ValueError: A type is unknown here, or the layout has another meaning.
-    """
+    """Build a model from its description, or from ``settings`` in place of its own."""
     info.ensure_layout()
     model = _build_model(info, settings or info.model)
     graph: Any = getattr(getattr(model, 'backbone', None), 'graph', None)
@@ -129,11 +120,7 @@ def _build_model(info: ModelInfo, settings: Mapping[str, Any]) -> nn.Module:
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load weights that have to fit exactly, apart from those that the model ignores.
-
-    Raises:
-        ValueError: An entry is missing, foreign, of another shape or not finite.
-    """
+    """Load weights that fit exactly, apart from those that the model ignores, and are finite."""
     ignored = tuple(getattr(model, 'ignore_keys', ()))
     kept = {key: value for key, value in state.items() if not key.startswith(ignored)}
     check_fit(model.state_dict(), kept, source)
@@ -172,11 +159,7 @@ def _with_refinement(cfg: Config) -> dict[str, Any]:
 
 
 def build_pipeline(info: ModelInfo) -> list[Any]:
-    """Build the transforms of a model's test.
-
-    Raises:
-        ValueError: A transform is unknown here or not admitted, or has other arguments.
-    """
+    """Build the transforms of a model's test, which have to be known here and admitted."""
     return [_build(step, info) for step in info.pipeline]
 
 

@@ -1,6 +1,5 @@
 """What a deployed model takes and gives, in plain values that any file format can carry."""
 
-import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -10,9 +9,9 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mmcl_ext.checkpoints.data_description import last_setting, stream_of
+from mmcl_ext.checkpoints.data_description import default_arguments, last_setting, stream_of
 from mmcl_ext.checkpoints.described_types import check_plain
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout, resolve_layout
 from mmcl_ext.registry import MODELS
@@ -33,9 +32,8 @@ class ModelInfo:
     Attributes:
         skeleton: Description of that layout: ``joint_names``, ``edges`` as (child, parent),
             ``center``, ``pairs`` and ``hd_groups``, see :meth:`Layout.from_dict`.
-        num_person: Persons M of the network's input.
+        num_person: Persons M of the network's input; of C ``in_channels`` coordinates.
         window: Frames T of the network's input; None where the pipeline keeps the clip's.
-        in_channels: Coordinates C of the network's input.
         average_clips: What is averaged over the clips of a sample: ``'score'``, ``'prob'``
             or None.
         recipe: Where the model comes from: ``config``, ``version`` of this package,
@@ -77,12 +75,7 @@ class ModelInfo:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> 'ModelInfo':
-        """Read what :meth:`to_dict` gave.
-
-        Raises:
-            ValueError: The fields are those of a later version, or some are missing or hold
-                something else.
-        """
+        """Read what :meth:`to_dict` gave; a ValueError if it is of a later version or damaged."""
         version = values.get('format_version')
         if not isinstance(version, int) or version > FORMAT_VERSION:
             raise ValueError(
@@ -119,14 +112,10 @@ class ModelInfo:
         layout: str | None = None,
         recipe: Mapping[str, Any] | None = None,
     ) -> 'ModelInfo':
-        """Gather what a configuration says, which is left as it is.
+        """Gather what a configuration says, and what else is known of a model.
 
         Without ``classes`` they are ``class0``, ``class1``, ...; without ``layout`` it is that of
-        the network's graph. ``recipe`` is added to the recipe.
-
-        Raises:
-            ValueError: The number of classes is not the head's, the layout is unknown, or a
-                value of the configuration is not plain.
+        the network's graph.
         """
         check_config(cfg)
         scope = cfg.get('default_scope') or 'mmcl_ext'
@@ -155,11 +144,7 @@ class ModelInfo:
         )
 
     def ensure_layout(self) -> str:
-        """Make the layout known to this process and return its name.
-
-        Raises:
-            ValueError: Another layout goes by this name here.
-        """
+        """Make the layout known to this process and return its name, if no other one has it."""
         ours = Layout.from_dict(dict(self.skeleton, name=self.layout))
         if self.layout not in layout_names():
             register_layout(ours)
@@ -209,11 +194,7 @@ def check_config(cfg: Config) -> None:
 
 
 def plain_values(value: Any) -> Any:
-    """Turn nested values into dicts with string keys, lists, strings, numbers and None.
-
-    Raises:
-        ValueError: A value is anything else, or a number is not finite.
-    """
+    """Turn nested values into dicts with string keys, lists, strings, finite numbers and None."""
     if isinstance(value, Mapping):
         return {str(key): plain_values(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
@@ -239,13 +220,7 @@ def _deployed(model: dict[str, Any]) -> dict[str, Any]:
 
 def _setting(module: Mapping[str, Any], name: str, otherwise: Any) -> Any:
     """Return a setting of a module: the configuration's, else its class's default."""
-    if name in module:
-        return module[name]
-    for kind in getattr(MODELS.get(module['type']), '__mro__', ()):
-        parameters = inspect.signature(kind).parameters if '__init__' in vars(kind) else {}
-        if name in parameters and parameters[name].default is not inspect.Parameter.empty:
-            return parameters[name].default
-    return otherwise
+    return (default_arguments(MODELS.get(module['type'])) | dict(module)).get(name, otherwise)
 
 
 def _graph_layout(backbone: Mapping[str, Any]) -> Any:
@@ -263,7 +238,9 @@ def _describe(layout: Any) -> dict[str, Any]:
 def _classes(names: Sequence[str] | None, number: int) -> tuple[str, ...]:
     names = tuple(f'class{i}' for i in range(number)) if names is None else tuple(names)
     if len(names) != number:
-        raise ValueError(f'{len(names)} names of classes for a model of {number} classes')
+        raise ValueError(
+            f'{counted(len(names), "name")} of classes for a model of {number} classes'
+        )
     return names
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mmcl_ext.fileio.printable import counted
+
 
 def check_fit(
     model: Mapping[str, Tensor],
@@ -13,13 +15,7 @@ def check_fit(
     *,
     allow_more: bool = False,
 ) -> None:
-    """Compare the names and shapes of two state dictionaries.
-
-    ``allow_more`` admits entries beyond the model, and old files without batch counters.
-
-    Raises:
-        ValueError: If they differ, naming the first entries that do.
-    """
+    """Compare names and shapes of two states; ``allow_more`` admits more in the given one."""
     problems = [
         f'{key!r} is missing'
         for key in model
@@ -33,7 +29,7 @@ def check_fit(
         if key in given and given[key].shape != value.shape
     ]
     if problems:
-        count = '1 entry does' if len(problems) == 1 else f'{len(problems)} entries do'
+        count = counted(len(problems), 'entry does', 'entries do')
         first = '; '.join(problems[:5])
         raise ValueError(f'{source and f"{source}: "}{count} not fit the model: {first}')
 
@@ -43,15 +39,12 @@ def check_finite(state: Mapping[str, Tensor], source: str) -> None:
     for key, value in state.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             count = int((~torch.isfinite(value)).sum())
-            raise ValueError(f'{source}: {count} values of {key!r} are not finite')
+            told = counted(count, f'value of {key!r} is', f'values of {key!r} are')
+            raise ValueError(f'{source}: {told} not finite')
 
 
 def describe_loading(model: nn.Module, given: Mapping[str, Tensor], source: str) -> str:
-    """Say which share of a model's weights a checkpoint fills, and which entries it does not.
-
-    Raises:
-        ValueError: It fills none.
-    """
+    """Say which share of a model's weights a checkpoint fills, if any, and what it leaves."""
     weights = dict(model.named_parameters())
     fits = [k for k, v in weights.items() if k in given and given[k].shape == v.shape]
     rest = [k for k in weights if k not in set(fits)]

@@ -1,5 +1,3 @@
-"""Skeleton-only checkpoints."""
-
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,15 +14,7 @@ TRAIN_ONLY = ('co_learning.',)
 def strip_checkpoint(
     source: str | os.PathLike, target: str | os.PathLike, prefixes: Sequence[str] = TRAIN_ONLY
 ) -> int:
-    """Write a checkpoint without the keys of some prefixes; return the number of them.
-
-    The result holds ``meta`` and ``state_dict``, loads with ``weights_only=True``
-    and with ``strict=True`` into the skeleton-only model. It is there only when it is complete.
-
-    Raises:
-        FileNotFoundError: There is no such checkpoint.
-        ValueError: It cannot be read, or nothing would remain.
-    """
+    """Write ``meta`` and ``state_dict`` without keys of some prefixes; return their number."""
     checkpoint = read_checkpoint(source)
     state = checkpoint['state_dict']
     kept = {key: value for key, value in state.items() if not key.startswith(tuple(prefixes))}
@@ -36,11 +26,7 @@ def strip_checkpoint(
 
 
 def plain(value: Any) -> Any:
-    """Turn nested values into what ``torch.load(weights_only=True)`` admits.
-
-    Mappings become dicts, numpy scalars become numbers, arrays become lists;
-    anything unknown becomes its text.
-    """
+    """Turn nested values into what ``torch.load(weights_only=True)`` admits, others into text."""
     if isinstance(value, Mapping):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -16,27 +16,14 @@ SCOPE = 'mmcl_ext'
 
 
 def build_model(settings: Mapping[str, Any], scope: str | None = None) -> nn.Module:
-    """Build a model.
-
-    Args:
-        settings: Its configuration.
-        scope: Scope in which its types are looked up first, ``'mmcl_ext'`` by default.
-
-    Raises:
-        UserError: A type is not registered, a class does not take an argument, or refuses its
-            value.
-    """
+    """Build a model from its configuration, or say in a UserError what is wrong with it."""
     check_part(settings, MODELS, scope or SCOPE)
     with DefaultScope.overwrite_default_scope(scope or SCOPE), setup_errors():
         return MODELS.build(dict(settings))
 
 
 def model_class(cfg: Config) -> Any:
-    """Return the class of a configuration's model.
-
-    Raises:
-        UserError: There is no model, its class is not registered, or does not take an argument.
-    """
+    """Return the class of a configuration's model, or raise a UserError if there is none."""
     require(cfg, 'model')
     check_part(cfg.model, MODELS, scope_of(cfg))
     with DefaultScope.overwrite_default_scope(scope_of(cfg)):
@@ -49,14 +36,11 @@ def scope_of(cfg: Config) -> str:
 
 
 def use_deployed_model(cfg: Config) -> None:
-    """Replace the model by what is left of it after training.
+    """Replace the model of a configuration by what is left of it after training.
 
     The model class says what that is through ``deploy_cfg``; a class without it,
     such as MMAction2's, is tested as it is. Image encoders are neither built
     nor are their files opened.
-
-    Args:
-        cfg: Configuration, changed in place.
     """
     deploy = getattr(model_class(cfg), 'deploy_cfg', None)
     if deploy is not None:
@@ -64,19 +48,7 @@ def use_deployed_model(cfg: Config) -> None:
 
 
 def use_text_refinement(cfg: Config) -> bool:
-    """Let the test use texts where the variable ``text_refinement`` asks for it.
-
-    The model class does it through ``refine_at_test``.
-
-    Args:
-        cfg: Configuration, changed in place; left alone without the variable.
-
-    Returns:
-        Whether the test uses texts.
-
-    Raises:
-        UserError: The model class cannot use texts, or what it needs is missing.
-    """
+    """Let the model's test use texts if ``text_refinement`` asks for it; return whether it does."""
     mode = cfg.get('text_refinement')
     if mode is None or mode is False:
         return False

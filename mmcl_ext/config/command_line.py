@@ -13,11 +13,7 @@ class OptionsAction(DictAction):
     """MMEngine's ``DictAction`` that refuses what is not ``key=value`` as argparse does."""
 
     def __call__(self, parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
-        """Read the settings into a dict.
-
-        Raises:
-            argparse.ArgumentError: A setting has no ``=``, or brackets that do not match.
-        """
+        """Read the settings into a dict."""
         try:
             super().__call__(parser, *args, **kwargs)
         except (ValueError, AssertionError) as error:

@@ -5,6 +5,7 @@ import pickle
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -14,15 +15,11 @@ from torch.utils.data import DataLoader
 from mmcl_ext import registry as registries
 from mmcl_ext.config.signatures import Arguments, arguments_of
 from mmcl_ext.config.user_errors import UserError
-from mmcl_ext.config.wrong_values import wrong_values
+from mmcl_ext.config.variables import READ
 
+_PARTS = ('model', 'backbone', 'neck', 'cls_head', 'data_preprocessor', 'loss_cls')
 _MODEL_KINDS: dict[str, Registry] = {
-    'model': registries.MODELS,
-    'backbone': registries.MODELS,
-    'neck': registries.MODELS,
-    'cls_head': registries.MODELS,
-    'data_preprocessor': registries.MODELS,
-    'loss_cls': registries.MODELS,
+    **dict.fromkeys(_PARTS, registries.MODELS),
     'graph_cfg': registries.GRAPHS,
     'init_cfg': registries.WEIGHT_INITIALIZERS,
 }
@@ -30,25 +27,16 @@ _MODEL_KINDS: dict[str, Registry] = {
 
 _KINDS: dict[str, Registry] = {
     'model': registries.MODELS,
-    'dataset': registries.DATASETS,
-    'datasets': registries.DATASETS,
-    'pipeline': registries.TRANSFORMS,
-    'transforms': registries.TRANSFORMS,
-    'sampler': registries.DATA_SAMPLERS,
-    'batch_sampler': registries.DATA_SAMPLERS,
-    'collate_fn': FUNCTIONS,
-    'worker_init_fn': FUNCTIONS,
+    **dict.fromkeys(('dataset', 'datasets'), registries.DATASETS),
+    **dict.fromkeys(('pipeline', 'transforms'), registries.TRANSFORMS),
+    **dict.fromkeys(('sampler', 'batch_sampler'), registries.DATA_SAMPLERS),
+    **dict.fromkeys(('collate_fn', 'worker_init_fn'), FUNCTIONS),
     'optim_wrapper': registries.OPTIM_WRAPPERS,
     'optimizer': registries.OPTIMIZERS,
     'param_scheduler': registries.PARAM_SCHEDULERS,
-    'train_cfg': registries.LOOPS,
-    'val_cfg': registries.LOOPS,
-    'test_cfg': registries.LOOPS,
-    'val_evaluator': registries.METRICS,
-    'test_evaluator': registries.METRICS,
-    'metrics': registries.METRICS,
-    'default_hooks': registries.HOOKS,
-    'custom_hooks': registries.HOOKS,
+    **dict.fromkeys(('train_cfg', 'val_cfg', 'test_cfg'), registries.LOOPS),
+    **dict.fromkeys(('val_evaluator', 'test_evaluator', 'metrics'), registries.METRICS),
+    **dict.fromkeys(('default_hooks', 'custom_hooks'), registries.HOOKS),
     'visualizer': registries.VISUALIZERS,
     'vis_backends': registries.VISBACKENDS,
     'log_processor': registries.LOG_PROCESSORS,
@@ -56,21 +44,7 @@ _KINDS: dict[str, Registry] = {
 """The same for the dict, or dicts, of a key elsewhere in a configuration."""
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-_SECTIONS = (
-    *_LOADERS,
-    'model',
-    'optim_wrapper',
-    'param_scheduler',
-    'train_cfg',
-    'val_cfg',
-    'test_cfg',
-    'val_evaluator',
-    'test_evaluator',
-    'default_hooks',
-    'custom_hooks',
-    'visualizer',
-    'log_processor',
-)
+_SECTIONS = (*_LOADERS, *(name for name in _KINDS if name in READ))
 """What the runner builds of a configuration."""
 
 _ADDED: dict[str, tuple[str, ...]] = {
@@ -87,6 +61,18 @@ _ADDED: dict[str, tuple[str, ...]] = {
 }
 """Arguments that the runner adds or takes out, by the name of the registry."""
 
+_LEAST: dict[str, int] = {
+    'train_cfg.max_epochs': 1,
+    'train_cfg.max_iters': 1,
+    'train_cfg.val_interval': 1,
+    'train_cfg.val_begin': 0,
+    **{f'{stage}_dataloader.batch_size': 1 for stage in ('train', 'val', 'test')},
+    **{f'{stage}_dataloader.num_workers': 0 for stage in ('train', 'val', 'test')},
+    'randomness.seed': 0,
+    'default_hooks.logger.interval': 1,
+}
+"""Whole numbers by their dotted names, with their smallest value; None leaves a default."""
+
 _ALL_KINDS = (
     *(found for found in vars(registries).values() if isinstance(found, Registry)),
     FUNCTIONS,
@@ -96,15 +82,8 @@ _UNKNOWN = re.compile(r'(\S+) is not in the [^ :]+::(.+?) registry')
 
 
 def check_config(cfg: Config | Mapping[str, Any]) -> None:
-    """Check every ``type`` and its arguments before anything is built.
-
-    Raises:
-        UserError: With one line for each type that is not registered, each argument that a
-            class does not take, and each that it lacks.
-    """
-    found = list(find_problems(cfg))
-    if found:
-        raise UserError('\n'.join(found))
+    """Check every ``type`` and its arguments; a UserError has a line for each problem."""
+    _refuse(find_problems(cfg))
 
 
 def find_problems(cfg: Config | Mapping[str, Any]) -> Iterator[str]:
@@ -119,26 +98,44 @@ def find_problems(cfg: Config | Mapping[str, Any]) -> Iterator[str]:
             yield from _check(section, name, _KINDS.get(name), strict=True)
 
 
-def check_part(cfg: Mapping[str, Any], kind: Registry, scope: str = 'mmcl_ext') -> None:
-    """Check a part of a configuration that a registry builds, such as a model.
+def wrong_values(cfg: Any) -> Iterator[str]:
+    """Yield the settings that are no numbers, or too small, and a checkpoint that is missing."""
+    for name, least in _LEAST.items():
+        value = _find(cfg, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (whole and value >= least):
+            yield f'{name} must be a whole number of at least {least}, got {value!r}'
+    rate = _find(cfg, 'optim_wrapper.optimizer.lr')
+    if rate is not None and not (isinstance(rate, (int, float)) and rate >= 0):
+        yield f'optim_wrapper.optimizer.lr must be a number of at least 0, got {rate!r}'
+    start = cfg.get('load_from')
+    if isinstance(start, str) and ':' not in start and not Path(start).is_file():
+        yield f'load_from: there is no checkpoint {start!r}'
 
-    Raises:
-        UserError: As by :func:`check_config`.
-    """
+
+def _find(cfg: Any, name: str) -> Any:
+    for key in name.split('.'):
+        cfg = cfg.get(key) if isinstance(cfg, Mapping) or hasattr(cfg, 'to_dict') else None
+    return cfg
+
+
+def check_part(cfg: Mapping[str, Any], kind: Registry, scope: str = 'mmcl_ext') -> None:
+    """Check a part of a configuration that a registry builds, such as a model."""
     with DefaultScope.overwrite_default_scope(scope):
-        found = list(_check(cfg, '', kind, strict=True))
+        _refuse(_check(cfg, '', kind, strict=True))
+
+
+def _refuse(problems: Iterator[str]) -> None:
+    found = list(problems)
     if found:
         raise UserError('\n'.join(found))
 
 
 def _check(node: Any, place: str, kind: Registry | None, strict: bool) -> Iterator[str]:
-    """Check a dict or the dicts of a list, and those they hold.
+    """Check a dict or the dicts of a list, under their dotted name, and those they hold.
 
-    Args:
-        node: Part of a configuration.
-        place: Its dotted name.
-        kind: Registry of its types, None if it has no type.
-        strict: Whether types have to be in ``kind``, and arguments without a default be there.
+    ``kind`` is the registry of their types, None if they have no type. If ``strict``, types have to
+    be in it, and arguments without a default be there.
     """
     if isinstance(node, (list, tuple)):
         for index, child in enumerate(node):
@@ -246,12 +243,9 @@ def _registered(registry: Registry) -> dict[str, Callable[..., Any]]:
 def setup_errors(while_: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """Say in one line what goes wrong while a configuration is built and a checkpoint is read.
 
-    Args:
-        while_: Tells whether that is still so.
-
-    Raises:
-        UserError: In place of a ValueError, of a type that is not registered, and of a file that
-            cannot be read. What else goes wrong is a fault of the program.
+    ``while_`` tells whether that is still so. A UserError takes the place of a ValueError, of a
+    type that is not registered, and of a file that cannot be read. What else goes wrong is a fault
+    of the program.
     """
     problem: str | None = None
     try:

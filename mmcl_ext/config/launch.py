@@ -25,7 +25,7 @@ import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from mmcl_ext.config.user_errors import UserError, as_lines, is_for_user
+from mmcl_ext.config.user_errors import UserError, as_lines, is_for_user, rank_prefix
 from mmcl_ext.config.walk import walk_types
 
 _SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
@@ -33,17 +33,10 @@ _PEER_LOST = ('Connection closed by peer', 'Connection reset by peer', 'Connecti
 
 
 def prepare_launch(cfg: Config) -> None:
-    """Make ``cfg`` run on this machine; create the process group where MMEngine cannot.
+    """Make a configuration, its ``launcher`` set, run on this machine without an accelerator.
 
-    Nothing changes where an accelerator is present.
-
-    Args:
-        cfg: Full configuration with ``launcher`` set; ``model_wrapper_cfg`` is
-            filled in for a distributed run on CPU.
-
-    Raises:
-        UserError: The configuration asks for what a CPU cannot do, or the
-            launcher's environment variables are missing.
+    A distributed run gets its process group, which MMEngine cannot create on a CPU, and
+    ``model_wrapper_cfg``. What a CPU cannot do is a UserError.
     """
     if get_device() != 'cpu':
         return
@@ -58,11 +51,7 @@ def prepare_launch(cfg: Config) -> None:
 
 
 def check_cpu_support(cfg: Config, distributed: bool) -> None:
-    """Refuse MMEngine's mixed precision and synchronised batch norm, which need a GPU.
-
-    Raises:
-        UserError: With the setting that has to go.
-    """
+    """Refuse MMEngine's mixed precision and synchronised batch norm, which need a GPU."""
     if cfg.get('optim_wrapper') and cfg.optim_wrapper.get('type') == 'AmpOptimWrapper':
         raise UserError(
             'AmpOptimWrapper needs a GPU and there is none: give --amp, which takes bfloat16 on '
@@ -78,15 +67,7 @@ def check_cpu_support(cfg: Config, distributed: bool) -> None:
 
 
 def init_gloo(launcher: str, timeout: float | None = None) -> None:
-    """Create the gloo process group of ``launcher``'s processes.
-
-    Args:
-        launcher: 'pytorch', 'slurm' or 'mpi'.
-        timeout: Seconds a collective may wait; PyTorch's default if None.
-
-    Raises:
-        UserError: Unknown launcher, or its environment variables are missing.
-    """
+    """Create the gloo group of a launcher's processes, with ``timeout`` seconds a collective."""
     if torch.distributed.is_initialized():
         return
     os.environ.update(rank_environment(launcher, os.environ))
@@ -95,18 +76,7 @@ def init_gloo(launcher: str, timeout: float | None = None) -> None:
 
 
 def rank_environment(launcher: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Translate a launcher's environment variables into PyTorch's.
-
-    Args:
-        launcher: 'pytorch', 'slurm' or 'mpi'.
-        environ: Variables the launcher has set.
-
-    Returns:
-        RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT.
-
-    Raises:
-        UserError: Unknown launcher, or a variable is missing.
-    """
+    """Translate a launcher's environment variables into PyTorch's five."""
     names = _RANK_VARIABLES.get(launcher)
     if names is None:
         raise UserError(f'launcher {launcher!r} is not one of {sorted(_RANK_VARIABLES)}')
@@ -153,10 +123,8 @@ def run_and_exit(main: Callable[[], object]) -> NoReturn:
 
     Status 0 on success, 1 on an error, 130 on Ctrl-C or SIGTERM. After a
     distributed run on gloo the process leaves by ``os._exit``: PyTorch sometimes
-    aborts while the interpreter tears the process group down.
-
-    Args:
-        main: The command. It should leave no reference to a model wrapper behind.
+    aborts while the interpreter tears the process group down. The command should leave no
+    reference to a model wrapper behind.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _Interrupter())
@@ -188,7 +156,6 @@ class _Interrupter:
     last = -math.inf
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Raise KeyboardInterrupt unless one was raised just before."""
         now = time.monotonic()
         if now - _Interrupter.last > 5:
             _Interrupter.last = now
@@ -201,9 +168,8 @@ def _report(error: Exception) -> None:
     An error for the user is printed alone, by torchrun's process where there is one; any other
     is printed with its traceback.
     """
-    rank = os.environ.get('RANK')
-    where = '' if rank is None else f'rank {rank}: '
-    if rank is not None and any(text in str(error) for text in _PEER_LOST):
+    where = rank_prefix()
+    if where and any(text in str(error) for text in _PEER_LOST):
         print(f'{where}stopped: another process has ended', file=sys.stderr)
         return
     if not is_for_user(error):
@@ -217,7 +183,6 @@ def _report(error: Exception) -> None:
 
 
 def _leave(status: int) -> NoReturn:
-    """End the process group and the process."""
     gc.collect()  # wrappers of the model go before the group they use
     gloo = torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo'
     if torch.distributed.is_initialized() and status == 0:

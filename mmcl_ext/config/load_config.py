@@ -1,5 +1,3 @@
-"""Load a configuration."""
-
 import difflib
 import sys
 from collections.abc import Mapping
@@ -24,14 +22,8 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) -> Config:
     """Read a configuration, merge options into it, make ``stream`` hold and describe layouts.
 
-    Args:
-        filename: Configuration file.
-        options: Dotted keys and values of ``--cfg-options``.
-
-    Raises:
-        UserError: The file is no configuration, an option is misspelt or changes nothing, or
-            ``stream`` is set but no transform computes streams.
-        FileNotFoundError: The file or one of its bases is missing.
+    A file that is no configuration, an option that is misspelt or changes nothing, or a ``stream``
+    that no transform computes, is a UserError.
     """
     path = Path(filename)
     with name_file(path, _MISTAKEN):
@@ -46,11 +38,7 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
 
 
 def require(cfg: Config, *names: str) -> None:
-    """Refuse a configuration that lacks what a command reads of it.
-
-    Raises:
-        UserError: With the first name that it lacks.
-    """
+    """Refuse a configuration that lacks what a command reads of it."""
     for name in names:
         if cfg.get(name) is None:
             raise UserError(f'{cfg.filename} has no {name}: it is no configuration for this')
@@ -151,12 +139,6 @@ def apply_stream(cfg: Config) -> None:
 
     A pipeline that was written with the variable keeps its old value when a
     child configuration or ``--cfg-options`` changes it.
-
-    Args:
-        cfg: Configuration, changed in place; left alone without ``stream``.
-
-    Raises:
-        UserError: No loader has a ``SkeletonStream`` transform.
     """
     if cfg.get('stream') is None:
         return

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.runner import find_latest_checkpoint
 
-from mmcl_ext.config.user_errors import UserError
+from mmcl_ext.config.user_errors import UserError, launched_rank
 
 
 def set_work_dir(cfg: Config, work_dir: str | os.PathLike | None, filename: str | Path) -> None:
@@ -19,28 +19,23 @@ def set_work_dir(cfg: Config, work_dir: str | os.PathLike | None, filename: str 
     if work_dir is not None:
         cfg.work_dir = os.fspath(work_dir)
     elif cfg.get('work_dir') is None:
-        parts = Path(filename).resolve().with_suffix('').parts
-        last = max((i for i, part in enumerate(parts) if part == 'configs'), default=-2)
-        below = parts[last + 1 :]  # the stem alone without such a folder
+        below = below_configs(Path(filename).resolve().with_suffix(''))
         cfg.work_dir = os.path.join('work_dirs', *below)
 
 
+def below_configs(path: Path) -> tuple[str, ...]:
+    """Return the parts of a path below the last folder ``configs``, else the name alone."""
+    last = max((i for i, part in enumerate(path.parts) if part == 'configs'), default=-2)
+    return path.parts[last + 1 :]
+
+
 def set_resume(cfg: Config, resume: str | None) -> None:
-    """Prepare to go on from a checkpoint.
-
-    Args:
-        cfg: Configuration with ``work_dir`` set, changed in place.
-        resume: Path of a checkpoint, 'auto' for the last one in the work
-            folder (start as configured where there is none), or None for nothing.
-
-    Raises:
-        FileNotFoundError: The named checkpoint does not exist.
-    """
+    """Prepare to go on from a checkpoint's path, or 'auto' for the last one in ``work_dir``."""
     if resume is None:
         return
     path = last_checkpoint(cfg.work_dir) if resume == 'auto' else resume
     if path is None:
-        if os.environ.get('RANK', '0') == '0':
+        if not launched_rank():
             print(f'no checkpoint in {cfg.work_dir}: training starts from the beginning')
         return
     if '://' not in path and not Path(path).is_file():
@@ -49,14 +44,11 @@ def set_resume(cfg: Config, resume: str | None) -> None:
 
 
 def last_checkpoint(work_dir: str | Path) -> str | None:
-    """Find the checkpoint to resume from.
+    """Find the checkpoint of a work folder to resume from.
 
     MMEngine's ``last_checkpoint`` file names it. A process killed at the wrong
     moment leaves that file empty or pointing at a checkpoint already removed;
     then the newest checkpoint of an epoch or iteration in the folder is taken.
-
-    Args:
-        work_dir: Work folder of the run.
     """
     named = find_latest_checkpoint(str(work_dir)) if Path(work_dir).is_dir() else None
     if named and ('://' in named or Path(named).is_file()):
@@ -81,11 +73,7 @@ def set_randomness(
 
 
 def set_amp(cfg: Config) -> None:
-    """Train with mixed precision: on a CPU in bfloat16, where no loss has to be scaled.
-
-    Raises:
-        UserError: The optimizer wrapper is neither the plain nor an AMP one.
-    """
+    """Train with mixed precision: on a CPU in bfloat16, where no loss has to be scaled."""
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         raise UserError(f'--amp does not go with optim_wrapper.type={kind!r}')
@@ -106,13 +94,8 @@ def drop_validation(cfg: Config) -> None:
 def add_dump(cfg: Config, path: str) -> None:
     """Write the predictions of a test to a pickle, as MMAction2's ``--dump`` does.
 
-    Args:
-        cfg: Configuration, changed in place.
-        path: Pickle to write: a list of dicts, one per sample, each with
-            ``pred_score`` (K,), ``pred_label``, ``gt_label`` and ``sample_name``.
-
-    Raises:
-        UserError: The path does not end in .pkl or .pickle.
+    It is a list of dicts, one per sample, each with ``pred_score`` (K,), ``pred_label``,
+    ``gt_label`` and ``sample_name``.
     """
     if not path.endswith(('.pkl', '.pickle')):
         raise UserError(f'--dump needs a path that ends in .pkl or .pickle, got {path!r}')
@@ -124,18 +107,7 @@ def add_dump(cfg: Config, path: str) -> None:
 def show_predictions(
     cfg: Config, *, show: bool, out_dir: str | None, interval: int, wait_time: float
 ) -> None:
-    """Draw the predictions of a test.
-
-    Args:
-        cfg: Configuration, changed in place.
-        show: Show the pictures in a window.
-        out_dir: Folder to write them to, or None.
-        interval: Draw one sample in this many.
-        wait_time: Seconds to show a window for.
-
-    Raises:
-        UserError: The configuration has no hook for it.
-    """
+    """Draw the predictions of a test, one sample in ``interval``, shown for some seconds."""
     hook = cfg.get('default_hooks', {}).get('visualization')
     if hook is None:
         raise UserError(

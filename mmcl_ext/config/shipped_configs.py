@@ -17,11 +17,7 @@ _NO_MODELS = ('_base_', 'ablations', 'preparation')
 
 
 def list_models(pattern: str = '*') -> list[str]:
-    """Return the names of the shipped configurations of models, such as ``'mmcl/ctrgcn_ntu120'``.
-
-    Args:
-        pattern: Which names are wanted, such as ``'*hdgraph*'``.
-    """
+    """Return the names of the shipped configurations of models that match, as ``'*hdgraph*'``."""
     root = shipped_folder('configs')
     paths = (path.relative_to(root).with_suffix('') for path in root.rglob('*.py'))
     names = sorted(path.as_posix() for path in paths if path.parts[0] not in _NO_MODELS)
@@ -29,27 +25,12 @@ def list_models(pattern: str = '*') -> list[str]:
 
 
 def get_config(name: str | os.PathLike, options: Mapping[str, Any] | None = None) -> Config:
-    """Load a configuration.
-
-    Args:
-        name: Name of a shipped configuration, such as ``'mmcl/ctrgcn_hdgraph_ntu120'``, or a
-            path.
-        options: Dotted keys and the values that they get, as ``--cfg-options`` sets them.
-
-    Raises:
-        FileNotFoundError: There is no such file, or a base of it is missing.
-        ValueError: There is no such name, the file is no configuration, or an option is
-            misspelt.
-    """
+    """Load a configuration by its path or shipped name, with dotted options, or a ValueError."""
     return load_config(find_config(name), options)
 
 
 def find_config(name: str | os.PathLike) -> Path:
-    """Find a shipped configuration by its name; a path to a file is returned as it is.
-
-    Raises:
-        ValueError: There is no configuration of this name.
-    """
+    """Find a shipped configuration by its name; a path to a file is returned as it is."""
     path = Path(name)
     if path.is_file() or path.suffix:
         return path

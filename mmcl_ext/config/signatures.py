@@ -1,5 +1,3 @@
-"""The arguments that a class or function takes, through the bases it forwards them to."""
-
 import ast
 import functools
 import inspect
@@ -9,13 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Arguments(NamedTuple):
-    """Arguments of a callable.
-
-    Attributes:
-        names: What may be given by name.
-        required: What has no default.
-        any_name: Whether other names are taken as well.
-    """
+    """Names of a callable's arguments, those without a default, and whether it takes any name."""
 
     names: frozenset[str]
     required: frozenset[str]

@@ -20,14 +20,7 @@ _NOTHING = '<NONE>'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the processes and wait for them.
-
-    Args:
-        argv: torchrun's arguments; those of the command line if None.
-
-    Returns:
-        0, the status of the process that failed first, or 130 when interrupted.
-    """
+    """Run processes by torchrun's arguments; return 0, the first failure's status, or 130."""
     arguments = get_args_parser().parse_args(argv)
     if arguments.log_dir or arguments.redirects != '0' or arguments.tee != '0':
         return _run(arguments)
@@ -37,7 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Namespace) -> int:
-    """Run the processes and say how they ended."""
     try:
         run(arguments)
     except ChildFailedError as error:
@@ -50,10 +42,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def first_failure(failures: Mapping[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
-    """Find the cause: the earliest failure that left a message, else the earliest.
-
-    A process that only lost its peers leaves none.
-    """
+    """Find the cause: the earliest failure that left a message, as lost peers do not, else any."""
     order = {rank: (not said(f), f.timestamp, rank) for rank, f in failures.items()}
     rank = min(order, key=lambda r: order[r])
     return rank, failures[rank]
@@ -68,12 +57,7 @@ def said(failure: ProcessFailure) -> str:
 
 
 def describe_failure(rank: int, failure: ProcessFailure) -> str:
-    """Say which process failed first, why, and how to go on.
-
-    Args:
-        rank: Its global rank.
-        failure: What torchrun knows about it.
-    """
+    """Say which process failed first, by its global rank, why, and how to go on."""
     signal = f'killed by {failure.signal_name()}' if failure.exitcode < 0 else ''
     return (
         f'process {rank} failed: {said(failure) or signal or "see its output above"}\n'

@@ -35,10 +35,21 @@ def is_for_user(error: BaseException) -> bool:
     return isinstance(error, UserError)
 
 
+def launched_rank() -> int | None:
+    """Return the rank that a launcher has given to this process, None without one."""
+    rank = os.environ.get('RANK')
+    return None if rank is None else int(rank)
+
+
+def rank_prefix() -> str:
+    """Say which of several processes speaks."""
+    rank = launched_rank()
+    return '' if rank is None else f'rank {rank}: '
+
+
 def as_lines(error: BaseException) -> str:
     """Write each problem of an error as one line, ``error: ...``, with the rank if there is one."""
-    rank = os.environ.get('RANK')
-    where = '' if rank is None else f'rank {rank}: '
+    where = rank_prefix()
     lines = str(error).splitlines() if isinstance(error, UserError) else [_in_words(error)]
     return '\n'.join(f'error: {where}{line}' for line in lines)
 
@@ -54,16 +65,10 @@ def _in_words(error: BaseException) -> str:
 def one_line_errors(
     *others: type[Exception], wrong: tuple[type[Exception], ...] = (ValueError, OSError)
 ) -> Iterator[None]:
-    """Turn a wrong input into one line ``error: ...`` and exit status 1.
+    """Turn a wrong input into one line ``error: ...`` and exit status 1; also decorates a ``main``.
 
-    It also decorates a ``main``. Under torchrun the error goes on, for its summary tells it.
-
-    Args:
-        others: What else is the user's to mend, such as ImportError for an optional package.
-        wrong: What is the user's in any command; what :func:`is_for_user` tells always is.
-
-    Raises:
-        SystemExit: In place of such an error of the block.
+    ``wrong`` is the user's in any command, as what :func:`is_for_user` tells, ``others`` in this
+    one. Under torchrun the error goes on, for its summary tells it.
     """
     try:
         yield

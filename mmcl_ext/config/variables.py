@@ -30,11 +30,7 @@ READ = frozenset(inspect.signature(Runner.__init__).parameters) | {
 
 
 def check_option(cfg: Config, option: str) -> None:
-    """Refuse an option that sets a variable whose value has been copied already.
-
-    Raises:
-        UserError: With the settings that hold the value.
-    """
+    """Refuse an option that sets a variable whose value has been copied already, and say where."""
     name, _, rest = option.partition('.')
     if name in READ or name not in cfg:
         return
@@ -47,11 +43,7 @@ def check_option(cfg: Config, option: str) -> None:
 
 
 def check_overrides(cfg: Config, path: Path) -> None:
-    """Refuse a file that sets a variable of its base, whose value has been copied already.
-
-    Raises:
-        UserError: With the settings that hold the base's value.
-    """
+    """Refuse a file that sets a variable of its base, whose value has been copied already."""
     names = _assigned(path) - READ - {'_base_'}
     for base in _bases(path) if names else ():
         for name in sorted(names & set(base)):
@@ -66,7 +58,6 @@ def check_overrides(cfg: Config, path: Path) -> None:
 
 
 def _bases(path: Path) -> Iterator[Config]:
-    """Read the files that a file names as its bases."""
     for line in ast.parse(path.read_text()).body:
         if isinstance(line, ast.Assign) and '_base_' in _names(line):
             value = ast.literal_eval(line.value)

@@ -1,5 +1,3 @@
-"""Walk over a nested configuration."""
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 

@@ -37,9 +37,10 @@ def load_backend(
     *,
     trust: bool = False,
 ) -> Backend:
-    """Load a model to run it.
+    """Load a model to run it: it maps skeletons (N, M, T, V, C) to logits (N, K), both float32.
 
-    Empty person slots, those whose coordinates are all exactly zero, are not computed.
+    Empty person slots, those whose coordinates are all exactly zero, are not computed. What cannot
+    be run is a ValueError, a backend that is not installed a ModuleNotFoundError.
 
     Args:
         file: ``.onnx`` for ONNX Runtime and OpenVINO; ``.ts``, ``.pt2`` or a published
@@ -49,15 +50,6 @@ def load_backend(
             for the whole process.
         precision: ``'fp32'``, or ``'bf16'`` with OpenVINO on a processor that has it.
         trust: Load ``.ts`` and ``.pt2`` files, which can run code of whoever made them.
-
-    Returns:
-        Maps skeletons, float32 (N, M, T, V, C), to logits, float32 (N, K).
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file cannot be run by the backend, or the processor or the backend
-            lacks the precision.
-        ModuleNotFoundError: The backend is not installed.
     """
     if backend not in BACKENDS or precision not in PRECISIONS:
         raise ValueError(
@@ -85,13 +77,7 @@ def load_backend(
 
 
 class TorchBackend:
-    """PyTorch.
-
-    Args:
-        file: Published checkpoint or exported file.
-        kind: See :func:`file_format`.
-        threads: Number of threads of the process; None leaves it.
-    """
+    """PyTorch, for a file of a kind that :func:`file_format` tells."""
 
     def __init__(self, file: str | os.PathLike, kind: str, threads: int | None = None) -> None:
         if threads is not None:
@@ -122,12 +108,7 @@ class TorchBackend:
 
 
 class OnnxRuntimeBackend:
-    """ONNX Runtime on the CPU.
-
-    Args:
-        file: ONNX file of this package.
-        threads: Number of threads; None for all cores.
-    """
+    """ONNX Runtime on the CPU."""
 
     def __init__(self, file: str | os.PathLike, threads: int | None = None) -> None:
         import onnxruntime
@@ -153,14 +134,6 @@ class OpenVINOBackend:
 
     A network compiled for one number of clips and persons is faster than one for any
     number: the first few that occur get their own, which takes a second or two each.
-
-    Args:
-        file: ONNX file of this package.
-        threads: Number of threads; None for all cores.
-        precision: ``'fp32'`` or ``'bf16'``.
-
-    Raises:
-        ValueError: The processor has no bf16.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
-"""Exports recognizers, and refuses to write what does not give PyTorch's answers."""
-
 import importlib.util
 import itertools
+import logging
 import os
 import re
 import warnings
@@ -47,14 +46,7 @@ _OPERATOR = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
 
 
 class Check(NamedTuple):
-    """Comparison of an exported model with PyTorch.
-
-    Attributes:
-        runtime: What ran the file.
-        clips: Number of clips.
-        difference: Largest difference of a logit, relative to the largest logit.
-        agreement: Share of the clips with the same most likely class.
-    """
+    """The largest difference of logits, relative to the largest one, and equal classes' share."""
 
     runtime: str
     clips: int
@@ -86,7 +78,6 @@ def export(
     Args:
         config: Configuration of the training, or a published checkpoint.
         checkpoint: Checkpoint of the training; None for a published one.
-        out: File to write.
         kind: ``'onnx'``, ``'torchscript'`` or ``'torch_export'``.
         clips: Annotation file with clips to check with, run through the model's test
             pipeline; None for generated skeletons.
@@ -95,7 +86,6 @@ def export(
         window: Frames of a clip, where the test pipeline does not fix them.
 
     Raises:
-        FileNotFoundError: A file is missing.
         ModuleNotFoundError: What writes or runs the format is not installed.
         ValueError: The model cannot be exported, or the file's logits or most likely
             classes differ from PyTorch's.
@@ -186,16 +176,9 @@ def portable_form(model: nn.Module, shape: Sequence[int]) -> PortableModel | Cli
 def write_model(
     portable: PortableModel | ClipModel, info: ModelInfo, path: str | os.PathLike, kind: str
 ) -> None:
-    """Write a model with its description in a format, unchecked.
+    """Write a model, in evaluation, with its description in a format, unchecked.
 
-    Args:
-        portable: The model in evaluation.
-        info: Its description.
-        path: File to write.
-        kind: ``'onnx'``, ``'torchscript'`` or ``'torch_export'``.
-
-    Raises:
-        ValueError: The exporter refuses the network; says which operator, where it tells.
+    A ValueError says which operator the exporter refuses, where it tells.
     """
     packed = pack_inputs(portable.inputs, generated_clips(portable.shape, 4))
     example = tuple(map(torch.from_numpy, packed))
@@ -269,31 +252,19 @@ def _write_onnx(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence the exporters' advice on packages that are not needed here."""
-    import logging
-
-    loggers = [logging.getLogger(f'torch.onnx._internal.exporter.{n}') for n in ('_registration',)]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    logger = logging.getLogger('torch.onnx._internal.exporter._registration')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logger.setLevel(level)
 
 
 def generated_clips(shape: Sequence[int], number: int) -> np.ndarray:
-    """Make smooth random skeletons with 1 to M persons, never two of one kind in a row.
-
-    Args:
-        shape: Shape of one clip, (M, T, V, C).
-        number: How many, N.
-
-    Returns:
-        float32 (N, M, T, V, C).
-    """
+    """Make smooth random skeletons (N, M, T, V, C) with 1 to M persons in turn, float32."""
     rng = np.random.default_rng(0)
     size = (number, *shape)
     pose = rng.normal(size=(*size[:2], 1, *size[3:]), scale=0.4)
@@ -305,16 +276,7 @@ def generated_clips(shape: Sequence[int], number: int) -> np.ndarray:
 
 
 def real_clips(info: ModelInfo, ann_file: str | os.PathLike, number: int) -> np.ndarray:
-    """Run clips of an annotation file through a model's test pipeline.
-
-    Args:
-        info: Description of the model.
-        ann_file: Store or pickle of skeleton sequences.
-        number: How many samples, spread evenly over the file; all where there are fewer.
-
-    Returns:
-        float32 (N * num_clips, M, T, V, C).
-    """
+    """Run clips spread over an annotation file through a model's test pipeline: (N, M, T, V, C)."""
     with DefaultScope.overwrite_default_scope(info.scope):
         dataset = SkeletonDataset(
             os.fspath(ann_file),
@@ -348,15 +310,7 @@ def check_file(
     clips: np.ndarray,
     precision: str = 'fp32',
 ) -> Check:
-    """Compare an exported file with the model that it was made from.
-
-    Args:
-        path: Exported file.
-        runtime: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``.
-        model: The recognizer.
-        clips: (N, M, T, V, C).
-        precision: See :func:`load_backend`.
-    """
+    """Compare an exported file, run as :func:`load_backend` says, with its model on clips."""
     return compare(
         runtime,
         run_in_batches(load_backend(path, runtime, precision=precision, trust=True), clips),

@@ -7,7 +7,7 @@ the weights before them. Results equal the layers' in evaluation up to rounding.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,10 @@ def pointwise(conv: Any, norm: Any = None) -> tuple[Tensor, Tensor]:
 class FusedLayer(nn.Module):
     """A layer whose weights are constants, kept as buffers outside of state dictionaries."""
 
+    if TYPE_CHECKING:  # the buffers that are kept
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def keep(self, **tensors: Tensor) -> None:
         """Register contiguous copies of weights."""
         for name, tensor in tensors.items():
@@ -43,15 +47,7 @@ class FusedLayer(nn.Module):
 
 
 class Pointwise(FusedLayer):
-    """1x1 convolution as one matrix product.
-
-    Args:
-        weight: (C', C).
-        bias: (C',).
-    """
-
-    weight: Tensor
-    bias: Tensor
+    """1x1 convolution as one matrix product, of weight (C', C) and bias (C',)."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
@@ -68,12 +64,6 @@ class Pointwise(FusedLayer):
 
 class FusedGraphConv(FusedLayer):
     """:class:`CTRGraphConv` in evaluation, (N, C, T, V) to (N, C', T, V)."""
-
-    relation_weight: Tensor
-    relation_bias: Tensor
-    refine: Tensor
-    shared: Tensor
-    shift: Tensor
 
     def __init__(self, layer: CTRGraphConv) -> None:
         super().__init__()
@@ -129,10 +119,6 @@ class FusedGraphConv(FusedLayer):
 
 class FusedTemporalConv(FusedLayer):
     """:class:`MultiScaleTemporalConv` in evaluation, (N, C, T, V) to (N, C', T', V)."""
-
-    bias: Tensor
-    pool_scale: Tensor
-    pool_shift: Tensor
 
     def __init__(self, layer: MultiScaleTemporalConv) -> None:
         super().__init__()

@@ -1,5 +1,3 @@
-"""What model files say of themselves."""
-
 import os
 import zipfile
 from collections.abc import Iterator
@@ -28,12 +26,7 @@ _METADATA_FIELD = 14  # of ONNX's ModelProto
 
 
 def file_format(path: str | os.PathLike) -> str:
-    """Tell the kind of a model file from its ending.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The ending is unknown.
-    """
+    """Tell the kind of a model file that is there from its ending."""
     suffix = Path(path).suffix
     if suffix not in FORMATS:
         raise ValueError(f'a model file ends in {", ".join(FORMATS)}, got {os.fspath(path)!r}')
@@ -44,14 +37,7 @@ def file_format(path: str | os.PathLike) -> str:
 
 @names_file
 def read_model_info(path: str | os.PathLike) -> ModelInfo:
-    """Read the description in an exported or published file.
-
-    Needs no runtime: neither ONNX nor OpenVINO has to be installed.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or was not made by this package.
-    """
+    """Read the description in an exported or published file, without any runtime."""
     kind = file_format(path)
     if kind in _ARCHIVES and not zipfile.is_zipfile(path):  # PyTorch would print a traceback
         raise ValueError(f'{path} is not a readable model: it is damaged or of another kind')

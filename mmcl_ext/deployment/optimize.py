@@ -1,5 +1,3 @@
-"""Prepares models for fast inference in PyTorch."""
-
 import copy
 from typing import Any
 
@@ -15,14 +13,11 @@ from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 
 @torch.no_grad()
 def optimize_for_inference(model: nn.Module) -> nn.Module:
-    """Return a copy of a recognizer that gives the same logits faster.
+    """Return a copy of a recognizer that gives the same logits, up to rounding, faster.
 
     CTR-GCN's blocks are replaced by :mod:`mmcl_ext.deployment.fused_layers`; other
     networks are copied as they are. The copy is for inference alone: it cannot be
-    trained, and its state dictionary is not the model's. Results differ by rounding.
-
-    Args:
-        model: Recognizer with a ``backbone``; left as it is.
+    trained, and its state dictionary is not the model's.
     """
     fast: Any = copy.deepcopy(model).eval().requires_grad_(False)
     backbone = getattr(fast, 'backbone', None)

@@ -67,13 +67,8 @@ class PortableModel(nn.Module):
 
         (sum over slots of e[slot] + sum over its persons of (f[p] - e[s(p)])) / M
 
-    Args:
-        model: Recognizer with a backbone of this package and a head with ``classify``.
-        window: Frames T of every clip; the constants hold for this number alone.
-        num_person: Person slots M; None for those of the backbone.
-
-    Raises:
-        ValueError: The model is no skeleton recognizer of this package.
+    The backbone is one of this package's graph networks, the head has ``classify``. The constants
+    hold for clips of ``window`` frames alone; ``num_person`` is by default the backbone's.
     """
 
     inputs = INPUTS
@@ -103,16 +98,7 @@ class PortableModel(nn.Module):
         return self.backbone.encode(self.backbone.normalize_input(nobody)).mean(dim=(2, 3))
 
     def forward(self, persons: Tensor, slots: Tensor, members: Tensor) -> Tensor:
-        """Classify clips.
-
-        Args:
-            persons: (P, T, V, C).
-            slots: (P,).
-            members: (N, P).
-
-        Returns:
-            Logits (N, K).
-        """
+        """Map persons (P, T, V, C), slots (P,) and members (N, P) of N clips to logits (N, K)."""
         everywhere = persons.unsqueeze(1).expand(-1, self.slots, -1, -1, -1)
         rows = self.backbone.normalize_input(everywhere).unflatten(
             0, (-1, self.slots)

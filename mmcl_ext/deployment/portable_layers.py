@@ -1,5 +1,3 @@
-"""CTR-GCN's graph convolution in the form that runtimes carry out fastest."""
-
 import copy
 from typing import Any
 
@@ -27,17 +25,6 @@ class PortableGraphConv(FusedLayer):
     Args:
         layer: The layer; left as it is.
     """
-
-    value_weight: Tensor
-    value_bias: Tensor
-    relation_weight: Tensor
-    relation_bias: Tensor
-    refine_weight: Tensor
-    refine_bias: Tensor
-    adjacency: Tensor
-    shift: Tensor
-    down_weight: Tensor
-    down_bias: Tensor
 
     def __init__(self, layer: CTRGraphConv) -> None:
         super().__init__()
@@ -101,11 +88,7 @@ class PortableGraphConv(FusedLayer):
 
 @torch.no_grad()
 def with_portable_layers(backbone: nn.Module) -> nn.Module:
-    """Return a copy of a backbone in evaluation whose CTR-GCN layers suit runtimes.
-
-    Args:
-        backbone: Any backbone; left as it is.
-    """
+    """Return a copy of a backbone in evaluation whose CTR-GCN layers suit runtimes."""
     portable = copy.deepcopy(backbone).eval().requires_grad_(False)
     for module in list(portable.modules()):
         for name, child in module.named_children():

@@ -33,18 +33,11 @@ class PackedPersons(NamedTuple):
 
 
 def prepare(keypoint: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
-    """Turn a skeleton sequence into the input of a network.
+    """Turn a skeleton sequence (M, T, V, C) into one clip (M', T', V, C), float32, for a network.
 
-    Args:
-        keypoint: Joints in the model's layout (M, T, V, C); absent persons are all zero.
-        info: Description of the model, as in its file.
-
-    Returns:
-        One clip, float32 (M', T', V, C).
-
-    Raises:
-        ValueError: The array does not fit the model, or the model's pipeline has a
-            transform that this file does not know.
+    The joints are in the model's layout, absent persons all zero; ``info`` is the description in
+    the model's file. An array that does not fit it, or a transform that this file does not know, is
+    a ValueError.
     """
     keypoint = np.array(keypoint, np.float32)
     joints = len(info['skeleton']['joint_names'])
@@ -104,11 +97,7 @@ def crop_and_resize(
     p_interval: float | Sequence[float] = (0.95,),
     min_length: int = 64,
 ) -> np.ndarray:
-    """Keep the middle of the real frames and resample it linearly.
-
-    Raises:
-        ValueError: The share of frames is drawn at random, as in training.
-    """
+    """Keep the middle of the real frames, a share that is not drawn, and resample it linearly."""
     shares = [p_interval] if isinstance(p_interval, (int, float)) else list(p_interval)
     if len(shares) != 1:
         raise ValueError(f'a test takes one share of the frames, got {shares}')
@@ -141,11 +130,7 @@ def normalize_range(keypoint: np.ndarray) -> np.ndarray:
 
 
 def pick_frames(keypoint: np.ndarray, num_frames: int = 52, random: bool = False) -> np.ndarray:
-    """Choose frames evenly, repeating where there are too few.
-
-    Raises:
-        ValueError: They are to be drawn at random, as in training.
-    """
+    """Choose frames evenly, not at random, repeating where there are too few."""
     if random:
         raise ValueError('a test does not draw frames at random')
     frames = np.linspace(0, keypoint.shape[1] - 1, num_frames).astype(np.int64)
@@ -174,16 +159,10 @@ def format_persons(keypoint: np.ndarray, num_person: int = 2, pad: str = 'zero')
 
 
 def pack_persons(keypoint: np.ndarray) -> PackedPersons:
-    """Leave the empty person slots of clips out.
+    """Leave the empty person slots of clips (N, M, T, V, C) out.
 
     A slot is empty if all its coordinates are exactly zero. Of clips without anybody at
     all, the first slot of the first clip is kept: a network is never run on nothing.
-
-    Args:
-        keypoint: Clips (N, M, T, V, C).
-
-    Raises:
-        ValueError: There are not five axes, or there is no clip.
     """
     if keypoint.ndim != 5 or not keypoint.size:
         raise ValueError(f'clips are (N, M, T, V, C), got {keypoint.shape}')

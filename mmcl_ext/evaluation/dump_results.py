@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmcl_ext.evaluation.score_files import NAME_FIELDS
-from mmcl_ext.fileio.write_pickle import write_pickle
+from mmcl_ext.fileio.atomic_file import write_pickle
 from mmcl_ext.registry import METRICS
 
 

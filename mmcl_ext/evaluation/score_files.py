@@ -10,9 +10,9 @@ import torch
 
 from mmcl_ext.evaluation.annotation_source import SplitLabels
 from mmcl_ext.evaluation.scores import Scores, check_same_names
+from mmcl_ext.fileio.atomic_file import write_pickle
 from mmcl_ext.fileio.name_file import names_file
 from mmcl_ext.fileio.safe_pickle import load_pickle
-from mmcl_ext.fileio.write_pickle import write_pickle
 
 NAME_FIELDS = ('sample_name', 'frame_dir', 'filename')
 """Fields of a dump that tell which sample it is, in the order they are looked for."""

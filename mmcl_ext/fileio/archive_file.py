@@ -1,8 +1,10 @@
 """Files of a raw data set, in an unpacked folder or still inside its ZIP archives."""
 
 import os
+import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -21,12 +23,7 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ArchiveFile:
-    """A file in a folder or inside a ZIP archive.
-
-    Attributes:
-        path: The file itself, or the archive that holds it.
-        inner: Name inside the archive, None for a file of its own.
-    """
+    """A file in a folder or, under the name ``inner``, inside the ZIP archive ``path``."""
 
     path: Path
     inner: str | None = None
@@ -37,12 +34,7 @@ class ArchiveFile:
         return self.path.name if self.inner is None else PurePosixPath(self.inner).name
 
     def read(self) -> bytes:
-        """Read the whole file.
-
-        Raises:
-            OSError: If it cannot be read.
-            ValueError: If the archive is damaged at this file.
-        """
+        """Read the whole file; a ValueError if the archive is damaged at it."""
         if self.inner is None:
             return self.path.read_bytes()
         with name_file(self, DAMAGE):
@@ -59,23 +51,24 @@ class ArchiveFile:
         return str(self.path) if self.inner is None else f'{self.path}:{self.inner}'
 
 
+@contextmanager
+def local_file(member: ArchiveFile) -> Iterator[Path]:
+    """Give a file inside an archive a path within the block, because decoders need one."""
+    if member.inner is None:
+        yield member.path
+        return
+    with tempfile.NamedTemporaryFile(suffix=Path(member.name).suffix) as file:
+        file.write(member.read())
+        file.flush()
+        yield Path(file.name)
+
+
 def find_members(root: str | os.PathLike, folder: str, suffix: str) -> dict[str, ArchiveFile]:
-    """List the files of one modality of a data set.
+    """List the files of one modality of a data set, by file name, sorted.
 
     ``ROOT/FOLDER/*`` is taken when that folder exists, otherwise ``ROOT/FOLDER.zip`` and
-    ``ROOT/FOLDER-*.zip`` (archives that come in several parts).
-
-    Args:
-        root: Folder of the data set.
-        folder: Name of the modality, such as ``'Skeleton'``.
-        suffix: Ending of the wanted files, such as ``'.mat'``.
-
-    Returns:
-        Members by file name, sorted.
-
-    Raises:
-        FileNotFoundError: If there is neither folder nor archive.
-        ValueError: If an archive is damaged or two archives hold the same file.
+    ``ROOT/FOLDER-*.zip`` (archives that come in several parts). A damaged archive, or a file
+    that two archives hold, is a ValueError.
     """
     root = Path(root)
     if (root / folder).is_dir():
@@ -94,19 +87,8 @@ def find_files(
 ) -> dict[str, ArchiveFile]:
     """List all files of one kind, however deep: a folder's, and those in its ZIP archives.
 
-    A file that lies there unpacked is taken instead of the one in an archive.
-
-    Args:
-        source: Folder (links are followed) or ZIP archive.
-        suffix: Ending of the wanted files, such as ``'.skeleton'``.
-        key: Name that a file is listed under; None for its file name.
-
-    Returns:
-        Members by that name, sorted.
-
-    Raises:
-        FileNotFoundError: If there is no such folder or archive.
-        ValueError: If an archive is damaged or two files have the same name.
+    They are listed under a ``key``, by default their names, which have to differ. A file that lies
+    there unpacked is taken instead of the one in an archive; links to folders are followed.
     """
     source = Path(source)
     if not source.exists():

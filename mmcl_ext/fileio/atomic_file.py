@@ -4,6 +4,7 @@ import errno
 import glob
 import json
 import os
+import pickle
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -19,15 +20,9 @@ def atomic_file(path: str | os.PathLike, *, durable: bool = True) -> Iterator[Bi
     """Open a neighbour of ``path`` that takes its name when the block ends well.
 
     After an error or an interrupt nothing, or the former file, is there. A killed process
-    leaves ``.<name>.<random>.tmp`` behind.
-
-    Args:
-        path: File to write; its folder is made when missing. Its mode follows the umask.
-        durable: Flush the content to disk first, so that after a power cut the name never
-            stands for an empty file.
-
-    Raises:
-        OSError: The file cannot be written; names ``path``.
+    leaves ``.<name>.<random>.tmp`` behind. An OSError names ``path``, whose folder is made. If
+    ``durable``, the content is flushed first, so that after a power cut the name never stands for
+    an empty file.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,17 +47,7 @@ def atomic_file(path: str | os.PathLike, *, durable: bool = True) -> Iterator[Bi
 
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a path to write to, whose file takes the place of ``path`` when the block ends well.
-
-    For libraries that open files themselves and look at the ending: the name is that of
-    ``path``, in a temporary folder beside it.
-
-    Args:
-        path: File to write; its folder is made when missing.
-
-    Raises:
-        OSError: The folder cannot be made, or the block has written no file.
-    """
+    """Give a path, with the name of ``path``, whose file takes its place in the end."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = _neighbour(target)
@@ -75,11 +60,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_bytes(path: str | os.PathLike, data: bytes | memoryview, *, durable: bool = True) -> None:
-    """Write a whole file at once, see :func:`atomic_file`.
-
-    Raises:
-        OSError: The file cannot be written; an older file of that name is left as it was.
-    """
+    """Write a whole file at once, see :func:`atomic_file`."""
     with atomic_file(path, durable=durable) as file:
         file.write(data)
 
@@ -87,12 +68,14 @@ def write_bytes(path: str | os.PathLike, data: bytes | memoryview, *, durable: b
 def write_json(
     path: str | os.PathLike, content: Any, *, indent: int = 1, sort_keys: bool = False
 ) -> None:
-    """Write a JSON file that ends with a line break, see :func:`atomic_file`.
-
-    Raises:
-        OSError: The file cannot be written; an older file of that name is left as it was.
-    """
+    """Write a JSON file that ends with a line break, see :func:`atomic_file`."""
     write_bytes(path, f'{json.dumps(content, indent=indent, sort_keys=sort_keys)}\n'.encode())
+
+
+def write_pickle(path: str | os.PathLike, content: Any) -> None:
+    """Write a pickle, see :func:`atomic_file`."""
+    with atomic_file(path) as file:
+        pickle.dump(content, file, protocol=4)
 
 
 def sweep(path: str | os.PathLike) -> None:

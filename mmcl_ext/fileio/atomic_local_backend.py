@@ -1,5 +1,3 @@
-"""A local file backend whose files are whole or absent."""
-
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
@@ -15,12 +13,7 @@ class AtomicLocalBackend(LocalBackend):
     """
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
-        """Write ``obj`` under a temporary name, flush it to disk and rename it.
-
-        Args:
-            obj: What to write.
-            filepath: Final path; missing folders are created.
-        """
+        """Write ``obj`` under a temporary name, flush it to disk and rename it."""
         write_bytes(filepath, obj)
 
 

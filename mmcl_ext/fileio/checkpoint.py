@@ -22,20 +22,12 @@ _META_KEY = 'mmcl_ext.meta'  # of a .safetensors file
 
 @names_file
 def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
-    """Read a checkpoint without running what it holds.
+    """Read ``state_dict`` and ``meta`` of a checkpoint without running what it holds.
 
     The levels and prefixes that training code wraps around a state (``state_dict``,
-    ``model``, ``module.``) are removed.
-
-    Args:
-        path: ``.pt``, ``.pth`` or ``.safetensors`` file, or an address that MMEngine reads.
-
-    Returns:
-        ``state_dict`` and ``meta``; a bare state dictionary has an empty ``meta``.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It cannot be read, or holds no weights.
+    ``model``, ``module.``) are removed; a bare state dictionary has an empty ``meta``. The path is
+    that of a ``.pt``, ``.pth`` or ``.safetensors`` file, or an address that MMEngine reads. A file
+    that cannot be read, or holds no weights, is a ValueError.
     """
     content = _load(path)
     state = content
@@ -59,11 +51,7 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def require_checkpoint(path: str | os.PathLike) -> None:
-    """Check that a checkpoint is there; addresses, which MMEngine reads, are not opened.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-    """
+    """Raise FileNotFoundError if there is no such checkpoint; addresses are not opened."""
     if re.match(r'[\w+.-]{2,}:', str(path)) is None and not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {os.fspath(path)!r}')
 

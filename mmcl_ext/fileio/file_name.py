@@ -1,13 +1,8 @@
-"""File names from names that a file of somebody else gives."""
-
 import re
 
 
 def file_name(name: str, taken: set[str]) -> str:
-    """Turn a sample's name into a file's, another one each time; it is added to ``taken``.
-
-    The result names no folder and holds no control characters.
-    """
+    """Turn a sample's name into a harmless file's, another one each time, added to ``taken``."""
     plain = re.sub(r'[^\w.+-]+', '_', name).strip('._')[:200] or 'clip'
     unique, number = plain, 2
     while unique in taken:

@@ -1,5 +1,3 @@
-"""One process at a time in a folder."""
-
 import fcntl
 import os
 import time
@@ -11,17 +9,11 @@ from typing import IO
 
 @contextmanager
 def locked(folder: Path, patience: float = 0.0) -> Iterator[int]:
-    """Keep other processes out of a folder by a lock on its file ``lock``.
+    """Keep other processes out of a folder, which is made, by a lock on its file ``lock``.
 
     The yielded descriptor may be passed to child processes: they hold the lock too, so what a
-    killed parent has left behind still counts.
-
-    Args:
-        folder: The folder; it is made if it is missing.
-        patience: Seconds to wait for another process.
-
-    Raises:
-        BlockingIOError: Another process works in the folder.
+    killed parent has left behind still counts. After ``patience`` seconds in which another process
+    works in the folder, a BlockingIOError says so.
     """
     deadline = time.monotonic() + patience
     while (file := _try_lock(folder)) is None:

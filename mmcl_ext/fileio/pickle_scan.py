@@ -30,16 +30,7 @@ _COUNT_BYTES = {
 def scan_pickle(
     data: bytes | mmap.mmap, position: int = 0, storage_references: bool = False
 ) -> int:
-    """Check the pickle that begins at a position and return the position behind it.
-
-    Args:
-        data: A whole file.
-        position: First byte of the pickle.
-        storage_references: Whether it may refer to storages of PyTorch.
-
-    Raises:
-        pickle.UnpicklingError: The pickle is damaged or must not be built.
-    """
+    """Check the pickle at a position, which may refer to storages if so told; return its end."""
     scan = _Scan(data, position, storage_references)
     try:
         return scan.run()
@@ -48,11 +39,7 @@ def scan_pickle(
 
 
 def scan_storage_file(data: bytes | mmap.mmap) -> None:
-    """Check the five pickles in front of the numbers of PyTorch's former file format.
-
-    Raises:
-        pickle.UnpicklingError: One of them is damaged or must not be built.
-    """
+    """Check the five pickles in front of the numbers of PyTorch's former file format."""
     end = 0
     for _ in range(5):
         if end < len(data):
@@ -177,12 +164,8 @@ def _push_text(scan: _Scan, length: int) -> None:
     scan.stack.append(_Value('leaf', 1 + length // 64) if length > 64 else _LEAF)
 
 
-def _push_open(scan: _Scan, _: int) -> None:
-    scan.stack.append(_Value('open'))
-
-
-def _push_global(scan: _Scan, _: int) -> None:
-    scan.stack.append(_Value('global'))
+def _push(kind: str) -> Callable[[_Scan, int], None]:
+    return lambda scan, _: scan.stack.append(_Value(kind))
 
 
 def _push_stack_global(scan: _Scan, _: int) -> None:
@@ -212,34 +195,30 @@ def _tuple_of(count: int) -> Callable[[_Scan, int], None]:
     return push
 
 
-def _dict(scan: _Scan, _: int) -> None:
-    items = scan.pop_to_mark()
-    scan.hash_all(items[::2])
-    scan.push_all('open', items)
+def _push_hashed(kind: str, step: int) -> Callable[[_Scan, int], None]:
+    """Build a container of what lies above the mark; one item in ``step`` is a key."""
+
+    def push(scan: _Scan, _: int) -> None:
+        items = scan.pop_to_mark()
+        scan.hash_all(items[::step])
+        scan.push_all(kind, items)
+
+    return push
 
 
-def _frozenset(scan: _Scan, _: int) -> None:
-    items = scan.pop_to_mark()
-    scan.hash_all(items)
-    scan.push_all('tuple', items)
+def _put_hashed(step: int) -> Callable[[_Scan, int], None]:
+    def put(scan: _Scan, _: int) -> None:
+        items = scan.pop_to_mark()
+        scan.hash_all(items[::step])
+        scan.change(items)
+
+    return put
 
 
 def _set_item(scan: _Scan, _: int) -> None:
     value, key = scan.stack.pop(), scan.stack.pop()
     scan.hash_all([key])
     scan.change([key, value])
-
-
-def _set_items(scan: _Scan, _: int) -> None:
-    items = scan.pop_to_mark()
-    scan.hash_all(items[::2])
-    scan.change(items)
-
-
-def _add_items(scan: _Scan, _: int) -> None:
-    items = scan.pop_to_mark()
-    scan.hash_all(items)
-    scan.change(items)
 
 
 def _call(scan: _Scan, _: int) -> None:
@@ -274,24 +253,24 @@ _EFFECTS: dict[str, Callable[[_Scan, int], object]] = {
     'MARK': _mark,
     'POP': lambda scan, _: scan.stack.pop(),
     'POP_MARK': lambda scan, _: scan.pop_to_mark(),
-    **dict.fromkeys(('EMPTY_LIST', 'EMPTY_DICT', 'EMPTY_SET'), _push_open),
+    **dict.fromkeys(('EMPTY_LIST', 'EMPTY_DICT', 'EMPTY_SET'), _push('open')),
     **dict.fromkeys(('GET', 'BINGET', 'LONG_BINGET'), _get),
     **dict.fromkeys(('PUT', 'BINPUT', 'LONG_BINPUT'), _put),
     'MEMOIZE': lambda scan, _: _put(scan, len(scan.memo)),
-    'GLOBAL': _push_global,
+    'GLOBAL': _push('global'),
     'STACK_GLOBAL': _push_stack_global,
     'TUPLE': lambda scan, _: scan.push_all('tuple', scan.pop_to_mark()),
     'TUPLE1': _tuple_of(1),
     'TUPLE2': _tuple_of(2),
     'TUPLE3': _tuple_of(3),
     'LIST': lambda scan, _: scan.push_all('open', scan.pop_to_mark()),
-    'DICT': _dict,
-    'FROZENSET': _frozenset,
+    'DICT': _push_hashed('open', 2),
+    'FROZENSET': _push_hashed('tuple', 1),
     'APPEND': lambda scan, _: scan.change([scan.stack.pop()]),
     'APPENDS': lambda scan, _: scan.change(scan.pop_to_mark()),
     'SETITEM': _set_item,
-    'SETITEMS': _set_items,
-    'ADDITEMS': _add_items,
+    'SETITEMS': _put_hashed(2),
+    'ADDITEMS': _put_hashed(1),
     'REDUCE': _call,
     'NEWOBJ': _call,
     'BUILD': _build,

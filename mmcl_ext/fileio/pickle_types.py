@@ -137,12 +137,7 @@ def _history_buffer_method(owner: Any, name: str) -> FunctionType:
 
 
 def unwrap(value: Any, seen: dict[int, Any] | None = None) -> Any:
-    """Put numpy's objects where the unpickler left ours, in place where that is possible.
-
-    Args:
-        value: What the unpickler gave.
-        seen: Collects the values that were visited, and their results, by identity.
-    """
+    """Put numpy's objects where the unpickler left ours; ``seen`` collects values by identity."""
     if type(value) in _LEAVES:
         return value
     seen = {} if seen is None else seen

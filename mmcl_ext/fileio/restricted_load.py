@@ -17,11 +17,7 @@ _FREE_VIEW = 1 << 26  # bytes; an expanded mask or table of positions stays belo
 
 
 def load_restricted(load: Callable[..., Any], source: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call ``torch.load`` on tensors, plain containers, numpy values and HistoryBuffers.
-
-    Raises:
-        pickle.UnpicklingError: If the file is damaged or holds anything else.
-    """
+    """Call ``torch.load`` on tensors, plain containers, numpy values and HistoryBuffers only."""
     with allow_list():
         try:
             size = _check_file(source)
@@ -53,13 +49,10 @@ def _check_file(source: Any) -> int:
         if is_archive:
             _check_archive(file, size)
         elif size > start:
-            scan_storage_file(_mapped(file) if is_path else file.read())
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if is_path else None
+            scan_storage_file(mapped or file.read())
         file.seek(start)
     return size
-
-
-def _mapped(file: Any) -> mmap.mmap:
-    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _check_archive(file: Any, size: int) -> None:

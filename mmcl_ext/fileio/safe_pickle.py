@@ -1,9 +1,3 @@
-"""Reading of annotation pickles without running what they say.
-
-A pickle is a program: the ordinary loader calls any function the file names.
-:func:`load_pickle` knows a handful of names, see :mod:`mmcl_ext.fileio.pickle_types`.
-"""
-
 import mmap
 import os
 import pickle
@@ -15,13 +9,11 @@ from mmcl_ext.fileio.printable import printable
 
 
 def load_pickle(path: str | os.PathLike) -> Any:
-    """Load a pickle that holds arrays, numbers, strings and plain containers.
+    """Load a pickle of arrays, numbers, strings and plain containers, without running it.
 
+    A pickle is a program: the ordinary loader calls any function the file names. This one knows a
+    handful of names, see :mod:`mmcl_ext.fileio.pickle_types`; anything else is a ValueError.
     Tensors of PyTorch come back as numpy arrays, bfloat16 ones as float32.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is no pickle, is damaged, or asks for anything else.
     """
     with open(path, 'rb') as file:
         try:
@@ -35,8 +27,6 @@ def load_pickle(path: str | os.PathLike) -> Any:
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Resolves the admitted names to stand-ins and refuses all others."""
-
     def find_class(self, module: str, name: str) -> object:
         try:
             return PLAIN[f'{module}.{name}']

@@ -2,11 +2,7 @@ from pathlib import Path
 
 
 def shipped_folder(name: str) -> Path:
-    """Return ``configs`` or ``tools``, of the installed package or of the source tree.
-
-    Raises:
-        FileNotFoundError: Neither has it.
-    """
+    """Return ``configs`` or ``tools``, of the installed package or of the source tree."""
     package = Path(__file__).parents[1]
     for root in (package / '.mim', package.parent):
         if (root / name).is_dir():

@@ -1,5 +1,3 @@
-"""Reading and writing safetensors files piece by piece."""
-
 import json
 import math
 import os
@@ -37,16 +35,10 @@ class TensorContainer:
 
     Nothing is unpickled, and nothing is allocated that the file is too short for. The object
     pickles as its path and opens the file again when it is first used. Reads are positioned,
-    so threads and forked processes may share it.
+    so threads and forked processes may share it. A file that is damaged, cut short or of another
+    kind is a ValueError that names file and field.
 
     A kind of file derives from this class, and reads and checks its tables in ``_opened``.
-
-    Args:
-        path: The file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged, cut short, or of another kind; names file and field.
     """
 
     kind: ClassVar[str] = 'safetensors file'
@@ -85,7 +77,6 @@ class TensorContainer:
 
     @cached_property
     def _header(self) -> _Header:
-        """Open the file and check its header."""
         if not os.path.isfile(self._path):
             raise FileNotFoundError(f'no {self.kind} at {self._path}')
         fd = os.open(self._path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
@@ -111,11 +102,7 @@ class TensorContainer:
             )
 
     def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
-        """Read the rows ``start:stop`` of a tensor's first axis into a fresh array.
-
-        Raises:
-            OSError: The file ends before the rows do.
-        """
+        """Read the rows ``start:stop`` of a tensor's first axis into a fresh array."""
         fd, entries, _ = self._header
         dtype, shape, position = entries[name]
         array = np.empty((stop - start, *shape[1:]), dtype)
@@ -157,7 +144,6 @@ class TensorContainer:
         return self.read_all(name)
 
     def _text(self, field: str) -> str:
-        """Return an item of the metadata."""
         text = self._header.metadata.get(field)
         if text is None:
             raise ValueError(f'{self._path} is not a whole {self.kind}: {field!r} is missing')
@@ -228,13 +214,7 @@ def is_finite(values: np.ndarray) -> bool:
 def write_tensors(
     path: str | os.PathLike, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
-    """Write contiguous arrays under a temporary name and move the file into place.
-
-    Args:
-        path: File to write; its folder is made, an existing file is replaced.
-        tensors: Arrays by name, set back to back in this order.
-        metadata: Text for the header.
-    """
+    """Write contiguous arrays back to back under a temporary name and move the file into place."""
     shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
     with atomic_file(path) as file:
         file.write(frame_header(encode_header(shapes, metadata)))

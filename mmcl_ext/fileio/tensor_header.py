@@ -73,13 +73,7 @@ def encode_header(
 
 
 def frame_header(header: bytes, size: int | None = None) -> bytes:
-    """Pad a header with blanks to ``size`` bytes and put its length in front.
-
-    Without a size the data begin at a multiple of eight bytes.
-
-    Raises:
-        ValueError: The header is longer than the room kept for it.
-    """
+    """Pad a header to ``size`` bytes, by default a multiple of 8, and put its length in front."""
     size = -(-len(header) // 8) * 8 if size is None else size
     if len(header) > size:
         raise ValueError(f'a header of {len(header)} bytes does not fit in {size}')
@@ -87,15 +81,7 @@ def frame_header(header: bytes, size: int | None = None) -> bytes:
 
 
 def parse_header(encoded: bytes) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Read and check the JSON of a header.
-
-    Returns:
-        The tensors by name, and the metadata.
-
-    Raises:
-        ValueError: It is no header: no JSON, a name twice, an unknown type, a shape or place that
-            cannot be, tensors that overlap or leave gaps. Says which tensor and field.
-    """
+    """Read and check a header's JSON: the tensors by name, and the metadata, or a ValueError."""
     try:
         header = json.loads(encoded.decode(), object_pairs_hook=_unique)
     except RecursionError:
@@ -120,8 +106,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(name: str, item: Any, base: int) -> Entry:
-    """Check one item of the header and turn it into an :class:`Entry`."""
-
     def wrong(field: str, problem: str) -> ValueError:
         return ValueError(f'tensor {bounded_repr(name)}: field {field!r}: {problem}')
 
@@ -143,7 +127,6 @@ def _entry(name: str, item: Any, base: int) -> Entry:
 
 
 def _are_counts(values: Any) -> bool:
-    """Whether a value is a list of integers from 0."""
     return isinstance(values, list) and all(type(v) is int and v >= 0 for v in values)
 
 

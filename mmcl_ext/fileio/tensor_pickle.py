@@ -70,11 +70,7 @@ class _StorageUnpickler(pickle.Unpickler):
 
 
 def load_storage(data: bytes) -> np.ndarray:
-    """Stand-in for ``torch.storage._load_from_bytes``: the elements as a flat array.
-
-    Raises:
-        pickle.UnpicklingError: The bytes are no storage, or contradict themselves.
-    """
+    """Stand-in for ``torch.storage._load_from_bytes``: the elements as a flat array."""
     scan_storage_file(data)
     stream = io.BytesIO(data)
     magic, protocol, _system, storage, keys = (_StorageUnpickler(stream).load() for _ in range(5))
@@ -92,18 +88,7 @@ def load_storage(data: bytes) -> np.ndarray:
 def rebuild_tensor(
     storage: object, offset: int, shape: tuple, strides: tuple, *rest: object
 ) -> np.ndarray:
-    """Stand-in for ``torch._utils._rebuild_tensor_v2``: a fresh array.
-
-    Args:
-        storage: What :func:`load_storage` gave.
-        offset: First element.
-        shape: Length of each axis.
-        strides: Elements from one index of an axis to the next.
-        rest: Gradient flag, hooks and metadata, which a plain array does not have.
-
-    Raises:
-        pickle.UnpicklingError: The array would reach out of its storage.
-    """
+    """Stand-in for ``torch._utils._rebuild_tensor_v2``: a fresh array; strides count elements."""
     numbers = (offset, *shape, *strides)
     sound = (
         isinstance(storage, np.ndarray)

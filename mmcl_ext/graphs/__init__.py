@@ -1,4 +1,4 @@
-"""Skeleton layouts and adjacency (numpy only)."""
+"""Skeleton layouts and adjacency (numpy and scipy only)."""
 
 from mmcl_ext.graphs.hd_graph import HDGraph
 from mmcl_ext.graphs.layout import Layout

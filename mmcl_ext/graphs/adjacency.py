@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy.sparse.csgraph import shortest_path
 
 Edges = Sequence[tuple[int, int]]
 
@@ -34,19 +35,9 @@ def normalize_rows(A: np.ndarray) -> np.ndarray:
 
 
 def hop_distance(num_joints: int, edges: Edges, max_hop: int | None = None) -> np.ndarray:
-    """Count the edges on the shortest way between every two joints, whatever their direction.
-
-    The array (V, V) is symmetric, ``inf`` where there is no way within ``max_hop`` edges.
-    """
-    reach = edge_matrix(num_joints, edges)
-    step = reach + reach.T + np.eye(num_joints) > 0
-    distance = np.where(np.eye(num_joints) > 0, 0, np.inf)
-    reached = distance == 0
-    for hop in range(1, (num_joints if max_hop is None else max_hop + 1)):
-        reached_now = reached @ step
-        distance[reached_now & ~reached] = hop
-        reached = reached_now
-    return distance
+    """Count the edges between every two joints (V, V); ``inf`` beyond ``max_hop`` edges."""
+    distance = shortest_path(edge_matrix(num_joints, edges), directed=False, unweighted=True)
+    return distance if max_hop is None else np.where(distance > max_hop, np.inf, distance)
 
 
 def spatial(num_joints: int, edges: Edges) -> np.ndarray:
@@ -65,9 +56,9 @@ def spatial(num_joints: int, edges: Edges) -> np.ndarray:
 def mmaction_spatial(num_joints: int, edges: Edges) -> np.ndarray:
     """Partition ``spatial`` as MMAction2's column-receiving networks apply it.
 
-    Same edges as :func:`spatial`; the rows are normalised (a parent receives the
-    *mean* of its children, a child its whole parent). The subsets (3, V, V) are the identity, from
-    parent to children, from children to parent. MMAction2's array is the transpose.
+    Same edges, but the rows are normalised (a parent receives the *mean* of its children, a child
+    its whole parent). The subsets (3, V, V) are the identity, from parent to children, from
+    children to parent. MMAction2's array is the transpose.
     """
     inward = edge_matrix(num_joints, edges)
     outward = inward.T

@@ -1,5 +1,3 @@
-"""Parts of the body, by the names of the joints."""
-
 from functools import cache
 
 from mmcl_ext.graphs.layouts import get_layout
@@ -24,9 +22,7 @@ def body_parts(layout: str) -> dict[str, tuple[int, ...]]:
     """Split a layout's joints (0-based) into head, trunk, arms and legs, as far as it has them.
 
     Joints are named as those of the known layouts: ``left_elbow``, ``right_foot``, ``spine``...
-
-    Raises:
-        ValueError: The layout is unknown, or the names of its joints do not tell arms and legs.
+    A layout whose names do not tell arms and legs is a ValueError.
     """
     parts: dict[str, list[int]] = {}
     names = get_layout(layout).joint_names

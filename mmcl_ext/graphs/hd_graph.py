@@ -1,5 +1,3 @@
-"""The hierarchically decomposed graph of HD-GCN."""
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,25 +15,13 @@ _FLATTEN = ('union', 'levels', None)
 class HDGraph:
     """Joints grouped outwards from a centre of mass, neighbouring groups fully joined.
 
-    HD-GCN (Lee et al., ICCV 2023), Section 3.1. The groups come from the layout's own
-    table where it has one (HD-GCN's, for the Kinect skeletons), else they are the
-    joints at equal hop distance from the centre.
+    HD-GCN (Lee et al., ICCV 2023), Section 3.1. The L + 1 ``groups``, 1-based, come from the
+    layout's own table where it has one (HD-GCN's, for the Kinect skeletons), else they are the
+    joints at equal hop distance from the centre, counted from one as in the paper.
 
-    Attributes:
-        A: float32 array, row-receives. (L, 3, V, V) with the subsets identity,
-            forward (away from the centre) and reverse of each of the L levels, or
-            flattened (3, V, V) or (3L, V, V).
-        groups: The L + 1 groups of joints, 1-based.
-
-    Args:
-        layout: Name of a layout, a layout, or its description as a dict.
-        center: Centre of mass, counted from one as in the paper.
-        flatten: 'union' for the element-wise maximum over the levels of each subset,
-            (3, V, V); 'levels' for all subsets in a row, level by level, (3L, V, V);
-            None to keep (L, 3, V, V).
-
-    Raises:
-        ValueError: Unknown layout, centre of mass or ``flatten``, or an unsound layout.
+    ``A`` is float32, row-receives: the subsets identity, forward (away from the centre) and reverse
+    of each of the L levels, (L, 3, V, V) with ``flatten=None``; their element-wise maximum over the
+    levels, (3, V, V), with ``'union'``; level by level in a row, (3L, V, V), with ``'levels'``.
     """
 
     def __init__(

@@ -1,5 +1,3 @@
-"""Linear maps of the joints of one layout to those of another."""
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -30,17 +28,11 @@ def joint_matrix(
     scaling, and an absent (all-zero) body stays one.
 
     Args:
-        source: Name of the layout to read.
-        target: Name of the layout to make.
         variant: Table to use, see :func:`joint_map_variants`; None takes the default,
             which for two layouts without a table is the product of the maps to and from
             NTU RGB+D's joints.
         weights: For joints of the target, the weights of joints of the source, all by
             name; takes the place of the tables.
-
-    Raises:
-        ValueError: A layout, variant or joint is unknown, a joint has neither weights nor a
-            namesake, or its weights do not sum to 1.
     """
     layouts = get_layout(source), get_layout(target)
     if weights is not None:
@@ -64,11 +56,10 @@ def _family(layout: Layout) -> str:
 
 
 def _tabled(source: str, target: str, variant: str | None) -> np.ndarray:
-    known = joint_map_variants(source, target)
     layouts = get_layout(source), get_layout(target)
-    if known:
-        families = _family(layouts[0]), _family(layouts[1])
-        return _matrix(*layouts, TABLES[families][variant or known[0]])
+    tables = TABLES.get((_family(layouts[0]), _family(layouts[1])))
+    if tables:
+        return _matrix(*layouts, tables[variant or next(iter(tables))])
     by_name = set(layouts[1].joint_names) <= set(layouts[0].joint_names)
     hub = get_layout(_HUB).joint_names
     if by_name or hub in (layouts[0].joint_names, layouts[1].joint_names):
@@ -77,7 +68,6 @@ def _tabled(source: str, target: str, variant: str | None) -> np.ndarray:
 
 
 def _matrix(source: Layout, target: Layout, weights: Weights) -> np.ndarray:
-    """Write the weights as a matrix, after checking them."""
     title = f'joint map from {source.name!r} to {target.name!r}'
     unknown = sorted(set(weights) - set(target.joint_names))
     if unknown:

@@ -1,5 +1,3 @@
-"""Description of a skeleton: joints, bones, centre, symmetry and hierarchy."""
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,22 +13,17 @@ _MOST_JOINTS = 1000
 
 @dataclass(frozen=True)
 class Layout:
-    """Joints of a skeleton and how they hang together.
+    """Joints of a skeleton and how they hang together; a ValueError unless that is sound.
 
     Args:
         name: Name that data sets and graphs refer to.
-        joint_names: Names of the V joints, in the order of the data.
-        edges: Bones as pairs (child, parent), 0-based. Where a joint has several
-            parents, the bone leads to the one listed first.
+        joint_names: Names of the V joints, 2 to 1000, in the order of the data.
+        edges: Bones as pairs (child, parent), 0-based, that lead each joint to the centre. Where a
+            joint has several parents, the bone leads to the one listed first.
         center: Joint at the root of the bones, 0-based.
         pairs: Mirror images as pairs (left, right), 0-based.
         hd_groups: Hierarchies of the HD-Graph: centre of mass (1-based, as in
-            the paper) to groups of joints (1-based) from the centre outwards.
-
-    Raises:
-        ValueError: There are fewer than 2 joints or more than 1000, a joint index lies outside the
-            skeleton, an edge is repeated, a joint is cut off from the others, bones do
-            not lead to the centre, or a hierarchy does not hold every joint exactly once.
+            the paper) to groups of joints (1-based) from the centre outwards, each joint once.
     """
 
     name: str
@@ -74,9 +67,6 @@ class Layout:
 
         Its keys are ``edges`` (or ``inward``, MMAction2's word), ``center``, ``joint_names`` or
         their number ``num_node``, and optionally ``name``, ``pairs`` and ``hd_groups``.
-
-        Raises:
-            ValueError: A key is missing or unknown, or the layout is not sound.
         """
         values = dict(description)
         if 'edges' not in values and 'inward' in values:

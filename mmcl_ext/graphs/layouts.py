@@ -166,11 +166,7 @@ def get_layout(name: str) -> Layout:
 
 
 def register_layout(layout: Layout | Mapping[str, Any], *, force: bool = False) -> Layout:
-    """Make a layout, or a description, known by its name to data sets and graphs alike.
-
-    Raises:
-        ValueError: The layout is not sound, or, without ``force``, its name belongs to another.
-    """
+    """Make a layout known by its name, which without ``force`` must not be another's."""
     layout = resolve_layout(layout)
     known = _LAYOUTS.setdefault(layout.name, layout)
     if known != layout and not force:
@@ -180,13 +176,7 @@ def register_layout(layout: Layout | Mapping[str, Any], *, force: bool = False) 
 
 
 def resolve_layout(layout: str | Layout | Mapping[str, Any]) -> Layout:
-    """Accept a layout by its name or ``.json`` file, as an object or as its description.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The name is unknown or the description is not sound.
-        TypeError: ``layout`` is none of these.
-    """
+    """Accept a layout by its name or ``.json`` file, as an object or as its description."""
     if isinstance(layout, str):
         return _read(layout) if layout.endswith('.json') else get_layout(layout)
     if isinstance(layout, Layout):
@@ -201,10 +191,6 @@ def load_layout(layout: str | os.PathLike | Mapping[str, Any]) -> str:
 
     The file has ``name``, ``joint_names``, ``edges``, ``center`` and, as wanted,
     ``pairs`` and ``hd_groups``; see :class:`Layout`. A relative path starts at the current folder.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The name is unknown, another layout has it, or the description is not sound.
     """
     if isinstance(layout, Mapping):
         return register_layout(layout).name

@@ -1,5 +1,3 @@
-"""The skeleton as it is: neighbours along the bones."""
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,20 +13,12 @@ _MODES = ('spatial', 'mmaction_spatial', 'stgcn_spatial', 'binary_adj')
 
 @GRAPHS.register_module()
 class SkeletonGraph:
-    """Adjacency of the anatomical skeleton, split into subsets.
+    """Adjacency A of the anatomical skeleton, split into subsets.
 
-    Attributes:
-        A: float32 array (S, V, V), row-receives: ``y[u] = sum_v A[s, u, v] x[v]``.
-
-    Args:
-        layout: Name of a layout, a layout, or its description as a dict.
-        mode: The partition, see :mod:`mmcl_ext.graphs.adjacency`:
-            'spatial' (CTR-GCN's, S = 3), 'mmaction_spatial' (what MMAction2 calls
-            'spatial', S = 3), 'stgcn_spatial' (S = 1 + 2 * max_hop) or 'binary_adj' (S = 1).
-        max_hop: Reach of the 'stgcn_spatial' partition; the others span one hop.
-
-    Raises:
-        ValueError: Unknown layout or mode, an unsound layout, or an impossible ``max_hop``.
+    A is a float32 array (S, V, V), row-receives: ``y[u] = sum_v A[s, u, v] x[v]``. The ``mode`` is
+    a partition of :mod:`mmcl_ext.graphs.adjacency`: 'spatial' (CTR-GCN's, S = 3),
+    'mmaction_spatial' (what MMAction2 calls 'spatial', S = 3), 'stgcn_spatial' (S = 1 + 2 *
+    max_hop) or 'binary_adj' (S = 1); only 'stgcn_spatial' spans more than one hop.
     """
 
     def __init__(

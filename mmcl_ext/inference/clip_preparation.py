@@ -1,5 +1,3 @@
-"""From clips to what a network reads, by the pipeline of its test."""
-
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.datasets.present_persons import choose_persons, person_limit
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.transforms import InterpolateJoints
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
@@ -19,16 +18,10 @@ from mmcl_ext.inference.skeleton_clip import SkeletonClip
 class ClipPreparation:
     """Check a clip, fit it to a model and run the model's test pipeline.
 
-    Joints of another layout are interpolated (:class:`InterpolateJoints`). Persons and frames
-    are chosen as in training, see :func:`choose_persons`.
-
-    Args:
-        info: What the model takes.
-        fill_missing: Fill joints that are not finite by linear interpolation in time, those
-            that never are with zeros, instead of refusing them.
-
-    Raises:
-        ValueError: A transform of the model is unknown here.
+    Joints of another layout are interpolated (:class:`InterpolateJoints`). Persons and frames are
+    chosen as in training, see :func:`choose_persons`. With ``fill_missing``, joints that are not
+    finite are interpolated linearly in time, those that never are become zeros, instead of being
+    refused.
     """
 
     def __init__(self, info: ModelInfo, fill_missing: bool = False) -> None:
@@ -42,15 +35,7 @@ class ClipPreparation:
         self._limit = person_limit(self.pipeline.transforms)
 
     def __call__(self, clip: SkeletonClip) -> dict[str, Any]:
-        """Prepare one clip.
-
-        Returns:
-            ``inputs`` and ``data_samples`` as the pipeline packs them.
-
-        Raises:
-            ValueError: Nobody is in the clip, a coordinate is not finite, or the joints or
-                coordinates are not those that the model takes.
-        """
+        """Prepare one clip: ``inputs`` and ``data_samples``, or a ValueError that names it."""
         results = self._as_item(clip)
         try:
             if not self._converts:
@@ -91,9 +76,10 @@ class ClipPreparation:
         if not bad.any():
             return keypoint
         if not self.fill_missing:
+            told = counted(int(bad.sum()), 'coordinate is', 'coordinates are')
             person, frame, joint = np.argwhere(bad)[0][:3].tolist()
             raise ValueError(
-                f'clip {clip.name!r}: {int(bad.sum())} coordinates are not finite, the first of '
+                f'clip {clip.name!r}: {told} not finite, the first of '
                 f'person {person}, frame {frame}, joint {joint}; fill_missing=True interpolates'
             )
         return fill_in_time(keypoint, bad)
@@ -132,15 +118,7 @@ def _network_input(packed: dict[str, Any], num_joints: int) -> Tensor | None:
 
 
 def fill_in_time(keypoint: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Interpolate missing coordinates linearly between their neighbours in time.
-
-    Before the first and after the last known value that value holds; a coordinate that is
-    never known becomes zero.
-
-    Args:
-        keypoint: (M, T, V, C).
-        missing: bool of the same shape.
-    """
+    """Interpolate missing coordinates (M, T, V, C) in time; those never known become zero."""
     filled = np.where(missing, 0, keypoint)
     times = np.arange(keypoint.shape[1])
     for m, v, c in np.argwhere(missing.any(axis=1)).tolist():

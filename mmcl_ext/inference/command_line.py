@@ -25,18 +25,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def open_inferencer(args: argparse.Namespace, **options: Any) -> MMCLInferencer:
-    """Load the model of :func:`add_model_options`.
-
-    Args:
-        args: The parsed command line.
-        options: Further arguments of :class:`MMCLInferencer`.
-
-    Raises:
-        FileNotFoundError: A file is missing.
-        ModuleNotFoundError: The backend is not installed.
-        ValueError: The device is unknown, a module to import is not there, or the files do not
-            fit together.
-    """
+    """Load the model of :func:`add_model_options`, with options of :class:`MMCLInferencer`."""
     import_modules(args.modules)
     return MMCLInferencer(
         args.model,

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.visualization.motion import write_motion
@@ -33,14 +34,7 @@ def write_json(
     results: Sequence[dict[str, Any]],
     complete: bool = True,
 ) -> None:
-    """Write what was predicted, and by which model; the file appears when it is whole.
-
-    Args:
-        path: File to write; its folder is made when missing.
-        info: The model.
-        results: What :meth:`InferenceResult.to_dict` gave.
-        complete: Whether every input was predicted; the file says so.
-    """
+    """Write what :meth:`InferenceResult.to_dict` gave, if it is complete, and by which model."""
     model = {key: info.to_dict()[key] for key in ('backbone', 'layout', 'stream', 'recipe')}
     content = dict(
         complete=complete, model=model, classes=list(info.classes), results=list(results)
@@ -51,54 +45,37 @@ def write_json(
 def draw_result(
     result: InferenceResult, path: str | os.PathLike, layout: str, vertical: int = 1
 ) -> None:
-    """Draw the skeleton of a clip and the scores of its best classes.
-
-    Args:
-        result: The result, not a failure.
-        path: Picture to write.
-        layout: Layout of the clip where it does not say one.
-        vertical: Index of the vertical coordinate.
-
-    Raises:
-        ValueError: The result is a failure.
-    """
+    """Draw the skeleton of a clip, in this layout if it says none, and its best classes."""
     from matplotlib.figure import Figure
 
-    clip, probability = result.clip, result.probability
-    if clip is None or probability is None:
-        raise ValueError(f'{result.name!r} has no scores to draw: {result.error}')
+    clip, probability = _drawn(result)
     figure = Figure(figsize=(11, 3), layout='constrained')
     left, right = figure.subplots(1, 2, gridspec_kw={'width_ratios': (1.6, 1)})
     upwards = clip.keypoint.shape[3] > 2  # pixels count downwards
     shown = np.nan_to_num(clip.keypoint)
     draw_sequence(left, shown, clip.layout or layout, vertical=vertical, upwards=upwards)
-    frames, persons = clip.keypoint.shape[1], int(clip.keypoint.any(axis=(1, 2, 3)).sum())
-    left.set_title(
-        f'{result.name}: {frames} frame{"s" * (frames > 1)}, {persons} person{"s" * (persons > 1)}',
-        fontsize=10,
-        loc='left',
-    )
+    left.set_title(f'{result.name}: {clip_length(clip)}', fontsize=10, loc='left')
     draw_scores(right, {'probability': probability}, result.classes, clip.label)
     right.set_title(f'{result.label_name}', fontsize=10, loc='left', fontweight='bold')
     save_figure(figure, path)
 
 
+def clip_length(clip: SkeletonClip) -> str:
+    """Count the frames and persons of a clip in words."""
+    persons = int(clip.keypoint.any(axis=(1, 2, 3)).sum())
+    return f'{counted(clip.keypoint.shape[1], "frame")}, {counted(persons, "person")}'
+
+
 def overlay_result(
     result: InferenceResult, video: str | os.PathLike, path: str | os.PathLike, layout: str
 ) -> None:
-    """Draw the skeleton and the three best classes over the video of a clip.
-
-    Args:
-        result: The result, of a clip with joints in pixels of the video.
-        video: The video.
-        path: ``.mp4`` or ``.gif`` to write.
-        layout: Layout of the clip where it does not say one.
-
-    Raises:
-        FileNotFoundError: There is no such video.
-        ValueError: The joints are not in pixels, or the result is a failure.
-    """
-    clip = _pixels(result)
+    """Draw the skeleton, in pixels, and the best classes over the clip's video: .mp4 or .gif."""
+    clip, _ = _drawn(result)
+    if clip.keypoint.shape[3] != 2:
+        raise ValueError(
+            f'{result.name!r} has joints in {clip.keypoint.shape[3]} dimensions; only joints in '
+            'pixels can be drawn over a video'
+        )
     best = result.top(3)
     write_overlay(path, video, clip.keypoint, clip.layout or layout, lambda t: best)
 
@@ -109,13 +86,7 @@ def animate_result(result: InferenceResult, path: str | os.PathLike, layout: str
         write_motion(path, np.nan_to_num(result.clip.keypoint), result.clip.layout or layout)
 
 
-def _pixels(result: InferenceResult) -> SkeletonClip:
-    clip = result.clip
-    if clip is None or result.error is not None:
+def _drawn(result: InferenceResult) -> tuple[SkeletonClip, np.ndarray]:
+    if result.clip is None or result.probability is None:
         raise ValueError(f'{result.name!r} has no scores to draw: {result.error}')
-    if clip.keypoint.shape[3] != 2:
-        raise ValueError(
-            f'{result.name!r} has joints in {clip.keypoint.shape[3]} dimensions; only joints in '
-            'pixels can be drawn over a video'
-        )
-    return clip
+    return result.clip, result.probability

@@ -8,16 +8,13 @@ from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 @dataclass(frozen=True, eq=False)
 class InferenceResult:
-    """What a model makes of one clip.
+    """What a model makes of one clip, or why it could not.
 
     Attributes:
         name: Name of the clip, or of the source that could not be read.
-        classes: Names of the K classes.
         pred_score: (K,) scores as ``tools/test.py`` dumps them: logits, or probabilities where
-            the model averages those over clips; None after a failure.
-        probability: (K,) probabilities; None after a failure.
+            the model averages those over clips; None after a failure, like ``probability``.
         clip: The clip as it was read; None where reading failed.
-        error: Why there are no scores, or None.
     """
 
     name: str
@@ -38,11 +35,7 @@ class InferenceResult:
         return None if self.label is None else self.classes[self.label]
 
     def top(self, k: int = 5) -> list[tuple[str, float]]:
-        """Return the k best classes with their probabilities, best first; empty after a failure.
-
-        Raises:
-            ValueError: k is not positive.
-        """
+        """Return the k best classes with their probabilities, best first; empty after a failure."""
         if k < 1:
             raise ValueError(f'k must be positive, got {k}')
         if self.pred_score is None or self.probability is None:

@@ -12,13 +12,7 @@ from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 
 class LiveFrame(NamedTuple):
-    """One frame of a stream.
-
-    Attributes:
-        keypoint: (M, V, C).
-        score: (M, V), or None.
-        lag: Seconds between the time at which the frame was due and its delivery.
-    """
+    """One frame of a stream: (M, V, C), scores (M, V) or None, and seconds that it was late."""
 
     keypoint: np.ndarray
     score: np.ndarray | None
@@ -26,16 +20,7 @@ class LiveFrame(NamedTuple):
 
 
 def replay(clip: SkeletonClip, fps: float | None = None) -> Iterator[LiveFrame]:
-    """Deliver the frames of a clip one after the other.
-
-    Args:
-        clip: The clip.
-        fps: Frames per second to keep to; None delivers as fast as frames are taken. Frames are
-            never dropped: whoever takes too long lags behind.
-
-    Raises:
-        ValueError: The rate is not positive.
-    """
+    """Deliver all frames of a clip, at ``fps`` or as fast as they are taken."""
     if fps is not None and fps <= 0:
         raise ValueError(f'fps must be positive, got {fps}')
     start = time.perf_counter()
@@ -52,17 +37,9 @@ def replay(clip: SkeletonClip, fps: float | None = None) -> Iterator[LiveFrame]:
 def watch(source: int | str, pose: str, device: str = 'cpu') -> Iterator[LiveFrame]:
     """Deliver the persons that a pose estimator of MMPose sees in a camera or a video.
 
-    Only the newest image of a camera is worth something: MMPose sees an image at a time, and
-    what the camera's driver does not keep meanwhile is lost.
-
-    Args:
-        source: Number of a camera, or path of a video.
-        pose: Model of MMPose, such as ``'rtmpose-m'``, or a configuration of it.
-        device: Where the pose estimator shall run.
-
-    Raises:
-        ImportError: MMPose is not installed.
-        OSError: The camera or video cannot be opened.
+    The source is the number of a camera or the path of a video, the estimator such as
+    ``'rtmpose-m'``. MMPose sees an image at a time, and what the camera's driver does not keep
+    meanwhile is lost.
     """
     estimate = _pose_estimator(pose, device)
     capture = cv2.VideoCapture(source)

@@ -12,6 +12,7 @@ from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES, find_config
 from mmcl_ext.fileio.name_file import name_file
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.inference.clip_preparation import ClipPreparation
 from mmcl_ext.inference.inference_report import draw_result
 from mmcl_ext.inference.inference_result import InferenceResult
@@ -31,9 +32,10 @@ _EXPORTED = ('.onnx', '.ts', '.pt2')
 class MMCLInferencer:
     """Predict actions from skeletons of any source.
 
-    Clips run through the test pipeline of the model, so scores are those of
-    ``tools/test.py``. What clips may be: :func:`read_clips`; how they are fitted to the model:
-    :class:`ClipPreparation`.
+    Clips run through the test pipeline of the model, so scores are those of ``tools/test.py``. What
+    clips may be: :func:`read_clips`; how they are fitted to the model: :class:`ClipPreparation`.
+    Files that do not fit together, and an unknown backend or device, are a ValueError; a backend
+    that is not installed is a ModuleNotFoundError.
 
     Args:
         model: Published checkpoint, exported file, or configuration of a training: its path, or
@@ -41,17 +43,9 @@ class MMCLInferencer:
         checkpoint: Checkpoint, where ``model`` is a configuration.
         backend: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``; None tells from the ending of
             ``model``: ``.onnx`` runs in ONNX Runtime, all else in PyTorch.
-        device: Where a PyTorch model shall run.
-        batch_size: Clips per forward pass.
-        fill_missing: See :class:`ClipPreparation`.
         refinement: Keep what refines scores by text features; needs a configuration.
         optimize: Fuse layers of a PyTorch model for speed; scores change by rounding.
         trust: Load ``.ts`` and ``.pt2`` files, which can run code of whoever made them.
-
-    Raises:
-        FileNotFoundError: A file is missing.
-        ModuleNotFoundError: The backend is not installed.
-        ValueError: The backend or the device is unknown, or the files do not fit together.
     """
 
     def __init__(
@@ -80,7 +74,11 @@ class MMCLInferencer:
         if backend == 'torch' and suffix not in _EXPORTED:
             _check_pair(model, checkpoint)
             module, self.info = _load_module(model, checkpoint, device, refinement)
-            self.predictor = TorchPredictor(_optimized(module) if optimize else module)
+            if optimize:
+                from mmcl_ext.deployment import optimize_for_inference
+
+                module = optimize_for_inference(module)
+            self.predictor = TorchPredictor(module)
         else:
             _check_exported(model, checkpoint, device, optimize, refinement)
             run, self.info = _load_exported(model, backend, trust)
@@ -94,12 +92,7 @@ class MMCLInferencer:
         return self.info.classes
 
     def __call__(self, inputs: Source | Sequence[Source], **kwargs: Any) -> list[InferenceResult]:
-        """Predict, see :meth:`iterate`, whose arguments these are.
-
-        Args:
-            inputs: One source or a sequence of them; a list of dicts is one.
-            kwargs: See :meth:`iterate`.
-        """
+        """Predict one source or a sequence of them, see :meth:`iterate`; a list of dicts is one."""
         single = not isinstance(inputs, (list, tuple)) or _is_pose_list(inputs)
         sources: Any = [inputs] if single else inputs
         return list(self.iterate(sources, **kwargs))
@@ -119,16 +112,8 @@ class MMCLInferencer:
             sources: What :func:`read_clips` takes, each with one clip or many.
             layout: Layout of the joints, where the sources do not say it.
             text: (N, D) text features of the N clips in their order, to refine the scores by.
-            on_error: ``'stop'``, or ``'skip'`` to go on and yield a result with the error.
-            progress: Called after each clip.
-
-        Yields:
-            Results in the order of the clips.
-
-        Raises:
-            FileNotFoundError: A file is missing.
-            ValueError: A clip cannot be used; or there are not as many texts as clips, or the
-                model cannot refine.
+            on_error: ``'stop'`` raises what is wrong with a clip, ``'skip'`` yields a result with
+                the error and goes on.
         """
         if on_error not in ('stop', 'skip'):
             raise ValueError(f"on_error is 'stop' or 'skip', got {on_error!r}")
@@ -137,7 +122,7 @@ class MMCLInferencer:
         for batch in self._batches(sources, layout, on_error == 'skip'):
             rows = None if texts is None else texts[done : done + len(batch)]
             if texts is not None and done + len(batch) > len(texts):
-                raise ValueError(f'more clips than the {len(texts)} text features')
+                raise ValueError(f'more clips than {counted(len(texts), "text feature")}')
             done += len(batch)
             for result in self._predict(batch, rows):
                 if result.error is not None and on_error == 'stop':
@@ -146,25 +131,17 @@ class MMCLInferencer:
                     progress()
                 yield result
         if texts is not None and done != len(texts):
-            raise ValueError(f'{len(texts)} text features for {done} clips')
+            raise ValueError(f'{counted(len(texts), "text feature")} for {counted(done, "clip")}')
 
     def predict_clip(self, clip: SkeletonClip) -> InferenceResult:
-        """Predict one clip.
-
-        Raises:
-            ValueError: It cannot be used.
-        """
+        """Predict one clip; a ValueError if it cannot be used."""
         result = self._predict([(clip, self.prepare(clip))])[0]
         if result.error is not None:
             raise ValueError(result.error)
         return result
 
     def draw(self, result: InferenceResult, path: str | os.PathLike) -> None:
-        """Draw the skeleton of a clip and the scores of its best classes, see :func:`draw_result`.
-
-        Raises:
-            ValueError: The result is a failure.
-        """
+        """Draw the skeleton of a clip and the scores of its best classes: :func:`draw_result`."""
         draw_result(result, path, self.info.layout)
 
     def _batches(
@@ -199,7 +176,8 @@ class MMCLInferencer:
                 except (ValueError, OSError, TypeError) as error:
                     if not skip:
                         raise
-                    yield self._failed(clip, source, error), None
+                    name = _name(clip, source)
+                    yield InferenceResult(name, self.classes, clip=clip, error=str(error)), None
                 else:
                     yield item
 
@@ -213,12 +191,6 @@ class MMCLInferencer:
         for i, score in zip(good, scores, strict=True):
             results[i] = self._result(batch[i][0], score)
         return results
-
-    def _failed(
-        self, clip: SkeletonClip | None, source: Source, error: Exception
-    ) -> InferenceResult:
-        name = _name(clip, source)
-        return InferenceResult(name, self.classes, clip=clip, error=str(error))
 
     def _result(self, clip: SkeletonClip, score: np.ndarray) -> InferenceResult:
         if not np.isfinite(score).all():
@@ -243,12 +215,6 @@ class MMCLInferencer:
         if self.info.average_clips != 'score':
             raise ValueError(f'refinement needs logits, not {self.info.average_clips!r} averages')
         return text
-
-
-def _optimized(module: nn.Module) -> nn.Module:
-    from mmcl_ext.deployment import optimize_for_inference
-
-    return optimize_for_inference(module)
 
 
 def _check_pair(model: str | os.PathLike, checkpoint: str | os.PathLike | None) -> None:
@@ -288,7 +254,11 @@ def _load_module(
     device: str,
     refinement: bool,
 ) -> tuple[nn.Module, ModelInfo]:
-    _check_device(device)
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition('\n')[0]
+        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
     try:
         with name_file(model if checkpoint is None else checkpoint):
             return load_deployed(model, checkpoint, device=device, refinement=refinement)
@@ -297,14 +267,6 @@ def _load_module(
         raise ValueError(f'{os.fspath(model)!r} describes no model of this release: {error}') from (
             error
         )
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition('\n')[0]
-        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
 
 
 def _load_exported(

@@ -1,7 +1,7 @@
 """What turns prepared clips into scores: a PyTorch model or an exported one."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,21 +12,12 @@ from torch import nn
 from mmcl_ext.datasets.network_input import network_input
 
 Packed = dict[str, Any]
-
-
-class Predictor(Protocol):
-    """Scores of prepared clips."""
-
-    def __call__(self, packed: Sequence[Packed]) -> list[np.ndarray]:
-        """Return the scores (K,) of each of N clips whose inputs have one shape."""
+Predictor = Callable[[Sequence[Packed]], list[np.ndarray]]
+"""Returns the scores (K,) of each of N clips whose inputs have one shape."""
 
 
 class TorchPredictor:
-    """Scores by the model's own test step, as a test of the model computes them.
-
-    Args:
-        model: The model in evaluation mode, on the device where it shall run.
-    """
+    """Scores by the model's own test step, in evaluation mode, as a test of the model has them."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model: Any = model
@@ -38,11 +29,7 @@ class TorchPredictor:
         return [sample.pred_score.cpu().numpy() for sample in samples]
 
     def refine(self, logits: np.ndarray, text: np.ndarray) -> np.ndarray:
-        """Refine logits (N, K) by text features (N, D).
-
-        Raises:
-            ValueError: The model cannot.
-        """
+        """Refine logits (N, K) by text features (N, D), if the model can."""
         if not hasattr(self.model, 'refine'):
             raise ValueError(f'{type(self.model).__name__} cannot refine scores by text')
         device = next(self.model.parameters()).device
@@ -52,12 +39,7 @@ class TorchPredictor:
 
 
 class ExportedPredictor:
-    """Scores by an exported network.
-
-    Args:
-        run: Maps skeletons (N, M, T, V, C) to logits (N, K), both float32.
-        average_clips: See :class:`mmcl_ext.checkpoints.model_info.ModelInfo`.
-    """
+    """Scores by an exported network, which maps (N, M, T, V, C) to logits (N, K), both float32."""
 
     def __init__(
         self, run: Callable[[np.ndarray], np.ndarray], average_clips: str | None = 'score'

@@ -1,5 +1,3 @@
-"""Clips out of arrays, stores and the files of data sets and pose estimators."""
-
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -48,15 +46,9 @@ def read_clips(
       of MMAction2 or PYSKL (never executed), with ``::`` as for stores; ``.npy`` and ``.csv``
       as :class:`CustomReader` takes them.
 
-    Args:
-        source: One of these.
-        layout: Layout of the joints, where the source does not say it, see :func:`load_layout`.
-        model_layout: Layout to take where nothing says or shows another one.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or of another kind, or lacks the sample.
-        TypeError: The source is none of these.
+    ``layout`` is that of the joints where the source does not say it, see :func:`load_layout`, and
+    ``model_layout`` the one to take where nothing says or shows another. A file that is damaged or
+    of another kind, or lacks the sample, is a ValueError.
     """
     for read in clip_readers(source, layout, model_layout=model_layout):
         yield read()
@@ -65,10 +57,7 @@ def read_clips(
 def clip_readers(
     source: Source, layout: str | None = None, *, model_layout: str = 'nturgb+d'
 ) -> Iterator[ClipReader]:
-    """Find the clips of one source without reading them: after a bad one the others can go on.
-
-    Arguments and errors are those of :func:`read_clips`.
-    """
+    """Find the clips of one source unread: after a bad one the others of it can go on."""
     layout = layout and load_layout(layout)
     if isinstance(source, SkeletonClip):
         yield lambda: source

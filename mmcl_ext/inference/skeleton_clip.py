@@ -25,8 +25,9 @@ _ANNOTATION_KEYS = ('keypoint', 'keypoint_score', 'label', 'frame_dir', 'filenam
 class SkeletonClip:
     """One sequence of skeletons; a constructor for each kind of input reads it.
 
+    What is damaged, of another kind or of other shape is a ValueError that names clip or file.
+
     Attributes:
-        name: What to call it.
         keypoint: (M, T, V, C) float32; absent bodies and joints are zero.
         layout: Name of the layout of the V joints; None takes the model's.
         keypoint_score: (M, T, V) float32 confidences, or None.
@@ -47,11 +48,7 @@ class SkeletonClip:
     def from_array(
         cls, array: np.ndarray, name: str = 'array', layout: str | None = None, **kwargs: Any
     ) -> 'SkeletonClip':
-        """Take an array (T, V, C) of one person or (M, T, V, C) of several.
-
-        Raises:
-            ValueError: It has another number of axes, or holds no numbers.
-        """
+        """Take an array (T, V, C) of one person or (M, T, V, C) of several."""
         array = np.asarray(array)
         array = array[None] if array.ndim == 3 else array
         if array.ndim != 4 or array.dtype.kind not in 'fiu':
@@ -65,11 +62,7 @@ class SkeletonClip:
     def from_store(
         cls, store: SkeletonStore, sample: int | str, layout: str | None = None, index: int = 0
     ) -> 'SkeletonClip':
-        """Read a sample of a store, given by its position or its name.
-
-        Raises:
-            ValueError: There is no sample of this name.
-        """
+        """Read a sample of a store, given by its position or its name."""
         i = store.names.index(sample) if isinstance(sample, str) else sample
         return cls(
             store.names[i],
@@ -88,13 +81,7 @@ class SkeletonClip:
         layout: str | None = None,
         index: int = 0,
     ) -> 'SkeletonClip':
-        """Take an annotation of MMAction2 or PYSKL: a dict with ``keypoint`` (M, T, V, C).
-
-        ``frame_dir`` names the clip where ``name`` is None.
-
-        Raises:
-            ValueError: There is no such array, or the scores do not fit it.
-        """
+        """Take an annotation of MMAction2 or PYSKL, which has ``keypoint`` (M, T, V, C)."""
         name, arrays, extra = _read_annotation(annotation, name)
         layout = layout or _guess_layout(arrays['keypoint'].shape[2], name)
         return cls.from_array(arrays.pop('keypoint'), name, layout, **arrays, **extra, index=index)
@@ -103,23 +90,14 @@ class SkeletonClip:
     def from_pose_frames(
         cls, frames: Any, name: str = 'pose results', layout: str | None = None
     ) -> 'SkeletonClip':
-        """Take what MMPose or MMAction2's pose estimation found, frame by frame.
-
-        Raises:
-            ValueError: The content is nothing of the kind, or nobody is in it.
-        """
+        """Take what MMPose or MMAction2's pose estimation found, frame by frame."""
         keypoint, score = read_pose_frames(frames, f'clip {name!r}')
         layout = layout or _guess_layout(keypoint.shape[2], name)
         return cls(name, keypoint, layout, keypoint_score=score)
 
     @classmethod
     def from_pose_json(cls, path: str | os.PathLike, layout: str | None = None) -> 'SkeletonClip':
-        """Read a ``.json`` of MMPose, of a video or an image.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It is damaged or holds something else, or nobody is in it.
-        """
+        """Read a ``.json`` of MMPose, of a video or an image."""
         content = read_json(path)
         if not is_pose_frames(content):
             raise ValueError(f'{os.fspath(path)}: no results of MMPose')
@@ -127,12 +105,7 @@ class SkeletonClip:
 
     @classmethod
     def from_nwucla_json(cls, path: str | os.PathLike, layout: str | None = None) -> 'SkeletonClip':
-        """Read a ``.json`` of NW-UCLA, whose field ``skeletons`` is (T, V, C).
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It is damaged or holds something else.
-        """
+        """Read a ``.json`` of NW-UCLA, whose field ``skeletons`` is (T, V, C)."""
         content = read_json(path)
         joints = content.get('skeletons') if isinstance(content, dict) else None
         if joints is None:
@@ -150,56 +123,28 @@ class SkeletonClip:
 
     @classmethod
     def from_ntu_skeleton(cls, path: str | os.PathLike, layout: str = 'nturgb+d') -> 'SkeletonClip':
-        """Read a ``.skeleton`` of NTU RGB+D as ``convert_ntu`` reads data of this layout.
-
-        Args:
-            path: The file.
-            layout: ``'nturgb+d-ctrgcn'`` for CTR-GCN's preprocessing, else PYSKL's is taken.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It is damaged, or nobody is in it.
-        """
+        """Read a ``.skeleton`` of NTU RGB+D: PYSKL's preprocessing, or CTR-GCN's by its layout."""
         preprocessing = 'ctrgcn' if layout == 'nturgb+d-ctrgcn' else 'pyskl'
         read = NTUReader(preprocessing, translate=preprocessing == 'ctrgcn')
         return cls(Path(path).stem, _read(read, path), layout)
 
     @classmethod
     def from_utdmhad_mat(cls, path: str | os.PathLike, layout: str = 'kinect_v1') -> 'SkeletonClip':
-        """Read a ``_skeleton.mat`` of UTD-MHAD.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It is damaged.
-        """
+        """Read a ``_skeleton.mat`` of UTD-MHAD."""
         name = Path(path).stem.removesuffix('_skeleton')
         return cls(name, _read(read_utdmhad_skeleton, path), layout)
 
     @classmethod
     def from_npy(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
-        """Read a ``.npy`` with an array (T, V, C) or (M, T, V, C).
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It is damaged, or has another number of joints than the layout.
-        """
-        return cls._from_custom(path, layout)
-
-    @classmethod
-    def from_csv(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
-        """Read a ``.csv`` with a line per joint, see :class:`CustomReader`.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It is malformed; the message names the line.
-        """
-        return cls._from_custom(path, layout)
-
-    @classmethod
-    def _from_custom(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
+        """Read a ``.npy`` with an array (T, V, C) or (M, T, V, C)."""
         arrays = _read(CustomReader(layout, axes='MTVC'), path)
         score = arrays.get('keypoint_score')
         return cls.from_array(arrays['keypoint'], Path(path).stem, layout, keypoint_score=score)
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
+        """Read a ``.csv`` with a line per joint, see :class:`CustomReader`."""
+        return cls.from_npy(path, layout)  # the reader tells both by their ending
 
 
 def _read(reader: Callable[[ArchiveFile], Any], path: str | os.PathLike) -> Any:

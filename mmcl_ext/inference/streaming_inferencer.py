@@ -8,7 +8,6 @@ import numpy as np
 
 from mmcl_ext.datasets.converters.person_tracker import PersonTracker
 from mmcl_ext.graphs.layouts import load_layout
-from mmcl_ext.inference.frame_window import FrameWindow
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
@@ -20,11 +19,8 @@ _REMEMBERED = 1000  # latencies
 class StreamPrediction:
     """Scores of one window of a stream.
 
-    Attributes:
-        frame: Number of the window's last frame, counted from 0.
-        result: What the model makes of the window.
-        probability: (K,) probabilities, smoothed over the windows so far.
-        latency: Seconds from the arrival of the last frame to these scores.
+    The window's last frame counts from 0; ``probability`` (K,) is smoothed over the windows so far;
+    ``latency`` are the seconds from the arrival of the last frame to these scores.
     """
 
     frame: int
@@ -45,18 +41,12 @@ class StreamingInferencer:
     :class:`MMCLInferencer` would predict them as a clip. Memory does not grow with the stream.
 
     Args:
-        inferencer: Predicts the windows.
         window: Frames of a window; the pipeline resamples them to what the network takes.
-        stride: Frames from one prediction to the next.
         smoothing: Share, from 0 to below 1, of the probabilities so far in the new ones.
         track: Follow persons from frame to frame (:class:`PersonTracker`), for sources that
             name them in any order. Otherwise the m-th person of a frame is always the same.
         num_slots: Persons kept at a time; of more, the first ones.
         layout: Layout of the joints; None takes the model's.
-        extra: What else transforms may ask for, see :class:`SkeletonClip`.
-
-    Raises:
-        ValueError: A number is out of range.
     """
 
     def __init__(
@@ -99,18 +89,11 @@ class StreamingInferencer:
     def push(
         self, frame: np.ndarray, keypoint_score: np.ndarray | None = None
     ) -> StreamPrediction | None:
-        """Take the next frame.
+        """Take the next frame, (V, C), or (M, V, C) with any number of persons; M = 0 for nobody.
 
-        Args:
-            frame: (V, C), or (M, V, C) with any number of persons; M = 0 for nobody.
-            keypoint_score: (M, V) confidences, where the model's pipeline asks for them.
-
-        Returns:
-            A prediction when a window is full and its time has come and somebody is in it.
-
-        Raises:
-            ValueError: The frame has another shape, or the model cannot take it; the first
-                frame with somebody in it tells.
+        ``keypoint_score`` has confidences (M, V), where the model's pipeline asks for them. A
+        prediction is returned when a window is full, its time has come and somebody is in it. What
+        the model cannot take is a ValueError at the first frame with somebody in it.
         """
         start = time.perf_counter()
         frame = np.asarray(frame, np.float32)
@@ -181,3 +164,44 @@ class StreamingInferencer:
         latency = time.perf_counter() - start
         self._latencies.append(latency)
         return StreamPrediction(self._joints.count - 1, result, self._smoothed, latency)
+
+
+class FrameWindow:
+    """The last ``size`` frames of a stream, of ``num_slots`` persons, in bounded memory."""
+
+    def __init__(self, size: int, num_slots: int) -> None:
+        if size < 1 or num_slots < 1:
+            raise ValueError(f'size {size} and num_slots {num_slots} must be positive')
+        self.size = size
+        self.num_slots = num_slots
+        self.count = 0
+        self._frames: np.ndarray | None = None
+
+    def push(self, values: np.ndarray, places: np.ndarray) -> None:
+        """Add a frame, float32 (N, ...), whose rows go to these slots (N,); -1 leaves one out."""
+        if self._frames is None:
+            if not len(values):  # nobody yet: joints and coordinates are unknown
+                self.count += 1
+                return
+            self._frames = np.zeros((self.size, self.num_slots, *values.shape[1:]), np.float32)
+        kept = np.flatnonzero(places >= 0)
+        if len(kept) and values.shape[1:] != self._frames.shape[2:]:
+            raise ValueError(
+                f'frame {self.count} has joints {values.shape[1:]}, those before it '
+                f'{self._frames.shape[2:]}'
+            )
+        row = self._frames[self.count % self.size]
+        row[:] = 0
+        row[places[kept]] = values[kept]
+        self.count += 1
+
+    def clip(self) -> np.ndarray | None:
+        """Return the last frames in order, (num_slots, T, ...), T up to ``size``, or None."""
+        if self._frames is None:
+            return None
+        last = np.arange(max(self.count - self.size, 0), self.count) % self.size
+        return np.ascontiguousarray(self._frames[last].swapaxes(0, 1))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.count, self._frames = 0, None

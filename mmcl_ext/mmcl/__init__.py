@@ -6,29 +6,24 @@ Nothing below this level imports it; configurations bring it in with
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.mmcl.co_learning import CoLearning
-from mmcl_ext.mmcl.encoders import (
-    EfficientNetLite,
-    ImageEncoder,
-    InceptionV3,
-    PlainCNN,
-    TiledEncoder,
-)
-from mmcl_ext.mmcl.hooks import (
-    CoLearningDataCheckHook,
-    RefinementMonitorHook,
-    StripCheckpointHook,
-)
+from mmcl_ext.mmcl.encoders.efficientnet_lite import EfficientNetLite
+from mmcl_ext.mmcl.encoders.image_encoder import ImageEncoder
+from mmcl_ext.mmcl.encoders.inception_v3 import InceptionV3
+from mmcl_ext.mmcl.encoders.plain_cnn import PlainCNN
+from mmcl_ext.mmcl.encoders.tiled_encoder import TiledEncoder
+from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import CoLearningDataCheckHook
+from mmcl_ext.mmcl.hooks.refinement_monitor_hook import RefinementMonitorHook
+from mmcl_ext.mmcl.hooks.strip_checkpoint_hook import StripCheckpointHook
 from mmcl_ext.mmcl.image_classifier import ImageClassifier
-from mmcl_ext.mmcl.losses import ContrastiveLoss, MMCLLoss
+from mmcl_ext.mmcl.losses.contrastive_loss import ContrastiveLoss
+from mmcl_ext.mmcl.losses.mmcl_loss import MMCLLoss
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
 from mmcl_ext.mmcl.mmcl_recognizer import MMCLRecognizer
 from mmcl_ext.mmcl.modules import FAM, FRM
-from mmcl_ext.mmcl.transforms import (
-    JitterImage,
-    LoadCompositeImage,
-    LoadImageFeature,
-    LoadTextFeature,
-)
+from mmcl_ext.mmcl.transforms.feature_transform import LoadTextFeature
+from mmcl_ext.mmcl.transforms.jitter_image import JitterImage
+from mmcl_ext.mmcl.transforms.load_composite_image import LoadCompositeImage
+from mmcl_ext.mmcl.transforms.load_image_feature import LoadImageFeature
 
 __all__ = [
     'FAM',

@@ -4,7 +4,8 @@ from typing import Any
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmcl_ext.mmcl.losses import MMCLLoss
+from mmcl_ext.fileio.printable import counted
+from mmcl_ext.mmcl.losses.mmcl_loss import MMCLLoss
 from mmcl_ext.registry import MODELS
 
 
@@ -15,21 +16,15 @@ class CoLearning(BaseModule):
     Holds the image encoder, the alignment (FAM) and refinement (FRM) modules and
     the loss. Widths that the parts leave open are filled in from their
     neighbours; a width that is given and differs is an error. FAM or FRM may be
-    left out, but not both.
+    left out, but not both; an image encoder needs FAM, to get a gradient.
 
     Args:
         embed_channels: Width C' of the pooled skeleton feature.
-        num_classes: Number of classes K.
         image_encoder: Encoder of the images, or its configuration. None when the
             pipeline loads cached image features.
         fam: Configuration of the alignment module; None leaves alignment out.
         frm: Configuration of the refinement module; None leaves refinement out.
         loss: Configuration of :class:`MMCLLoss`; None for its defaults.
-        init_cfg: Initialisation of MMEngine.
-
-    Raises:
-        ValueError: Neither FAM nor FRM; an image encoder without FAM, whose
-            parameters would never get a gradient; or widths that disagree.
     """
 
     def __init__(
@@ -43,7 +38,12 @@ class CoLearning(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        _check_parts(image_encoder, fam, frm)
+        if fam is None and frm is None:
+            raise ValueError('co-learning needs fam, frm or both; got None for each')
+        if image_encoder is not None and fam is None:
+            raise ValueError(
+                'image_encoder without fam would never get a gradient; set both or none'
+            )
         self.embed_channels = embed_channels
         self.num_classes = num_classes
         self.image_encoder = None if image_encoder is None else build_part(image_encoder)
@@ -66,15 +66,8 @@ class CoLearning(BaseModule):
     ) -> dict[str, Tensor]:
         """Compute the weighted losses and monitors that the branch adds to the classification loss.
 
-        Args:
-            embedding: Pooled skeleton features, shape (N, C').
-            logits: Scores of the classifier, shape (N, K).
-            inputs: ``image`` of shape (N, 3, H, W), normalised, or cached features
-                (N, F); ``text`` of shape (N, D). Only what is needed is read.
-            labels: Class indices of shape (N,), or probabilities of shape (N, K).
-
-        Raises:
-            ValueError: An input is missing, or has another number of samples.
+        Of pooled skeleton features (N, C'), logits (N, K), labels (N,) or (N, K), and, as far as
+        needed, ``image`` (N, 3, H, W), normalised, or cached (N, F), and ``text`` (N, D).
         """
         self._check_inputs(inputs, len(embedding))
         terms: dict[str, Tensor] = {}
@@ -91,24 +84,14 @@ class CoLearning(BaseModule):
             present = ~image[:, 0].isnan()  # (N,)
             if not present.all():
                 embedding, image = embedding[present], image[present]
-        projected = fam(self._encode(image))
-        terms: dict[str, Tensor] = self.criterion.alignment(embedding, projected)
-        return terms
+        feature = image if self.image_encoder is None else self.image_encoder(image)
+        return self.criterion.alignment(embedding, fam(feature))
 
     def refine(self, logits: Tensor, text: Tensor) -> Tensor:
-        """Refine logits (N, K) by text features (N, D), at test time.
-
-        Raises:
-            ValueError: The branch has no refinement module.
-        """
+        """Refine logits (N, K) by text features (N, D), at test time."""
         if self.frm is None:
             raise ValueError('this model was built without a refinement module (frm=None)')
-        refined: Tensor = self.frm(logits, text)[0]
-        return refined
-
-    def _encode(self, image: Tensor) -> Tensor:
-        feature: Tensor = image if self.image_encoder is None else self.image_encoder(image)
-        return feature
+        return self.frm(logits, text)[0]
 
     def _check_inputs(self, inputs: Mapping[str, Tensor], num_samples: int) -> None:
         for key in self.required_inputs:
@@ -119,26 +102,15 @@ class CoLearning(BaseModule):
                 )
             if len(inputs[key]) != num_samples:
                 raise ValueError(
-                    f'{len(inputs[key])} samples of {key!r} for {num_samples} skeletons; '
+                    f'{counted(len(inputs[key]), "sample")} of {key!r} for '
+                    f'{counted(num_samples, "skeleton")}; '
                     'co-learning takes one clip per sample'
                 )
-        if 'image' in self.required_inputs:
-            self._check_image(inputs['image'])
-
-    def _check_image(self, image: Tensor) -> None:
-        expected = 2 if self.image_encoder is None else 4
-        if image.ndim != expected:
-            raise ValueError(
-                f'image input has shape {tuple(image.shape)}, expected '
-                + ('(N, F) since image_encoder is None' if expected == 2 else '(N, 3, H, W)')
-            )
-
-
-def _check_parts(image_encoder: Any, fam: Any, frm: Any) -> None:
-    if fam is None and frm is None:
-        raise ValueError('co-learning needs fam, frm or both; got None for each')
-    if image_encoder is not None and fam is None:
-        raise ValueError('image_encoder without fam would never get a gradient; set both or none')
+        cached = self.image_encoder is None
+        if self.fam is not None and inputs['image'].ndim != (2 if cached else 4):
+            expected = '(N, F) since image_encoder is None' if cached else '(N, 3, H, W)'
+            shape = tuple(inputs['image'].shape)
+            raise ValueError(f'image input has shape {shape}, expected {expected}')
 
 
 def build_part(

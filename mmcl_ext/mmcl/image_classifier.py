@@ -15,15 +15,8 @@ class ImageClassifier(BaseModel):
     Where no public weights fit the images, such as depth maps, the encoder first learns the
     classes from the images of the training samples. Its weights lie under ``image_encoder.``,
     from where an encoder takes them with
-    ``init_cfg=dict(type='Pretrained', checkpoint=PATH, prefix='image_encoder')``.
-
-    Args:
-        image_encoder: Encoder or its configuration, see
-            :class:`~mmcl_ext.mmcl.encoders.BaseImageEncoder`.
-        cls_head: Configuration of a head that pools, such as ``GCNHead``; its width is that of
-            the encoder.
-        data_preprocessor: None for ``dict(type='MMCLDataPreprocessor')``.
-        init_cfg: Initialisation of MMEngine.
+    ``init_cfg=dict(type='Pretrained', checkpoint=PATH, prefix='image_encoder')``. The head is one
+    that pools, such as ``GCNHead``, of the encoder's width.
     """
 
     def __init__(

@@ -13,17 +13,10 @@ from mmcl_ext.registry import MODELS
 class MMCLDataPreprocessor(SkeletonDataPreprocessor):
     """Stack the batch and bring images and features into the model's form.
 
-    Images (uint8) become float, are divided by 255 and normalised on the model's
-    device. Cached image features and text features become float32. What is not
-    there is not asked for, so the same preprocessor serves a skeleton-only batch.
-
-    Args:
-        mean: Mean of each RGB channel, in 0..1.
-        std: Standard deviation of each RGB channel, in 0..1.
-        **kwargs: Arguments of :class:`SkeletonDataPreprocessor`.
-
-    Raises:
-        ValueError: Not three values, or a standard deviation that is not positive.
+    Images (uint8) become float, are divided by 255 and normalised, by the mean and standard
+    deviation of each RGB channel in 0..1, on the model's device. Cached image features and text
+    features become float32. What is not there is not asked for, so the same preprocessor serves a
+    skeleton-only batch. Other arguments: :class:`SkeletonDataPreprocessor`.
     """
 
     def __init__(
@@ -40,11 +33,7 @@ class MMCLDataPreprocessor(SkeletonDataPreprocessor):
         self.register_buffer('std', torch.tensor(std).view(3, 1, 1), persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Preprocess a batch.
-
-        ``inputs`` holds ``keypoint`` and, in training, ``image`` (3, H, W) or (F,) and ``text``
-        (D,) of each sample; in the result they are stacked.
-        """
+        """Stack ``keypoint`` and, in training, ``image`` (3, H, W) or (F,) and ``text`` (D,)."""
         batch = super().forward(data, training)
         inputs = batch['inputs']
         if 'image' in inputs:

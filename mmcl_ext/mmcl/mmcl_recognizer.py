@@ -3,15 +3,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.checkpoints.strip import TRAIN_ONLY
 from mmcl_ext.mmcl.co_learning import CoLearning, build_part
-from mmcl_ext.mmcl.text_refinement import UNUSED, check_mode, refine_at_test
-from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer
+from mmcl_ext.mmcl.text_refinement import check_mode, keep_refinement, refine_at_test
+from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer, in_scope_of
 from mmcl_ext.registry import MODELS
 
 
@@ -25,7 +24,6 @@ class MMCLRecognizer(SkeletonRecognizer):
     the training needs lies in ``co_learning``.
 
     Args:
-        backbone: See :class:`SkeletonRecognizer`, as ``kwargs``.
         cls_head: Classification head with ``pool`` and ``loss_by_embedding``.
         co_learning: Configuration of :class:`CoLearning`, whose widths are filled in
             from the head, or the branch itself.
@@ -33,10 +31,6 @@ class MMCLRecognizer(SkeletonRecognizer):
         text_refinement: What ``'predict'`` gives where texts are at hand at test time:
             ``'replace'``, the refined logits (Eq. 8); ``'add'``, their sum with the plain
             ones; None, the plain ones.
-
-    Raises:
-        ValueError: The head lacks the methods that co-learning calls, or a width of
-            the branch differs from the head's.
     """
 
     def __init__(
@@ -58,13 +52,7 @@ class MMCLRecognizer(SkeletonRecognizer):
     def loss(
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
     ) -> dict[str, Tensor]:
-        """Compute the classification loss and the terms of the branch (Eq. 10).
-
-        ``image`` and ``text`` of the inputs are those of :meth:`CoLearning.loss`.
-
-        Raises:
-            ValueError: There are no samples with labels.
-        """
+        """Compute the classification loss and the terms of the branch (Eq. 10)."""
         if data_samples is None:
             raise ValueError("mode 'loss' needs data_samples with labels, got None")
         feats = self.extract_feat(inputs[self.input_key])
@@ -77,11 +65,7 @@ class MMCLRecognizer(SkeletonRecognizer):
     def predict(
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
     ) -> list[BaseDataElement]:
-        """Return the samples with their scores; with ``text_refinement`` reads ``text`` (N, D).
-
-        Raises:
-            ValueError: ``text_refinement`` is set and there are no texts.
-        """
+        """Return the samples with their scores; with ``text_refinement`` reads ``text`` (N, D)."""
         if self.text_refinement is None:
             return super().predict(inputs, data_samples)
         if 'text' not in inputs:
@@ -101,36 +85,25 @@ class MMCLRecognizer(SkeletonRecognizer):
         """Return the deployed :class:`SkeletonRecognizer`, for full and stripped checkpoints."""
         cfg = copy.deepcopy(dict(model_cfg))
         cfg.pop('co_learning', None)
-        cfg['type'] = _scoped('SkeletonRecognizer', cfg.get('type'))
+        cfg['type'] = in_scope_of(cfg.get('type'), 'SkeletonRecognizer')
         preprocessor = dict(cfg.get('data_preprocessor') or {'type': 'MMCLDataPreprocessor'})
         if str(preprocessor['type']).endswith('MMCLDataPreprocessor'):
             preprocessor = {
                 key: value for key, value in preprocessor.items() if key not in ('mean', 'std')
             }
-            preprocessor['type'] = _scoped('SkeletonDataPreprocessor', preprocessor['type'])
+            preprocessor['type'] = in_scope_of(preprocessor['type'], 'SkeletonDataPreprocessor')
         cfg['data_preprocessor'] = preprocessor
         cfg['ignore_keys'] = (*cfg.get('ignore_keys', ()), *TRAIN_ONLY)
         return cfg
 
     @classmethod
     def refinement_cfg(cls, model_cfg: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the configuration without image encoder and alignment, which refines scores.
-
-        Raises:
-            ValueError: The branch has no refinement module.
-        """
-        cfg = copy.deepcopy(dict(model_cfg))
-        branch = cfg['co_learning']
-        if branch.get('frm') is None:
+        """Return the configuration without image encoder and alignment, which refines scores."""
+        if model_cfg['co_learning'].get('frm') is None:
             raise ValueError('this model was built without a refinement module (frm=None)')
-        cfg['co_learning'] = {**branch, 'image_encoder': None, 'fam': None}
-        cfg['ignore_keys'] = (*cfg.get('ignore_keys', ()), *UNUSED)
-        return cfg
+        return keep_refinement(model_cfg)
 
-    @classmethod
-    def refine_at_test(cls, cfg: Config) -> None:
-        """Change a configuration to test with texts, see :mod:`mmcl_ext.mmcl.text_refinement`."""
-        refine_at_test(cfg)
+    refine_at_test = staticmethod(refine_at_test)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
@@ -148,7 +121,6 @@ def stack_labels(data_samples: Sequence[BaseDataElement]) -> Tensor:
 
 
 def _build_branch(branch: CoLearning | dict[str, Any], head: Any) -> CoLearning:
-    """Build the branch for a head."""
     lacking = [name for name in ('pool', 'loss_by_embedding') if not hasattr(head, name)]
     if lacking:
         raise ValueError(
@@ -159,7 +131,6 @@ def _build_branch(branch: CoLearning | dict[str, Any], head: Any) -> CoLearning:
 
 
 def _check_refinement(frm: nn.Module | None, state_dict: Mapping[str, Any], prefix: str) -> None:
-    """Compare the refinement module with that of a checkpoint."""
     needed = {} if frm is None else {prefix + key: v for key, v in frm.state_dict().items()}
     try:
         check_fit(needed, state_dict, 'text_refinement', allow_more=True)
@@ -168,9 +139,3 @@ def _check_refinement(frm: nn.Module | None, state_dict: Mapping[str, Any], pref
             f'{error}; give the whole checkpoint of a training with FRM, not a stripped one, and '
             'texts of the width that it was trained with'
         ) from error
-
-
-def _scoped(name: str, old_type: Any) -> str:
-    """Name another class of the same scope: ``mmcl_ext.Old`` gives ``mmcl_ext.name``."""
-    scope = old_type.rpartition('.')[0] if isinstance(old_type, str) else ''
-    return f'{scope}.{name}' if scope else name

@@ -1,6 +1,7 @@
 """Refinement by text at test time (Eq. 8 of arXiv 2407.15706), switched on by configuration."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -21,14 +22,9 @@ def check_mode(mode: str | None) -> None:
 
 
 def refine_at_test(cfg: Config) -> None:
-    """Turn the test of a configuration into one with the trained, fixed FRM, in place.
+    """Turn a test into one with the trained, fixed FRM, as ``text_refinement`` tells, in place.
 
-    The variable ``text_refinement`` tells the mode, ``text_file`` the feature file with the
-    test samples; the network keeps backbone, head and FRM, and the test pipeline loads the
-    feature.
-
-    Raises:
-        ValueError: The mode is unknown, the model has no FRM or there is no ``text_file``.
+    The network keeps backbone, head and FRM; the pipeline loads the feature from ``text_file``.
     """
     mode, file = cfg.get('text_refinement'), cfg.get('text_file')
     check_mode(mode)
@@ -36,7 +32,9 @@ def refine_at_test(cfg: Config) -> None:
         raise ValueError(f'text_refinement={mode!r}: the model has no refinement module (frm=None)')
     if not file:
         raise ValueError(f'text_refinement={mode!r} needs text_file, the texts of the test samples')
-    _keep_refinement(cfg.model, mode, file)
+    cfg.model = keep_refinement(cfg.model) | dict(text_refinement=mode)
+    if not isinstance(cfg.model.co_learning.frm.get('text_channels'), int):
+        cfg.model.co_learning.frm.text_channels = file  # the training's file need not be here
     pipelines = list(_pipelines(cfg.test_dataloader.dataset))
     if not pipelines:
         raise ValueError('text_refinement finds no PackActionInputs in the test pipeline')
@@ -46,13 +44,12 @@ def refine_at_test(cfg: Config) -> None:
         pipeline.insert(0, dict(type='LoadTextFeature', file=file))
 
 
-def _keep_refinement(model: dict[str, Any], mode: str, file: str) -> None:
-    branch = model['co_learning']
-    branch.update(image_encoder=None, fam=None)
-    if not isinstance(branch['frm'].get('text_channels'), int):
-        branch['frm']['text_channels'] = file  # the training's file need not be here
-    model['ignore_keys'] = (*model.get('ignore_keys', ()), *UNUSED)
-    model['text_refinement'] = mode
+def keep_refinement(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's configuration without image encoder and alignment."""
+    kept = copy.deepcopy(dict(model))
+    kept['co_learning'] = {**kept['co_learning'], 'image_encoder': None, 'fam': None}
+    kept['ignore_keys'] = (*kept.get('ignore_keys', ()), *UNUSED)
+    return kept
 
 
 def _pipelines(node: Any) -> Iterator[list]:

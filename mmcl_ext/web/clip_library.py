@@ -15,13 +15,7 @@ ClipSource = StoreClips | FolderClips
 
 @dataclass(frozen=True, eq=False)
 class PickedClip:
-    """A clip and what else is known of it.
-
-    Attributes:
-        clip: The clip.
-        class_name: Name of the true class, or None.
-        composite: Its composite image (H, W, 3), uint8, RGB, or None.
-    """
+    """A clip, the name of its class, and its composite (H, W, 3), uint8, RGB, if they are known."""
 
     clip: SkeletonClip
     class_name: str | None = None
@@ -29,17 +23,7 @@ class PickedClip:
 
 
 class ClipLibrary:
-    """Clips to pick from: stores and folders, with composite images where there are some.
-
-    Args:
-        sources: ``.safetensors`` stores, and folders of files.
-        composites: Folder of the images ``<sample name>.jpg``.
-        model_layout: Layout of files that do not say one.
-
-    Raises:
-        FileNotFoundError: A source or the folder of composites is missing.
-        ValueError: A source is of another kind, or holds no clip.
-    """
+    """Clips of stores and folders, with images ``<sample name>.jpg`` of ``composites``."""
 
     def __init__(
         self,
@@ -67,11 +51,7 @@ class ClipLibrary:
         return self._sources[title]
 
     def pick(self, title: str, name: str) -> PickedClip:
-        """Read a clip and its composite.
-
-        Raises:
-            ValueError: There is no such clip, or a file is damaged.
-        """
+        """Read a clip and its composite."""
         clip, class_name = self[title].read(name)
         return PickedClip(clip, class_name, self._composite(clip.name))
 

@@ -9,15 +9,7 @@ ONE_CLIP = ('.csv', '.json', '.mat', '.npy', '.skeleton')
 
 
 class FolderClips:
-    """Files with a clip each, anywhere below a folder; their classes are not known.
-
-    Args:
-        path: The folder.
-        model_layout: Layout of files that do not say one.
-
-    Raises:
-        ValueError: There is no such file in the folder.
-    """
+    """Files with a clip each, anywhere below a folder; their classes are not known."""
 
     def __init__(self, path: str | os.PathLike, model_layout: str) -> None:
         self.path = Path(path)
@@ -45,11 +37,7 @@ class FolderClips:
         return list(self._files)
 
     def read(self, name: str) -> tuple[SkeletonClip, str | None]:
-        """Read a file; there is no name of a class.
-
-        Raises:
-            ValueError: It is not one of the files, or it is damaged.
-        """
+        """Read one of the files; there is no name of a class."""
         if name not in self._files:
             raise ValueError(f'{self.title} has no file {name!r}')
         return next(read_clips(self._files[name], model_layout=self._model_layout)), None

@@ -22,15 +22,7 @@ def message(text: str, kind: str = 'error') -> str:
 
 
 def headline(name: str, best: str, probability: float, true: str | None, length: str) -> str:
-    """Return the predicted class, how sure the model is, and the true class where it is known.
-
-    Args:
-        name: Name of the clip.
-        best: The predicted class.
-        probability: Its probability.
-        true: The true class, or None.
-        length: What to say of the clip's frames and persons.
-    """
+    """Return the predicted class, how sure the model is, the true class and the clip's length."""
     verdict = ''
     if true is not None:
         kind, word = ('right', 'correct') if true == best else ('wrong', 'wrong')
@@ -64,14 +56,7 @@ def _mark(is_true: bool) -> str:
 
 
 def picture(data: bytes, kind: str, description: str, caption: str = '') -> str:
-    """Return an image that is part of the page, with what to say where it cannot be seen.
-
-    Args:
-        data: The image file.
-        kind: Its type, such as ``'image/gif'``.
-        description: Read out in place of the image.
-        caption: Shown below.
-    """
+    """Return an image file of a type as part of the page, and what is read out in its place."""
     source = f'data:{kind};base64,{base64.b64encode(data).decode()}'
     below = f'<figcaption>{escape(caption)}</figcaption>' if caption else ''
     return (

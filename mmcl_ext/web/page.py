@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layouts import layout_names
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.web import html
@@ -20,23 +21,16 @@ _SLIDING = html.message('Predicting the windows of the clip...', 'note')
 
 
 class Page:
-    """Handlers and layout of the page about a model.
-
-    Args:
-        demo: What the page shows.
-    """
+    """Handlers and layout of the page about a model."""
 
     def __init__(self, demo: WebDemo) -> None:
         self.demo = demo
 
     def build(self) -> Any:
-        """Return the ``gradio.Blocks`` of the page.
-
-        Raises:
-            ImportError: Gradio is not installed.
-        """
+        """Return the ``gradio.Blocks`` of the page."""
         import gradio as gr
 
+        self._gr = gr
         with gr.Blocks(
             title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, 600)
         ) as blocks:
@@ -94,11 +88,7 @@ class Page:
     def choices(
         self, title: str, split: str | None = None, class_name: str | None = None
     ) -> tuple[list[str], list[str], list[str]]:
-        """Return the splits, classes and clips to pick from, given what is picked already.
-
-        Raises:
-            ValueError: There is no such source, split or class.
-        """
+        """Return the splits, classes and clips to pick from, given what is picked already."""
         source = self.demo.examples[title]
         splits = source.splits()
         chosen = split if split is not None else (splits or [''])[0]
@@ -142,32 +132,29 @@ class Page:
         place = gr.Dropdown([], label='Clip', type='index', visible=False, elem_id='upload-clip')
         button = gr.Button('Predict', variant='primary', elem_id='predict-upload')
         file.upload(
-            self._take(gr),
+            self._take,
             [file, layout],
             [clips, place, status, file],
             show_progress='hidden',
             api_visibility='private',
         )
-        layout.input(self._forget(gr), None, [clips, place, status], api_visibility='private')
+        layout.input(self._forget, None, [clips, place, status], api_visibility='private')
         return button, self.show_upload, [clips, place]
 
-    def _take(self, gr: Any) -> Any:
-        def take(path: str | None, layout: str) -> tuple[Any, ...]:
-            clips, status = self.take_upload(path, layout)
-            names = [f'{i}: {clip.name}' for i, clip in enumerate(clips, 1)]
-            place = gr.update(
-                choices=names, value=names[0] if names else None, visible=len(names) > 1
-            )
-            return clips, place, status, None
+    def _take(self, path: str | None, layout: str) -> tuple[Any, ...]:
+        clips, status = self.take_upload(path, layout)
+        names = [f'{i}: {clip.name}' for i, clip in enumerate(clips, 1)]
+        first = names[0] if names else None
+        return (
+            clips,
+            self._gr.update(choices=names, value=first, visible=len(names) > 1),
+            status,
+            None,
+        )
 
-        return take
-
-    def _forget(self, gr: Any) -> Any:
-        def forget() -> tuple[Any, ...]:
-            status = _limits(self.demo.max_upload)
-            return [], gr.update(choices=[], value=None, visible=False), status
-
-        return forget
+    def _forget(self) -> tuple[Any, ...]:
+        status = _limits(self.demo.max_upload)
+        return [], self._gr.update(choices=[], value=None, visible=False), status
 
     def take_upload(self, path: str | None, layout: str) -> tuple[list[SkeletonClip], str]:
         """Read an uploaded file; return its clips, none after a failure, and what to say."""
@@ -177,8 +164,7 @@ class Page:
             clips = self.demo.take(path, None if layout == FROM_FILE else layout)
         except ValueError as error:
             return [], html.message(str(error))
-        plural = 's' * (len(clips) != 1)
-        text = f'{clips[0].name}: {len(clips)} clip{plural} read. The file is deleted.'
+        text = f'{clips[0].name}: {counted(len(clips), "clip")} read. The file is deleted.'
         return clips, html.message(text, 'note')
 
     def show_upload(

@@ -9,14 +9,7 @@ from mmcl_ext.inference.streaming_inferencer import StreamingInferencer
 
 @dataclass(frozen=True, eq=False)
 class ScoreTimeline:
-    """Scores of a window that slides over a clip.
-
-    Attributes:
-        frames: (W,) the last frame of each window, counted from 0; W may be 0.
-        probability: (W, K).
-        window: Frames of a window.
-        num_frames: Frames of the clip.
-    """
+    """Scores (W, K) of a window that slides over a clip, by its last frames (W,); W may be 0."""
 
     frames: np.ndarray
     probability: np.ndarray
@@ -27,17 +20,7 @@ class ScoreTimeline:
 def score_timeline(
     inferencer: MMCLInferencer, clip: SkeletonClip, *, window: int = 48, points: int = 24
 ) -> ScoreTimeline:
-    """Predict a clip as a stream.
-
-    Args:
-        inferencer: Predicts the windows.
-        clip: The clip.
-        window: Frames of a window, at most half of the clip, so that it has somewhere to slide.
-        points: Windows at most, spread over the clip.
-
-    Raises:
-        ValueError: A number is too small, or the clip cannot be used.
-    """
+    """Predict a clip as a stream, by ``points`` windows of at most half the clip's frames."""
     if window < 1 or points < 2:
         raise ValueError(
             f'window must be positive and points at least 2, got {window} and {points}'

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mmcl_ext.parallel.limited_process import start_process_server
-from mmcl_ext.web.offline import OfflineHeaders
+from mmcl_ext.web.middleware import OfflineHeaders, PrivateUploads
 from mmcl_ext.web.page import Page
-from mmcl_ext.web.private_uploads import PrivateUploads
 from mmcl_ext.web.web_demo import WebDemo
 
 _QUIET = {
@@ -30,17 +29,8 @@ _STYLE = Path(__file__).with_name('style.css')
 def serve(demo: WebDemo, host: str = '127.0.0.1', port: int = 7860) -> None:
     """Serve the page until the process is interrupted.
 
-    What browsers upload lies in a temporary folder that goes when the server ends.
-
-    Args:
-        demo: What the page shows.
-        host: Address to listen at; the default is reachable from this machine only.
-        port: Port to listen at.
-
-    Raises:
-        ImportError: Gradio is not installed.
-        ValueError: There is no such port.
-        OSError: The address cannot be listened at.
+    What browsers upload lies in a temporary folder that goes when the server ends. The default
+    address is reachable from this machine only; one that cannot be listened at is an OSError.
     """
     check_address(host, port)
     with tempfile.TemporaryDirectory(prefix='mmcl_ext_web_') as folder:
@@ -56,11 +46,7 @@ def serve(demo: WebDemo, host: str = '127.0.0.1', port: int = 7860) -> None:
 
 
 def launch(demo: WebDemo, host: str, port: int) -> Any:
-    """Start the server in the background; return the ``gradio.Blocks`` of the page.
-
-    Raises:
-        ImportError: Gradio is not installed.
-    """
+    """Start the server in the background; return the ``gradio.Blocks`` of the page."""
     try:
         import gradio as gr
         from starlette.middleware import Middleware
@@ -103,12 +89,7 @@ def leave(status: int) -> NoReturn:
 
 
 def check_address(host: str, port: int) -> None:
-    """Check that an address can be listened at.
-
-    Raises:
-        ValueError: There is no such port.
-        OSError: It cannot.
-    """
+    """Raise a ValueError for no port, an OSError for an address that cannot be listened at."""
     if not 0 < port < 65536:
         raise ValueError(f'a port is a number from 1 to 65535, got {port}')
     try:

@@ -12,15 +12,7 @@ ALL_SPLITS = 'all'
 
 
 class StoreClips:
-    """The samples of an annotation store, by split and class; safe under threads.
-
-    Args:
-        path: The store.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is no store.
-    """
+    """The samples of an annotation store, by split and class; safe under threads."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
@@ -40,20 +32,12 @@ class StoreClips:
         return [*sorted(tests), *sorted(set(self.store.splits) - set(tests)), ALL_SPLITS]
 
     def classes(self, split: str) -> list[str]:
-        """Return the names of the classes that occur in a split, in the order of the labels.
-
-        Raises:
-            ValueError: There is no such split.
-        """
+        """Return the names of the classes that occur in a split, in the order of the labels."""
         labels = np.unique(self.store.labels[self._positions(split)]).tolist()
         return [self._class_names[label] for label in labels]
 
     def names(self, split: str, class_name: str) -> list[str]:
-        """Return the names of the samples of a class in a split.
-
-        Raises:
-            ValueError: There is no such split or class.
-        """
+        """Return the names of the samples of a class in a split."""
         if class_name not in self._class_names:
             raise ValueError(f'{self.title} has no class {class_name!r}')
         positions = self._positions(split)
@@ -61,11 +45,7 @@ class StoreClips:
         return [self.store.names[i] for i in positions[wanted].tolist()]
 
     def read(self, name: str) -> tuple[SkeletonClip, str | None]:
-        """Read a sample; return it and the name of its class.
-
-        Raises:
-            ValueError: There is no such sample.
-        """
+        """Read a sample; return it and the name of its class."""
         try:
             index = self.store.names.index(name)
         except ValueError:

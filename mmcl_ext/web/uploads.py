@@ -33,23 +33,12 @@ _MATLAB_COMPRESSED = 15
 def take_upload(
     path: str | os.PathLike, layout: str | None, model_layout: str, max_bytes: int
 ) -> list[SkeletonClip]:
-    """Read the clips of an uploaded file and delete it, whatever happens.
+    """Read 1 to ``MAX_CLIPS`` clips of an uploaded file and delete it, whatever happens.
 
     Nothing in the file is executed. It is read in a process of its own with limits of time and
-    memory, from which only arrays and plain values come back.
-
-    Args:
-        path: The file, which is deleted.
-        layout: Layout of the joints, where the file does not say it.
-        model_layout: Layout to take where nothing says or shows another one.
-        max_bytes: Limit of the file's size.
-
-    Returns:
-        At least one clip, at most ``MAX_CLIPS``.
-
-    Raises:
-        ValueError: The file is too large, damaged, empty or of an unknown kind; the message
-            names it without its folder.
+    memory, from which only arrays and plain values come back. A file that is larger than
+    ``max_bytes``, damaged, empty or of an unknown kind is a ValueError, which names it without its
+    folder. The layouts are those of :func:`read_clips`.
     """
     path = Path(path)
     try:
@@ -82,10 +71,7 @@ def _read_packed(
 
 
 def _packed_clips(clips: list[SkeletonClip]) -> bytes:
-    """Return clips as an ``.npz``: their arrays, and JSON that refers to the arrays.
-
-    Numbers of numpy become plain ones, tuples lists, what JSON does not know None.
-    """
+    """Return clips as an ``.npz`` of their arrays and JSON, in which others than plain are None."""
     arrays: list[np.ndarray] = []
 
     def plain(value: Any) -> Any:
@@ -125,18 +111,7 @@ def _check_size(path: Path, max_bytes: int) -> None:
 
 
 def check_matlab_size(data: bytes, name: str, limit: int = MAX_UNPACKED) -> None:
-    """Refuse a MATLAB file (version 5) whose compressed elements unpack to too much.
-
-    Only counts: a file that is damaged passes and is left to the reader.
-
-    Args:
-        data: The file.
-        name: What to call it.
-        limit: Bytes that all elements together may have.
-
-    Raises:
-        ValueError: It is too large.
-    """
+    """Refuse a MATLAB file (version 5) whose compressed elements unpack to too many bytes."""
     order = 'big' if data[126:128] == b'MI' else 'little'
     place, total = _MATLAB_HEADER, 0
     while place + 8 <= len(data):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmcl_ext.datasets.present_persons import activity
+from mmcl_ext.inference.inference_report import clip_length
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
@@ -23,15 +24,7 @@ _DRAWN_PERSONS = 8
 
 @dataclass(frozen=True)
 class WebView:
-    """What the page shows of a clip, as HTML; empty where there is nothing to show.
-
-    Attributes:
-        head: The predicted class, or what went wrong.
-        scores: Table of the best classes.
-        motion: The moving skeleton.
-        timeline: The scores over time.
-        composite: The composite image.
-    """
+    """What the page shows of a clip, as HTML; empty where there is nothing to show."""
 
     head: str = ''
     scores: str = ''
@@ -44,15 +37,9 @@ class WebDemo:
     """Everything that a page about a model does, without the page.
 
     Args:
-        inferencer: Predicts the clips, one at a time.
-        examples: Clips to pick from.
-        top_k: Classes in the table.
         fps: Frames per second of the moving skeletons.
         max_upload: Bytes that an uploaded file may have.
         window: Frames of the window that slides over a clip.
-
-    Raises:
-        ValueError: A number is not positive.
     """
 
     def __init__(
@@ -77,22 +64,11 @@ class WebDemo:
         self._lock = threading.Lock()
 
     def take(self, path: str, layout: str | None = None) -> list[SkeletonClip]:
-        """Read an uploaded file and delete it, see :func:`take_upload`.
-
-        Raises:
-            ValueError: It cannot be read.
-        """
+        """Read an uploaded file and delete it, see :func:`take_upload`."""
         return take_upload(path, layout, self.inferencer.info.layout, self.max_upload)
 
     def show(self, picked: PickedClip) -> Iterator[WebView]:
-        """Predict a clip, then its windows.
-
-        Yields:
-            What to show at once, and again with the scores over time.
-
-        Raises:
-            ValueError: The clip cannot be used.
-        """
+        """Predict a clip; yield what to show at once, and again with the scores over time."""
         clip = picked.clip
         with self._lock:  # transforms draw from generators of the whole process
             result = self.inferencer.predict_clip(clip)
@@ -110,7 +86,7 @@ class WebDemo:
     def _headline(self, picked: PickedClip, result: InferenceResult) -> str:
         best, probability = result.top(1)[0]
         true = picked.class_name
-        return html.headline(picked.clip.name, best, probability, true, _length(picked.clip))
+        return html.headline(picked.clip.name, best, probability, true, clip_length(picked.clip))
 
     def _motion(self, clip: SkeletonClip) -> str:
         """Draw the most active persons in at most 150 frames spread over the clip."""
@@ -160,9 +136,3 @@ def _composite(picked: PickedClip) -> str:
         return ''
     caption = 'Composite image of this clip. The model does not see it: it helped in training.'
     return html.photo(picked.composite, f'composite image of {picked.clip.name}', caption)
-
-
-def _length(clip: SkeletonClip) -> str:
-    frames = clip.keypoint.shape[1]
-    persons = int(clip.keypoint.any(axis=(1, 2, 3)).sum())
-    return f'{frames} frame{"s" * (frames != 1)}, {persons} person{"s" * (persons != 1)}'

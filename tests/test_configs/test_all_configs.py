@@ -8,7 +8,7 @@ from mmengine.registry import init_default_scope
 
 from mmcl_ext.apis import load_config
 from mmcl_ext.datasets.transforms import SkeletonStream
-from mmcl_ext.mmcl.transforms import SideDataTransform
+from mmcl_ext.mmcl.transforms.base import SideDataTransform
 from mmcl_ext.registry import HOOKS, MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'

@@ -2,8 +2,8 @@ from types import SimpleNamespace
 
 import torch
 
+from mmcl_ext.datasets.nested_datasets import iterate_datasets
 from mmcl_ext.engine import AugmentationSeedHook
-from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 
 from .toy import ToyDataset, toy_runner
 

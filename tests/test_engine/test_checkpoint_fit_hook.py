@@ -32,7 +32,7 @@ def test_what_fits_passes():
 def test_weights_that_are_not_finite():
     weights = network().state_dict()
     weights['2.bias'][1] = float('nan')
-    with pytest.raises(ValueError, match=r"the checkpoint: 1 values of '2\.bias' are not finite"):
+    with pytest.raises(ValueError, match=r"the checkpoint: 1 value of '2\.bias' is not finite"):
         check(network(), weights)
     check(network(), network().state_dict() | {'co_learning.weight': weights['2.bias']})
 

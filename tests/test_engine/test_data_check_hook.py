@@ -62,7 +62,7 @@ def test_label_outside_the_classes(path):
     message = str(error.value)
     assert str(path) in message
     assert "sample 'sample002'" in message  # labels go 0, 1, 2, 0, 1, 2, ...
-    assert '(and 1 more samples)' in message  # samples 2 and 5 of 8
+    assert '(and 1 more sample)' in message  # samples 2 and 5 of 8
 
 
 def test_nan_coordinates(path):
@@ -70,11 +70,11 @@ def test_nan_coordinates(path):
     samples[5]['keypoint'][0, 3, 4, 1] = np.nan
     samples[11]['keypoint'][0, 3, 4, 1] = np.inf  # not in this split
     dataset = make_dataset(path, samples=samples)
-    with pytest.raises(ValueError, match='field keypoint: 1 coordinates are NaN') as error:
+    with pytest.raises(ValueError, match='field keypoint: 1 coordinate is NaN') as error:
         check(dataset, make_model())
     assert str(path) in str(error.value)
     assert "sample 'sample005'" in str(error.value)
-    assert 'more samples' not in str(error.value)
+    assert 'more sample' not in str(error.value)
 
 
 def test_other_skeleton_than_the_backbones(path):

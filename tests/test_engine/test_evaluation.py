@@ -4,7 +4,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 
-from mmcl_ext.models.heads import GCNHead
+from mmcl_ext.models import GCNHead
 from mmcl_ext.registry import METRICS
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmcl_ext.engine import AugmentationSeedHook, RandomStateHook
-from mmcl_ext.engine.random_state import get_random_state, set_random_state
+from mmcl_ext.engine.hooks.random_state_hook import get_random_state, set_random_state
 
 from .toy import toy_runner
 

@@ -37,7 +37,7 @@ from mmcl_ext.fileio import archive_file
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.graphs.layouts import load_layout
 from mmcl_ext.inference import read_clips
-from mmcl_ext.mmcl.transforms import LoadCompositeImage
+from mmcl_ext.mmcl import LoadCompositeImage
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
 from mmcl_ext.preparation.text.composite_reader import CompositeReader
 from mmcl_ext.preparation.text.npy_features import NpyFeatures

@@ -130,9 +130,9 @@ def test_refinement_refuses(refining, inferencer, utd, walk):
     with pytest.raises(ValueError, match='nothing that refines'):
         MMCLInferencer(utd['config'], utd['checkpoint'], refinement=True)
     able = MMCLInferencer(config, checkpoint, refinement=True)
-    with pytest.raises(ValueError, match='more clips than the 1 text features'):
+    with pytest.raises(ValueError, match='more clips than 1 text feature'):
         able([walk, walk], text=np.ones((1, 4)))
-    with pytest.raises(ValueError, match='3 text features for 1 clips'):
+    with pytest.raises(ValueError, match='3 text features for 1 clip'):
         able(walk, text=np.ones((3, 4)))
     with pytest.raises(ValueError, match=r'text features are \(N, D\)'):
         able(walk, text=np.ones(4))

@@ -250,7 +250,7 @@ def test_overlay_refuses(video, tmp_path):
 
 
 OWN_NET = """
-from mmcl_ext.models.backbones import CTRGCN
+from mmcl_ext.models import CTRGCN
 from mmcl_ext.registry import MODELS
 
 

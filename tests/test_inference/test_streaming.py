@@ -13,8 +13,8 @@ import pytest
 
 from mmcl_ext.datasets.converters.person_tracker import PersonTracker
 from mmcl_ext.inference import SkeletonClip, StreamingInferencer
-from mmcl_ext.inference.frame_window import FrameWindow
 from mmcl_ext.inference.live import replay, watch
+from mmcl_ext.inference.streaming_inferencer import FrameWindow
 
 REPO = Path(__file__).resolve().parents[2]
 

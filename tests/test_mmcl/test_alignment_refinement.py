@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmcl_ext.mmcl import FAM, FRM, MMCLLoss, write_feature_file
-from mmcl_ext.mmcl.losses import retrieval_accuracy
+from mmcl_ext.mmcl.losses.mmcl_loss import retrieval_accuracy
 from mmcl_ext.mmcl.modules import refine
 
 MATRICES = pytest.mark.parametrize('matrix', ['diagonal', 'full'])

@@ -4,8 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmcl_ext.mmcl import ContrastiveLoss
-from mmcl_ext.mmcl.losses import contrastive_terms
-from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
+from mmcl_ext.mmcl.losses.contrastive_loss import contrastive_terms, unit_vectors
 
 SKELETON = torch.tensor([[1.0, 0], [0, 1], [1, 1]])
 IMAGE = torch.tensor([[1.0, 0], [1, 1], [0, 1]])

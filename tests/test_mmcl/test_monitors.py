@@ -7,8 +7,8 @@ import pytest
 import torch
 from toy_data import runner, write_data
 
-from mmcl_ext.engine.hooks import TensorboardHook
 from mmcl_ext.engine.hooks import tensorboard_hook as tensorboard_module
+from mmcl_ext.engine.hooks.tensorboard_hook import TensorboardHook
 from mmcl_ext.mmcl.hooks.refinement_monitor_hook import RefinementMonitorHook, entry_entropies
 
 needs_tensorboard = pytest.mark.skipif(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmcl_ext.models import backbones
+from mmcl_ext import models
 from mmcl_ext.registry import GRAPHS, MODELS
 from test_models.catalogue import HIERARCHY, SMALL, UNION, VARIANTS, coco, graphs, names
 from test_models.helpers import wave
@@ -104,7 +104,7 @@ def test_wrong_input_names_both_sides(name: str, variant: dict) -> None:
         with pytest.raises(ValueError, match=r'17, 3\).*received') as caught:
             backbone(torch.zeros(wrong))
         assert str(wrong) in str(caught.value)
-    if isinstance(backbone, backbones.STGCN) and backbone.data_bn_type == 'VC':
+    if isinstance(backbone, models.STGCN) and backbone.data_bn_type == 'VC':
         assert backbone(torch.zeros(1, 5, *right[2:])).shape[1] == 5
     else:
         with pytest.raises(ValueError, match=r'\(N, 2, T, 17, 3\).*\(1, 5, 8, 17, 3\)'):
@@ -121,7 +121,7 @@ def test_the_other_kind_of_graph_is_refused(name: str) -> None:
 
 def test_a_graph_that_is_none_is_refused() -> None:
     with pytest.raises(TypeError, match='got 25'):
-        backbones.CTRGCN(25)
+        models.CTRGCN(25)
 
 
 @pytest.mark.parametrize('name', names())

@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.models import HDGCN
-from mmcl_ext.models.layers import EdgeConv, HierarchyAggregation, HierarchyGraphConv
+from mmcl_ext.models.layers.edge_conv import EdgeConv
+from mmcl_ext.models.layers.hierarchy_aggregation import HierarchyAggregation
+from mmcl_ext.models.layers.hierarchy_graph_conv import HierarchyGraphConv
 from test_models.helpers import fill, wave
 
 

@@ -10,7 +10,8 @@ from mmaction.structures import ActionDataSample
 
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.models import InfoGCN, InfoGCNHead, LatentMMDLoss
-from mmcl_ext.models.layers import AttentionGraphConv, joint_differences
+from mmcl_ext.models.layers.attention_graph_conv import AttentionGraphConv
+from mmcl_ext.models.layers.joint_differences import joint_differences
 from test_models.helpers import NTU, fill, wave
 
 LAYOUT = get_layout('nturgb+d-ctrgcn')

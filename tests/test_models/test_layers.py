@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmcl_ext.models.layers import CTRGraphConv, MultiScaleTemporalConv, TemporalConv
+from mmcl_ext.models.layers.ctr_graph_conv import CTRGraphConv
+from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
+from mmcl_ext.models.layers.temporal_conv import TemporalConv
 from test_models.helpers import fill, wave
 
 

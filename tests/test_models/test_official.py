@@ -72,7 +72,7 @@ def test_our_state_survives_the_round_trip(name: str) -> None:
 def test_strange_entries_are_named(name: str) -> None:
     from_official, to_official = converters(name)
     state = to_official(build(name, 10, **FAMILIES[name].small).state_dict())
-    with pytest.raises(ValueError, match=r"1 entries do not fit.*'mlp\.0\.weight'"):
+    with pytest.raises(ValueError, match=r"1 entry does not fit.*'mlp\.0\.weight'"):
         from_official({**state, 'mlp.0.weight': torch.zeros(1)})
     merged = next(
         key

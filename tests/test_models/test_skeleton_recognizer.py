@@ -152,7 +152,7 @@ def test_prediction_averages_clips(average: str) -> None:
 def test_several_clips_cannot_be_trained() -> None:
     batch = pseudo_collate([sample(0, clips=2)])
     model = build()
-    with pytest.raises(ValueError, match='2 clips for 1 labelled samples'):
+    with pytest.raises(ValueError, match='2 clips for 1 labelled sample:'):
         model(**model.data_preprocessor(batch), mode='loss')
 
 

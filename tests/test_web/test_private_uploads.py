@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mmcl_ext.web.private_uploads import COOKIE, PrivateUploads
+from mmcl_ext.web.middleware import COOKIE, PrivateUploads
 
 PATH = '/tmp/gradio/0123/walk.npy'
 EVENT = json.dumps(dict(data=[dict(path=PATH, meta={'_type': 'gradio.FileData'}), 'layout']))

@@ -16,7 +16,7 @@ from browser import CHROMEDRIVER, CHROMIUM, Browser, open_browser, wait_for
 from free_port import free_port
 
 from mmcl_ext.inference import MMCLInferencer
-from mmcl_ext.web.offline import POLICY
+from mmcl_ext.web.middleware import POLICY
 from mmcl_ext.web.page import FROM_FILE
 
 REPO = Path(__file__).resolve().parents[2]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmcl_ext.models.recognizers import SkeletonRecognizer, TransferRecognizer
+from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer
+from mmcl_ext.models.recognizers.transfer_recognizer import TransferRecognizer
 from mmcl_ext.registry import MODELS
 
 BACKBONE = dict(

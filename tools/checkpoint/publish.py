@@ -5,6 +5,7 @@ import argparse
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.config.command_line import add_import, import_modules
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.fileio.printable import counted
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,9 +45,8 @@ def main() -> None:
     recipe = {key: value for key, value in known.items() if value is not None}
     published = publish(args.model, args.checkpoint, args.out, recipe)
     info = published.info
-    print(
-        f'{info.backbone}, {len(info.classes)} classes, layout {info.layout}, stream {info.stream}'
-    )
+    classes = counted(len(info.classes), 'class', 'classes')
+    print(f'{info.backbone}, {classes}, layout {info.layout}, stream {info.stream}')
     print(f'sha256 {published.sha256}')
     print(published.path)
 

@@ -11,19 +11,6 @@ from mmcl_ext.checkpoints.families.mmaction import (
     MMActionSTGCNFamily,
 )
 
-__all__ = [
-    'FAMILIES',
-    'CTRGCNFamily',
-    'CTRSGCNFamily',
-    'Family',
-    'HDGCNFamily',
-    'InfoGCNFamily',
-    'MMActionAAGCNFamily',
-    'MMActionCTRGCNFamily',
-    'MMActionSTGCNFamily',
-    'detect_family',
-]
-
 FAMILIES = (
     CTRGCNFamily(),
     InfoGCNFamily(),
@@ -37,11 +24,7 @@ FAMILIES = (
 
 
 def detect_family(state: State) -> Family:
-    """Find the family of a state dictionary by its entries.
-
-    Raises:
-        ValueError: If it belongs to none, naming its first entries.
-    """
+    """Find the family of a state dictionary by its entries."""
     for family in FAMILIES:
         if family.signature in state:
             return family

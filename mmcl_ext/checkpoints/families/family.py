@@ -1,12 +1,21 @@
 """What is known of one family of published checkpoints."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from mmcl_ext.checkpoints.families.key_table import Rule, State, count_indices, to_ours, to_theirs
+from mmcl_ext.checkpoints.families.key_table import (
+    Rule,
+    State,
+    conv,
+    count_indices,
+    norm,
+    residual_rules,
+    to_ours,
+    to_theirs,
+)
 from mmcl_ext.graphs.layouts import usual_layout
 
 Config = dict[str, Any]
@@ -27,10 +36,11 @@ class Settings(NamedTuple):
 
 
 class Family:
-    """One family of checkpoints; the entries are named as in ours unless a subclass converts.
+    """One family of checkpoints, of entries named as in ours unless a subclass converts.
+
+    Where an entry is missing or unknown the methods raise a ValueError.
 
     Attributes:
-        name: Whose checkpoints they are.
         signature: Entry that no other family has.
         backbone: Class name of our backbone.
         traits: Attributes that our backbone must have, since no entry shows them.
@@ -44,11 +54,7 @@ class Family:
     options: tuple[str, ...] = ()
 
     def configure(self, state: State, options: Options) -> Settings:
-        """Find the settings from a published state.
-
-        Raises:
-            ValueError: If an option or an entry is missing, or the joints are unknown.
-        """
+        """Find the settings from a published state."""
         raise NotImplementedError
 
     def clean(self, state: State) -> dict[str, Tensor]:
@@ -56,19 +62,11 @@ class Family:
         return dict(state)
 
     def to_ours(self, state: State) -> dict[str, Tensor]:
-        """Convert a bare published state into that of a recognizer.
-
-        Raises:
-            ValueError: If an entry is missing or unknown.
-        """
+        """Convert a bare published state into that of a recognizer."""
         return dict(state)
 
     def to_theirs(self, state: State) -> dict[str, Tensor]:
-        """Convert a recognizer's state back, without loss.
-
-        Raises:
-            ValueError: If an entry is unknown.
-        """
+        """Convert a recognizer's state back, without loss."""
         return dict(state)
 
 
@@ -78,11 +76,7 @@ def spatial_graph(joints: int) -> Config:
 
 
 def layout_of(joints: int, ntu_edges: str = '') -> str:
-    """Name the layout with a number of joints; learned adjacencies need no more.
-
-    Raises:
-        ValueError: If no layout has it.
-    """
+    """Name the layout with a number of joints; learned adjacencies need no more."""
     layout = usual_layout(joints)
     if layout is None:
         raise ValueError(
@@ -92,22 +86,14 @@ def layout_of(joints: int, ntu_edges: str = '') -> str:
 
 
 def take_entry(state: State, key: str) -> Tensor:
-    """Take an entry that the conversion cannot do without.
-
-    Raises:
-        ValueError: If it is missing.
-    """
+    """Take an entry that the conversion cannot do without."""
     if key not in state:
         raise ValueError(f'the checkpoint lacks {key!r}')
     return state[key]
 
 
 def input_shape(state: State, joints: int, channels: int, norm: str = 'data_bn') -> Config:
-    """Find persons and coordinates; the defaults are left out.
-
-    Raises:
-        ValueError: If the input normalisation does not hold whole skeletons.
-    """
+    """Find persons and coordinates; the defaults are left out."""
     slots = len(take_entry(state, f'{norm}.weight'))
     persons, rest = divmod(slots, joints * channels)
     if rest or not persons:
@@ -120,15 +106,14 @@ def input_shape(state: State, joints: int, channels: int, norm: str = 'data_bn')
     )
 
 
-def stages(
-    state: State, width_key: str, base: int, first: int = 1, down: tuple[int, ...] = (5, 8)
-) -> Config:
+def stages(state: State, width_key: str, first: int = 1, down: tuple[int, ...] = (5, 8)) -> Config:
     """Find the number of blocks and where they widen; the defaults are left out.
 
     Strides leave no trace of their own. Published networks halve the frames where they
     double the channels, and so is assumed. ``width_key`` names an entry with a value per channel of
-    the block ``{}``; blocks count from ``first`` and begin with ``base`` channels.
+    the block ``{}``; blocks count from ``first``.
     """
+    base = len(take_entry(state, width_key.format(first)))
     widths: list[int] = []
     while width_key.format(len(widths) + first) in state:
         widths.append(len(state[width_key.format(len(widths) + first)]))
@@ -156,22 +141,40 @@ class AuthorsFamily(Family):
 
     Attributes:
         adjacency: Entry with the adjacency of the first block, (..., V, V).
+        first_layer: Entry with the weight of a layer that reads the input, (C', C, ...).
     """
 
     adjacency = 'l1.gcn1.PA'
+    first_layer: str
 
-    def table(self, blocks: int, sizes: Sequence[int]) -> Iterable[Rule]:
-        """List the rules, given the leading axes of a block's adjacency: subsets, or levels."""
+    def network_rules(self) -> Iterator[Rule]:
+        """Yield what surrounds the blocks: input normalisation and classifier."""
+        yield from norm('backbone.data_bn', 'data_bn')
+        yield from conv('cls_head.fc', 'fc')
+
+    def block_rules(self, ours: str, theirs: str, *sizes: int) -> Iterator[Rule]:
+        """Yield a block's rules, ``sizes`` being its subsets, or levels and subsets."""
         raise NotImplementedError
 
-    def plain_settings(self, state: State, weight: str) -> Settings:
-        """Read the settings off; ``weight`` names a first layer (width, channels, ...)."""
+    def table(self, blocks: int, sizes: Sequence[int]) -> Iterator[Rule]:
+        """Yield all rules, given the leading axes of a block's adjacency."""
+        yield from self.network_rules()
+        for index in range(blocks):
+            ours, theirs = f'backbone.blocks.{index}', f'l{index + 1}'
+            yield from self.block_rules(ours, theirs, *sizes)
+            yield from residual_rules(f'{ours}.residual', f'{theirs}.residual')
+
+    def configure(self, state: State, options: Options) -> Settings:  # noqa: D102
         joints = take_entry(state, self.adjacency).shape[-1]
-        width, channels = take_entry(state, weight).shape[:2]
-        backbone = dict(type=self.backbone, graph_cfg=spatial_graph(joints))
-        backbone |= input_shape(state, joints, channels)
-        backbone |= stages(state, 'l{}.gcn1.bn.weight', width)
-        return Settings(recognizer(backbone, take_entry(state, 'fc.weight')))
+        return Settings(self.read_settings(state, spatial_graph(joints)))
+
+    def read_settings(self, state: State, graph: Config) -> Config:
+        """Describe the recognizer on a graph."""
+        joints = take_entry(state, self.adjacency).shape[-1]
+        backbone = dict(type=self.backbone, graph_cfg=graph)
+        backbone |= input_shape(state, joints, take_entry(state, self.first_layer).shape[1])
+        backbone |= stages(state, 'l{}.gcn1.bn.weight')
+        return recognizer(backbone, take_entry(state, 'fc.weight'))
 
     def to_ours(self, state: State) -> dict[str, Tensor]:  # noqa: D102
         sizes = take_entry(state, self.adjacency).shape[:-2]

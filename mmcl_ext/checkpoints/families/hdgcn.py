@@ -1,35 +1,20 @@
-"""Keys of the HD-GCN authors' checkpoints."""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from torch import Tensor
 
+from mmcl_ext.checkpoints.families import key_table as keys
 from mmcl_ext.checkpoints.families.family import (
     AuthorsFamily,
     Options,
     Settings,
-    input_shape,
     layout_of,
-    recognizer,
-    stages,
     take_entry,
 )
-from mmcl_ext.checkpoints.families.key_table import (
-    SAME,
-    Rule,
-    State,
-    conv,
-    multi_scale_rules,
-    network_rules,
-    norm,
-    reshaped,
-    residual_rules,
-    shortcut_rules,
-)
+from mmcl_ext.checkpoints.families.key_table import Rule, State
 from mmcl_ext.graphs import get_layout
 
 # Theirs is a parameter of its own, (1, C, 1, 1), beside a convolution without bias.
-_FLAT_BIAS = reshaped(SAME, lambda x: x.flatten(), lambda x: x.view(1, -1, 1, 1))
+_FLAT_BIAS = keys.reshaped(keys.SAME, lambda x: x.flatten(), lambda x: x.view(1, -1, 1, 1))
 _ALIAS = '.gcn1.conv_d.'
 
 
@@ -37,28 +22,20 @@ class HDGCNFamily(AuthorsFamily):
     """HD-GCN of its authors. The centre of mass is in no checkpoint."""
 
     name = 'HD-GCN'
-    signature = 'l1.gcn1.conv_down.0.0.weight'
+    signature = first_layer = 'l1.gcn1.conv_down.0.0.weight'
     backbone = 'HDGCN'
     options = ('center',)
 
     def configure(self, state: State, options: Options) -> Settings:  # noqa: D102
-        adjacency = take_entry(state, 'l1.gcn1.PA')
-        joints = adjacency.shape[-1]
-        layout = layout_of(joints)
+        layout = layout_of(take_entry(state, self.adjacency).shape[-1])
         if options.center is None:
             known = ', '.join(map(str, get_layout(layout).hd_groups)) or 'any joint'
             raise ValueError(
                 f'the centre of mass of its graph is in no checkpoint: give --center ({known})'
             )
         graph = dict(type='HDGraph', layout=layout, center=options.center, flatten=None)
-        backbone = dict(type='HDGCN', graph_cfg=graph)
-        channels = take_entry(state, 'l1.gcn1.conv_down.0.0.weight').shape[1]
-        backbone |= input_shape(state, joints, channels)
-        width = len(take_entry(state, 'l1.gcn1.bn.weight'))
-        backbone |= stages(state, 'l{}.gcn1.bn.weight', width)
-        model_cfg = recognizer(backbone, take_entry(state, 'fc.weight'))
         note = 'A wrong --center goes unnoticed where both graphs have as many levels.'
-        return Settings(model_cfg, (note,))
+        return Settings(self.read_settings(state, graph), (note,))
 
     def clean(self, state: State) -> dict[str, Tensor]:
         """Leave out the second copy of the convolutions of the last level."""
@@ -73,36 +50,31 @@ class HDGCNFamily(AuthorsFamily):
         aliases = {key.replace(last, _ALIAS): entries[key] for key in entries if last in key}
         return entries | aliases
 
-    def table(self, blocks: int, sizes: Sequence[int]) -> Iterator[Rule]:  # noqa: D102
-        levels, subsets = sizes
-        yield from network_rules()
-        for index in range(blocks):
-            ours, theirs = f'backbone.blocks.{index}', f'l{index + 1}'
-            yield from _hierarchy_rules(f'{ours}.gcn', f'{theirs}.gcn1', levels, subsets)
-            yield from _aggregation_rules(f'{ours}.gcn.aggregation', f'{theirs}.gcn1.aha')
-            yield from multi_scale_rules(
-                f'{ours}.tcn', f'{theirs}.tcn1', bias='bias', bias_layout=_FLAT_BIAS
-            )
-            yield from residual_rules(f'{ours}.residual', f'{theirs}.residual')
+    def block_rules(self, ours: str, theirs: str, *sizes: int) -> Iterator[Rule]:  # noqa: D102
+        yield from _hierarchy_rules(f'{ours}.gcn', f'{theirs}.gcn1', *sizes)
+        yield from _aggregation_rules(f'{ours}.gcn.aggregation', f'{theirs}.gcn1.aha')
+        yield from keys.multi_scale_rules(
+            f'{ours}.tcn', f'{theirs}.tcn1', bias='bias', bias_layout=_FLAT_BIAS
+        )
 
 
 def _hierarchy_rules(ours: str, theirs: str, levels: int, subsets: int) -> Iterator[Rule]:
     down = [f'{theirs}.conv_down.{level}' for level in range(levels)]
     parts = [f'{theirs}.conv.{level}.{k}' for level in range(levels) for k in range(subsets)]
     edges = [f'{theirs}.conv.{level}.{subsets}.conv' for level in range(levels)]
-    yield Rule(f'{ours}.A', (f'{theirs}.PA',), SAME)
-    yield from conv(f'{ours}.conv_down', [f'{unit}.0' for unit in down])
-    yield from norm(f'{ours}.bn_down', [f'{unit}.1' for unit in down])
-    yield from conv(f'{ours}.conv', [f'{unit}.0' for unit in parts])
-    yield from norm(f'{ours}.conv_bn', [f'{unit}.1' for unit in parts])
-    yield from conv(f'{ours}.edge_conv.conv', [f'{unit}.0' for unit in edges])
-    yield from norm(f'{ours}.edge_conv.bn', [f'{unit}.1' for unit in edges])
-    yield from shortcut_rules(ours, theirs)
+    yield Rule(f'{ours}.A', (f'{theirs}.PA',), keys.SAME)
+    yield from keys.conv(f'{ours}.conv_down', [f'{unit}.0' for unit in down])
+    yield from keys.norm(f'{ours}.bn_down', [f'{unit}.1' for unit in down])
+    yield from keys.conv(f'{ours}.conv', [f'{unit}.0' for unit in parts])
+    yield from keys.norm(f'{ours}.conv_bn', [f'{unit}.1' for unit in parts])
+    yield from keys.conv(f'{ours}.edge_conv.conv', [f'{unit}.0' for unit in edges])
+    yield from keys.norm(f'{ours}.edge_conv.bn', [f'{unit}.1' for unit in edges])
+    yield from keys.shortcut_rules(ours, theirs)
 
 
 def _aggregation_rules(ours: str, theirs: str) -> Iterator[Rule]:
-    yield from conv(f'{ours}.conv_down.0', f'{theirs}.conv_down.0')
-    yield from norm(f'{ours}.conv_down.1', f'{theirs}.conv_down.1')
-    yield from conv(f'{ours}.edge_conv.conv', f'{theirs}.edge_conv.conv.0')
-    yield from norm(f'{ours}.edge_conv.bn', f'{theirs}.edge_conv.conv.1')
-    yield from conv(f'{ours}.aggregate', f'{theirs}.aggregate')
+    yield from keys.conv(f'{ours}.conv_down.0', f'{theirs}.conv_down.0')
+    yield from keys.norm(f'{ours}.conv_down.1', f'{theirs}.conv_down.1')
+    yield from keys.conv(f'{ours}.edge_conv.conv', f'{theirs}.edge_conv.conv.0')
+    yield from keys.norm(f'{ours}.edge_conv.bn', f'{theirs}.edge_conv.conv.1')
+    yield from keys.conv(f'{ours}.aggregate', f'{theirs}.aggregate')

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mmcl_ext.fileio.printable import counted
+
 State = Mapping[str, Tensor]
 
 NORM_ENTRIES = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
@@ -112,11 +114,7 @@ def norm(ours: str, theirs: str | Iterable[str]) -> Iterator[Rule]:
 
 
 def to_ours(state: State, table: Iterable[Rule]) -> dict[str, Tensor]:
-    """Convert a published state dictionary.
-
-    Raises:
-        ValueError: If entries are missing or left over, naming the first ones.
-    """
+    """Convert a published state dictionary; a ValueError names entries missing or left over."""
     converted: dict[str, Tensor] = {}
     left = dict(state)
     for rule in table:
@@ -128,11 +126,7 @@ def to_ours(state: State, table: Iterable[Rule]) -> dict[str, Tensor]:
 
 
 def to_theirs(state: State, table: Iterable[Rule]) -> dict[str, Tensor]:
-    """Convert one of our state dictionaries; inverse of :func:`to_ours`.
-
-    Raises:
-        ValueError: If entries are left over, naming the first ones.
-    """
+    """Convert one of our state dictionaries; inverse of :func:`to_ours`."""
     converted: dict[str, Tensor] = {}
     left = dict(state)
     for rule in table:
@@ -162,13 +156,8 @@ def _take(state: dict[str, Tensor], keys: tuple[str, ...]) -> list[Tensor]:
 
 def _refuse_rest(state: dict[str, Tensor]) -> None:
     if state:
-        raise ValueError(f'{len(state)} entries do not fit, the first are {list(state)[:5]}')
-
-
-def network_rules() -> Iterator[Rule]:
-    """Yield what surrounds the blocks: input normalisation and classifier."""
-    yield from norm('backbone.data_bn', 'data_bn')
-    yield from conv('cls_head.fc', 'fc')
+        count = counted(len(state), 'entry does', 'entries do')
+        raise ValueError(f'{count} not fit, the first: {list(state)[:5]}')
 
 
 def residual_rules(ours: str, theirs: str) -> Iterator[Rule]:
@@ -187,10 +176,7 @@ def shortcut_rules(ours: str, theirs: str) -> Iterator[Rule]:
 def multi_scale_rules(
     ours: str, theirs: str, *, bias: str = 'conv.bias', bias_layout: TensorPacking = MERGED
 ) -> Iterator[Rule]:
-    """Yield the rules of a :class:`MultiScaleTemporalConv`.
-
-    ``bias`` is the published name of a dilated convolution's bias, in its module.
-    """
+    """Yield the rules of a :class:`MultiScaleTemporalConv`, given their name of a branch's bias."""
     dilated = [f'{theirs}.branches.{index}' for index in (0, 1)]
     pooled, plain = (f'{theirs}.branches.{len(dilated) + i}' for i in (0, 1))
     yield from conv(f'{ours}.reduce', [f'{branch}.0' for branch in (*dilated, pooled)])

@@ -1,5 +1,3 @@
-"""Keys of the checkpoints of MMAction2 and PYSKL."""
-
 import re
 from types import MappingProxyType
 
@@ -51,9 +49,6 @@ def match_graph(adjacency: Tensor) -> Config:
 
     A trained adjacency is none of them; then any with as many subsets will do, since
     the checkpoint's values take its place.
-
-    Raises:
-        ValueError: If no graph has as many subsets.
     """
     layout = layout_of(adjacency.shape[-1])
     modes = ('mmaction_spatial', 'stgcn_spatial', 'spatial', 'binary_adj')
@@ -95,7 +90,7 @@ class MMActionSTGCNFamily(MMActionFamily):
         channels = weight.shape[1] // (1 if before else subsets)
         backbone: Config = dict(type='STGCN', graph_cfg=match_graph(adjacency))
         backbone |= norm_settings(state, adjacency.shape[-1], channels, 'VC')
-        backbone |= stages(state, 'backbone.gcn.{}.gcn.bn.weight', width, first=0)
+        backbone |= stages(state, 'backbone.gcn.{}.gcn.bn.weight', first=0)
         found = dict(
             gcn_adaptive=_adaptive(state, unit),
             gcn_conv_pos='pre' if before else 'post',
@@ -136,10 +131,10 @@ class MMActionAAGCNFamily(MMActionFamily):
     def configure(self, state: State, options: Options) -> Settings:  # noqa: D102
         unit = 'backbone.gcn.0.gcn'
         adjacency = take_entry(state, 'backbone.A')
-        width, channels = take_entry(state, f'{unit}.conv_d.0.weight').shape[:2]
+        channels = take_entry(state, f'{unit}.conv_d.0.weight').shape[1]
         backbone: Config = dict(type='AAGCN', graph_cfg=match_graph(adjacency))
         backbone |= norm_settings(state, adjacency.shape[-1], channels, 'MVC')
-        backbone |= stages(state, 'backbone.gcn.{}.gcn.bn.weight', width, first=0)
+        backbone |= stages(state, 'backbone.gcn.{}.gcn.bn.weight', first=0)
         found = dict(
             gcn_attention=f'{unit}.conv_ta.weight' in state, gcn_adaptive=f'{unit}.alpha' in state
         )

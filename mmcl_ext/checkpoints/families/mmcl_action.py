@@ -1,5 +1,3 @@
-"""The co-learning branch in checkpoints of the reference code."""
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,22 +7,18 @@ from torch import Tensor
 from mmcl_ext.checkpoints.convert import ConvertedCheckpoint
 from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.config.build_model import build_model
+from mmcl_ext.fileio.printable import counted
 
 
 def keep_co_learning(imported: ConvertedCheckpoint) -> ConvertedCheckpoint:
-    """Give an imported network the branch that it was trained with, for :class:`MMCLRecognizer`.
-
-    The import of a checkpoint of the reference code holds the branch in ``train_only``.
-
-    Raises:
-        ValueError: If there is no branch, or entries do not fit.
-    """
+    """Give an import the branch in its ``train_only``, for :class:`MMCLRecognizer`."""
     published = dict(imported.train_only)
     if not published:
         raise ValueError('the checkpoint has no entries of a co-learning branch to keep')
     branch = _convert(published)
     if published:
-        raise ValueError(f'{len(published)} entries do not fit, the first: {list(published)[:5]}')
+        count = counted(len(published), 'entry does', 'entries do')
+        raise ValueError(f'{count} not fit, the first: {list(published)[:5]}')
     deployed = {key: value for key, value in imported.model_cfg.items() if key != 'ignore_keys'}
     model_cfg = {
         **deployed,
@@ -61,7 +55,6 @@ def _convert(published: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _configure(branch: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Describe the branch whose entries these are."""
     co_learning: dict[str, Any] = dict(type='CoLearning', image_encoder=None, fam=None, frm=None)
     if 'image_encoder.fc.weight' in branch:
         width = len(branch['image_encoder.fc.weight'])

@@ -23,8 +23,8 @@ from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 from mmcl_ext.datasets.store.numbered_classes import numbered_classes
 from mmcl_ext.fileio.archive_file import describe_file
+from mmcl_ext.fileio.atomic_file import write_pickle
 from mmcl_ext.fileio.printable import bounded_repr
-from mmcl_ext.fileio.write_pickle import write_pickle
 from mmcl_ext.graphs.layouts import load_layout
 
 _FIELDS = 'annotation_fields'  # of the store's metadata

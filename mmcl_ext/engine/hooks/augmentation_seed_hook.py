@@ -1,22 +1,9 @@
-"""Seed the augmentation of training samples by (seed, epoch, sample)."""
-
-from collections.abc import Iterator
-from typing import Any
-
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from mmcl_ext.datasets.nested_datasets import iterate_datasets
 from mmcl_ext.registry import HOOKS
-
-
-def iterate_datasets(dataset: Any) -> Iterator[Any]:
-    """Yield a dataset and, depth first, all datasets that its wrappers hold."""
-    yield dataset
-    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
-    for child in inner:
-        if child is not None:
-            yield from iterate_datasets(child)
 
 
 @HOOKS.register_module()

@@ -1,5 +1,3 @@
-"""Whether a checkpoint is that of the model and of the data."""
-
 from dataclasses import replace
 from typing import Any
 
@@ -71,11 +69,7 @@ class CheckpointFitHook(Hook):
             runner.logger.info(note)
 
     def before_test(self, runner: Runner) -> None:
-        """Compare the checkpoint with the model and the test data.
-
-        Raises:
-            ValueError: Weights are missing, of another shape or not finite, or the data are others.
-        """
+        """Refuse weights that are missing, of another shape or not finite, and other test data."""
         if self._weights is None:
             return
         state = unwrap_model(runner.model).state_dict()
@@ -84,13 +78,7 @@ class CheckpointFitHook(Hook):
         check_finite(used_weights, 'the checkpoint')
         if self._meta:
             pipeline = find_pipeline(runner.cfg.test_dataloader)
-            metainfo = getattr(runner.test_dataloader.dataset, 'metainfo', {})
-            used = DataDescription.of(
-                pipeline,
-                metainfo,
-                num_classes=_head_size(runner),
-                backbone=runner.cfg.model.get('backbone'),
-            )
+            used = _describe(runner, pipeline, runner.test_dataloader.dataset)
             self._compare(runner, used, 'the test')
 
     def _check_resumed(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -139,21 +127,24 @@ def describe_training(runner: Runner) -> DataDescription:
     cfg = runner.cfg
     trained = find_pipeline(cfg.get('train_dataloader'))
     tested = find_pipeline(cfg.get('test_dataloader') or cfg.get('val_dataloader'))
+    stream = stream_of(trained) if trained else None
+    return _describe(runner, tested, runner.train_dataloader.dataset, stream)
+
+
+def _describe(
+    runner: Runner, pipeline: list[Any] | None, dataset: Any, stream: str | None = None
+) -> DataDescription:
+    head = getattr(unwrap_model(runner.model), 'cls_head', None)
     return DataDescription.of(
-        tested,
-        getattr(runner.train_dataloader.dataset, 'metainfo', {}),
-        stream=stream_of(trained) if trained else None,
-        num_classes=_head_size(runner),
-        backbone=cfg.model.get('backbone'),
+        pipeline,
+        getattr(dataset, 'metainfo', {}),
+        stream=stream,
+        num_classes=getattr(head, 'num_classes', None),
+        backbone=runner.cfg.model.get('backbone'),
     )
 
 
-def _head_size(runner: Runner) -> int | None:
-    return getattr(getattr(unwrap_model(runner.model), 'cls_head', None), 'num_classes', None)
-
-
 def _keeps_head(model: nn.Module, weights: dict[str, Tensor]) -> bool:
-    """Tell whether the head's weights are all taken over."""
     head = {k: v for k, v in model.named_parameters() if k.startswith('cls_head.')}
     return all(k in weights and weights[k].shape == v.shape for k, v in head.items())
 

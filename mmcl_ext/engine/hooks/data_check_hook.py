@@ -1,5 +1,3 @@
-"""Check before the first step that data and model agree."""
-
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any, cast
 
@@ -10,13 +8,13 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from mmcl_ext.datasets.nested_datasets import iterate_datasets
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.transforms import InterpolateJoints, SkeletonStream
 from mmcl_ext.datasets.validation.body_measures import check_measures, measure_body
 from mmcl_ext.datasets.validation.check_splits import check_splits
 from mmcl_ext.datasets.validation.data_issue import DataIssue
-from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.graphs.layout import conflict
@@ -30,14 +28,12 @@ _MOST_MEASURED = 500
 class DataCheckHook(Hook):
     """Stop before the first step where the data do not fit the model.
 
-    Each check raises one ValueError that names the annotation file, the sample
-    and the field, and both sides of a disagreement: labels outside the head's
-    classes, coordinates that are not finite, other joints than the backbone's
-    graph has, other shapes than the backbone takes, and a ``stream`` variable
-    that the pipeline does not follow. A training that would not make a single step,
-    its data being fewer than a batch, stops, too. Datasets other than
-    :class:`~mmcl_ext.datasets.SkeletonDataset` are left alone. A missing file or
-    split stops the run earlier, when the data set is built.
+    Each check raises one ValueError that names the annotation file, the sample and the field, and
+    both sides of a disagreement: labels outside the head's classes, coordinates that are not
+    finite, other joints than the backbone's graph has, other shapes than the backbone takes, a
+    ``stream`` variable that the pipeline does not follow, and data that are fewer than a batch.
+    Datasets other than :class:`~mmcl_ext.datasets.SkeletonDataset` are left alone. A missing file
+    or split stops the run earlier, when the data set is built.
 
     What may be meant is logged as a warning: another number of class names than the head has
     classes and, before a training, what :func:`check_splits` and :func:`check_measures` find in
@@ -75,27 +71,19 @@ class DataCheckHook(Hook):
 
 
 def check_steps(loader: DataLoader) -> None:
-    """Check that an epoch has a step: a loader leaves out an incomplete last batch if told so.
-
-    Raises:
-        ValueError: With the numbers of samples and of samples a batch.
-    """
+    """Check that an epoch has a step: a loader leaves out an incomplete last batch if told so."""
     if isinstance(loader.dataset, IterableDataset) or len(loader):
         return
     batch_size = getattr(loader.batch_sampler, 'batch_size', loader.batch_size)
-    samples = len(cast(Sized, loader.dataset))
+    samples = counted(len(cast(Sized, loader.dataset)), 'sample makes', 'samples make')
     raise ValueError(
-        f'training has no step: {samples} samples make no whole batch of {batch_size} '
+        f'training has no step: {samples} no whole batch of {batch_size} '
         'a process, and drop_last leaves out the rest; lower train_dataloader.batch_size'
     )
 
 
 def check_stream(dataset: SkeletonDataset, stream: str | None) -> None:
-    """Check that the pipeline computes the stream that the configuration names.
-
-    Raises:
-        ValueError: The variable was changed after the pipeline had used it.
-    """
+    """Check that the pipeline computes the configuration's stream, not one set before a change."""
     for transform in dataset.pipeline.transforms:
         if stream and isinstance(transform, SkeletonStream) and transform.stream != stream:
             raise ValueError(
@@ -106,11 +94,7 @@ def check_stream(dataset: SkeletonDataset, stream: str | None) -> None:
 
 
 def check_labels(dataset: SkeletonDataset, head: nn.Module | None) -> None:
-    """Check that every label is a class of the head.
-
-    Raises:
-        ValueError: With the first sample that is not.
-    """
+    """Check that every label is a class of the head."""
     num_classes = getattr(head, 'num_classes', None)
     if num_classes is None:
         return
@@ -162,28 +146,18 @@ def _measure(parts: Sequence[SkeletonDataset]) -> list[DataIssue]:
 
 
 def check_finite(dataset: SkeletonDataset) -> None:
-    """Check that no coordinate is NaN or infinite.
-
-    Raises:
-        ValueError: With the first sample that has one.
-    """
+    """Check that no coordinate is NaN or infinite."""
     counts = dataset.num_nonfinite
     bad = np.flatnonzero(counts)
     if len(bad):
+        told = counted(int(counts[bad[0]]), 'coordinate is', 'coordinates are')
         raise ValueError(
-            f'{_sample(dataset, bad[0])}, field keypoint: {counts[bad[0]]} coordinates are NaN '
-            f'or infinite{_more(bad)}'
+            f'{_sample(dataset, bad[0])}, field keypoint: {told} NaN or infinite{_more(bad)}'
         )
 
 
 def check_joints(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
-    """Check that data and backbone count the same joints in the same order, see :func:`conflict`.
-
-    What counts is the layout after the pipeline, which may interpolate joints.
-
-    Raises:
-        ValueError: With both layouts.
-    """
+    """Check that data, after the pipeline, and backbone have the same joints in one order."""
     graph = getattr(backbone, 'graph', None)
     if graph is None:
         return
@@ -197,18 +171,12 @@ def check_joints(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
 
 
 def _piped_layout(dataset: SkeletonDataset) -> str:
-    """Name the layout of what the pipeline delivers."""
     made = [t.target for t in dataset.pipeline.transforms if isinstance(t, InterpolateJoints)]
     return made[-1] if made else dataset.layout
 
 
 def check_shape(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
-    """Check persons and channels of the first sample after the pipeline.
-
-    Raises:
-        ValueError: With the sample's and the backbone's number, or a key that is collected and
-            that no transform has made.
-    """
+    """Check persons and channels of the first sample after the pipeline, and its keys."""
     keypoint = _first_inputs(dataset).get('keypoint')  # (num_clips, M, T, V, C)
     if keypoint is None:
         return
@@ -247,11 +215,9 @@ def _collected(transform: Any) -> Sequence[str]:
 
 
 def _sample(dataset: SkeletonDataset, index: int) -> str:
-    """Name a sample the way every message does."""
     name = dataset.sample_names[index]
     return f'{dataset.ann_file}, split {dataset.split!r}, sample {name!r}'
 
 
 def _more(indices: np.ndarray) -> str:
-    """Say how many other samples have the same fault."""
-    return f' (and {len(indices) - 1} more samples)' if len(indices) > 1 else ''
+    return f' (and {counted(len(indices) - 1, "more sample")})' if len(indices) > 1 else ''

@@ -1,5 +1,3 @@
-"""Stop a training whose loss is no number any more."""
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,20 +26,14 @@ class _Step(NamedTuple):
 class FiniteLossHook(Hook):
     """Keep a loss that is NaN or infinite, in any process, out of every checkpoint.
 
-    The training then stops with the step, the terms of the loss and the names of the samples,
-    or, if so told, leaves the step out, warns and goes on.
+    The training then stops with the step, the terms of the loss and the names of the samples
+    (``'stop'``), or leaves the step out, warns and goes on (``'skip'``).
 
     On a CPU, and to leave a step out, each loss is read before the optimiser is called. On a GPU
     that would make every step wait for the device: there the results stay on it, and are read
-    together every ``interval`` steps and before a checkpoint, a validation and the end. The
-    message is the same; the weights in memory may have become NaN, those on disk have not.
-
-    Args:
-        action: ``'stop'`` or ``'skip'``.
-        interval: Steps between two readings; None for 1 on a CPU and 50 on a GPU.
-
-    Raises:
-        ValueError: The action is another one, the interval is below 1, or above with ``'skip'``.
+    together every ``interval`` steps (50 by default) and before a checkpoint, a validation and
+    the end. The message is the same; the weights in memory may have become NaN, those on disk
+    have not.
     """
 
     priority = 'VERY_HIGH'  # before anything is saved or logged
@@ -78,11 +70,7 @@ class FiniteLossHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Stop or warn after a step whose loss was not finite.
-
-        Raises:
-            UserError: The loss was not finite.
-        """
+        """Stop with a UserError, or warn, after a step whose loss was not finite."""
         where = f'epoch {runner.epoch + 1}, step {batch_idx + 1}'
         self._steps.append(_Step(where, _names(data_batch), outputs or {}))
         if len(self._steps) >= (self.interval or 1):
@@ -128,7 +116,6 @@ def describe_terms(outputs: Mapping[str, Any]) -> str:
 
 
 def _names(data_batch: Any) -> str:
-    """Name the samples of a batch, as far as it names them."""
     samples: Sequence[Any] = ()
     if isinstance(data_batch, Mapping):
         samples = data_batch.get('data_samples') or ()

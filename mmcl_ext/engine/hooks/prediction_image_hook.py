@@ -1,5 +1,3 @@
-"""Pictures of what a model predicted in a test."""
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,17 +21,10 @@ _SIZE = 160
 class PredictionImageHook(Hook):
     """Draw tested samples: frames of the skeleton, prediction and label.
 
-    Takes the arguments of MMAction2's ``VisualizationHook``, which draws videos.
-    The skeleton is drawn as the model sees it, x to the right and y up, so a bone
-    or motion stream gives bones or motions.
-
-    Args:
-        enable: Whether anything is drawn.
-        interval: Draw one sample in this many.
-        show: Show each picture in a window.
-        wait_time: Seconds to show a window for.
-        out_dir: Folder for ``<sample_name>.png``, or None.
-        num_frames: Frames per picture.
+    Takes the arguments of MMAction2's ``VisualizationHook``, which draws videos, and ``num_frames``
+    per picture: one sample in ``interval`` is written to ``out_dir`` as ``<sample_name>.png``, or
+    shown for ``wait_time`` seconds. The skeleton is drawn as the model sees it, x to the right and
+    y up, so a bone or motion stream gives bones or motions.
     """
 
     def __init__(
@@ -89,16 +80,7 @@ class PredictionImageHook(Hook):
 def draw_frames(
     keypoint: np.ndarray, edges: Sequence[tuple[int, int]], num_frames: int = 5
 ) -> np.ndarray:
-    """Draw uniformly spaced frames of a skeleton side by side.
-
-    Args:
-        keypoint: Coordinates (M, T, V, C); the first two are x and y.
-        edges: Pairs of joints to join.
-        num_frames: Frames to draw.
-
-    Returns:
-        Picture (H, num_frames * H, 3), uint8, BGR. All frames share one scale.
-    """
+    """Draw frames of a skeleton (M, T, V, C) side by side: (H, num_frames * H, 3), uint8, BGR."""
     times = np.linspace(0, keypoint.shape[1] - 1, num_frames).round().astype(int)
     points = keypoint[:, times, :, :2] * (1, -1)  # images count rows downwards
     present = np.abs(keypoint[:, times]).sum(axis=(2, 3)) > 0  # (M, num_frames)
@@ -113,12 +95,7 @@ def draw_frames(
 
 
 def probability(score: Tensor, label: int) -> float:
-    """Return the probability of a class, by softmax where the scores are logits.
-
-    Args:
-        score: Scores (K,), logits or probabilities.
-        label: The class.
-    """
+    """Return the probability of a class, by softmax where the scores (K,) are logits."""
     score = score.double()
     is_distribution = are_probabilities(score.cpu().numpy()[None])
     return float((score if is_distribution else score.softmax(0))[label])

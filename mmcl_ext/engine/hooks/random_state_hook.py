@@ -1,32 +1,33 @@
-"""Make a resumed training equal to one that was never interrupted."""
-
+import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmcl_ext.engine.loops import ResumableTrainLoop
-from mmcl_ext.engine.random_state import RandomState, get_random_state, set_random_state
+from mmcl_ext.engine.loops.resumable_train_loop import ResumableTrainLoop
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
+
+RandomState = dict[str, Any]
 
 
 @HOOKS.register_module()
 class RandomStateHook(Hook):
     """Save the generators of every rank with each checkpoint and restore them.
 
-    MMEngine seeds again on resume, so dropout would start over. The state that
-    counts is the one between two training steps: whatever draws in between,
-    such as validation or the start of loader workers, must not matter, because
-    an interrupted run does it at other times than an unbroken one. The state
+    MMEngine seeds again on resume, so dropout would start over. The state that counts is the one
+    between two training steps: whatever draws in between, such as validation or the start of
+    loader workers, must not matter, because an interrupted run does it at other times. The state
     after the last step is therefore put back before the next one.
 
     A checkpoint taken inside an epoch also records how many batches are done, which
-    :class:`~mmcl_ext.engine.loops.ResumableTrainLoop` skips, and the buffers of every
-    rank: batch-norm statistics differ between ranks until the epoch ends.
+    :class:`~mmcl_ext.engine.ResumableTrainLoop` skips, and the buffers of every rank: batch-norm
+    statistics differ between ranks until the epoch ends.
     """
 
     priority = 'LOW'  # after the hooks that may draw, before CheckpointHook
@@ -122,3 +123,32 @@ def _saves_after_iter(hook: Hook, runner: Runner) -> bool:
         return False
     due = hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
     return due or (hook.save_last and hook.is_last_train_iter(runner))
+
+
+def get_random_state() -> RandomState:
+    """Take the global generators' state, in containers and tensors that load without pickle."""
+    legacy = np.random.get_state(legacy=False)
+    assert isinstance(legacy, dict)
+    return dict(
+        python=random.getstate(),
+        numpy=dict(
+            key=torch.from_numpy(legacy['state']['key'].astype(np.int64)),
+            pos=int(legacy['state']['pos']),
+            has_gauss=int(legacy['has_gauss']),
+            gauss=float(legacy['gauss']),
+        ),
+        torch=torch.get_rng_state(),
+        cuda=torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+    )
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Put the generators back into a state of :func:`get_random_state`, from any device."""
+    version, internal, gauss = state['python']
+    random.setstate((version, tuple(internal), gauss))
+    key = state['numpy']['key'].cpu().numpy().astype(np.uint32)
+    position = {k: state['numpy'][k] for k in ('pos', 'has_gauss', 'gauss')}
+    np.random.set_state(('MT19937', key, *position.values()))
+    torch.set_rng_state(state['torch'].cpu())
+    if state['cuda'] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state['cuda'].cpu())

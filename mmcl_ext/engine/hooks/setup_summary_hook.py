@@ -9,8 +9,8 @@ from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, IterableDataset
 
+from mmcl_ext.datasets.nested_datasets import iterate_datasets
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
-from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS

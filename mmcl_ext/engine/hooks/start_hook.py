@@ -1,5 +1,3 @@
-"""Where setting up ends and a training or test begins."""
-
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -9,11 +7,7 @@ from mmcl_ext.registry import HOOKS
 
 @HOOKS.register_module()
 class StartHook(Hook):
-    """Note the first step.
-
-    Attributes:
-        begun: Whether a step of training or testing has begun.
-    """
+    """Note in ``begun`` whether a step of training or testing has begun."""
 
     def __init__(self) -> None:
         self.begun = False

@@ -1,5 +1,3 @@
-"""Scalars for TensorBoard."""
-
 from importlib.util import find_spec
 
 from mmengine.hooks import Hook
@@ -13,13 +11,8 @@ class TensorboardHook(Hook):
     """Add MMEngine's ``TensorboardVisBackend`` to the visualizer of a run.
 
     For the command line, which cannot add to the list ``visualizer.vis_backends``:
-    ``--cfg-options default_hooks.tensorboard.type=TensorboardHook``.
-
-    Args:
-        save_dir: Folder of the event file; None for ``vis_data`` of the run.
-
-    Raises:
-        ValueError: The package tensorboard is not installed.
+    ``--cfg-options default_hooks.tensorboard.type=TensorboardHook``. The event file lies in
+    ``save_dir``, by default ``vis_data`` of the run.
     """
 
     priority = 'VERY_HIGH'

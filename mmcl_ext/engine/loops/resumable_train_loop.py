@@ -1,5 +1,3 @@
-"""An epoch-based training loop that can go on in the middle of an epoch."""
-
 from typing import Any
 
 from mmengine.runner import EpochBasedTrainLoop
@@ -12,12 +10,9 @@ from mmcl_ext.registry import LOOPS
 class ResumableTrainLoop(EpochBasedTrainLoop):
     """MMEngine's epoch-based loop; skips the batches a checkpoint has seen.
 
-    MMEngine starts the whole epoch again when it resumes from a checkpoint that
-    was taken inside one (``CheckpointHook(by_epoch=False)``).
-
-    Attributes:
-        start_batch: Batches of the current epoch that are done already.
-            :class:`~mmcl_ext.engine.hooks.RandomStateHook` sets it on resume.
+    MMEngine starts the whole epoch again when it resumes from a checkpoint that was taken inside
+    one (``CheckpointHook(by_epoch=False)``). Here :class:`~mmcl_ext.engine.RandomStateHook` sets
+    ``start_batch`` to the batches of the current epoch that are done already.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -25,10 +20,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self.start_batch = 0
 
     def run(self) -> nn.Module:
-        """Train; validate at least once, also where all epochs were done before.
-
-        A run that was killed in its last validation then still yields metrics.
-        """
+        """Train; validate at least once, also if killed in the last validation and resumed."""
         finished = self._epoch >= self._max_epochs
         model = super().run()
         if finished and self.runner.val_loop is not None:

@@ -1,5 +1,1 @@
 """Optimizer wrappers."""
-
-from mmcl_ext.engine.optimizers.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
-
-__all__ = ['CPUAmpOptimWrapper']

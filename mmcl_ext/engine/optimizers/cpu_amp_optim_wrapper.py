@@ -1,5 +1,3 @@
-"""Mixed precision on processors without a GPU."""
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

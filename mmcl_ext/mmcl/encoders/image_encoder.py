@@ -25,11 +25,6 @@ class ImageEncoder(BaseImageEncoder):
         pretrained: For MMAction2's ResNets: ``'default'`` for the public ImageNet
             weights, the path of a local file with torchvision's names, or None for
             random weights. Other backbones take their own arguments.
-        frozen: See :class:`BaseImageEncoder`, as ``init_cfg``.
-
-    Raises:
-        ValueError: The width is not known, or differs from the backbone's; or
-            ``pretrained`` was given for a backbone that does not take it.
     """
 
     def __init__(
@@ -63,8 +58,7 @@ class ImageEncoder(BaseImageEncoder):
         x = self.backbone(image)
         if isinstance(x, (tuple, list)):
             x = x[-1]
-        pooled: Tensor = x.mean(dim=tuple(range(2, x.ndim))) if x.ndim > 2 else x
-        return pooled
+        return x.mean(dim=tuple(range(2, x.ndim))) if x.ndim > 2 else x
 
 
 def _build(cfg: dict[str, Any]) -> nn.Module:

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.encoders.base import BaseImageEncoder, renormalise
 from mmcl_ext.mmcl.encoders.weights import weights_file
 from mmcl_ext.registry import MODELS
@@ -24,17 +25,13 @@ class InceptionV3(BaseImageEncoder):
     with 1000 outputs, 21,785,568 without the last layer.
 
     Args:
-        num_classes: Width of the last linear layer, whose outputs are the feature
-            (the reference implementation of co-learning takes the 1000 ImageNet
-            logits). None leaves the layer out: the feature is the pooled map of
-            2048 channels.
-        transform_input: Whether images normalised by the ImageNet mean and
-            standard deviation are brought to the range -1 to 1 that the public
-            weights were trained with.
-        dropout: Probability of the dropout before the last layer.
-        pretrained: ``'default'`` for the public ImageNet weights, the path of a
-            local file, or None for random weights. Loaded by :meth:`init_weights`.
-        frozen: See :class:`BaseImageEncoder`, as ``init_cfg``.
+        num_classes: Width of the last linear layer, whose outputs are the feature (the 1000
+            ImageNet logits in the reference implementation of co-learning). None leaves the layer
+            out: the feature is the pooled map of 2048 channels.
+        transform_input: Whether images normalised by the ImageNet mean and standard deviation are
+            brought to the range -1 to 1 that the public weights were trained with.
+        pretrained: ``'default'`` for the public ImageNet weights, a local file, or None. Loaded by
+            :meth:`init_weights`.
     """
 
     def __init__(
@@ -49,24 +46,29 @@ class InceptionV3(BaseImageEncoder):
         super().__init__(frozen=frozen, init_cfg=init_cfg)
         self.transform_input = transform_input
         self.pretrained = pretrained
-        self.Conv2d_1a_3x3 = _Conv(3, 32, 3, stride=2)
-        self.Conv2d_2a_3x3 = _Conv(32, 32, 3)
-        self.Conv2d_2b_3x3 = _Conv(32, 64, 3, padding=1)
-        self.maxpool1 = nn.MaxPool2d(3, stride=2)
-        self.Conv2d_3b_1x1 = _Conv(64, 80, 1)
-        self.Conv2d_4a_3x3 = _Conv(80, 192, 3)
-        self.maxpool2 = nn.MaxPool2d(3, stride=2)
-        self.Mixed_5b = _inception_a(192, 32)
-        self.Mixed_5c = _inception_a(256, 64)
-        self.Mixed_5d = _inception_a(288, 64)
-        self.Mixed_6a = _inception_b(288)
-        self.Mixed_6b = _inception_c(768, 128)
-        self.Mixed_6c = _inception_c(768, 160)
-        self.Mixed_6d = _inception_c(768, 160)
-        self.Mixed_6e = _inception_c(768, 192)
-        self.Mixed_7a = _inception_d(768)
-        self.Mixed_7b = _InceptionE(1280)
-        self.Mixed_7c = _InceptionE(2048)
+        layers = dict(
+            Conv2d_1a_3x3=_Conv(3, 32, 3, stride=2),
+            Conv2d_2a_3x3=_Conv(32, 32, 3),
+            Conv2d_2b_3x3=_Conv(32, 64, 3, padding=1),
+            maxpool1=nn.MaxPool2d(3, stride=2),
+            Conv2d_3b_1x1=_Conv(64, 80, 1),
+            Conv2d_4a_3x3=_Conv(80, 192, 3),
+            maxpool2=nn.MaxPool2d(3, stride=2),
+            Mixed_5b=_inception_a(192, 32),
+            Mixed_5c=_inception_a(256, 64),
+            Mixed_5d=_inception_a(288, 64),
+            Mixed_6a=_inception_b(288),
+            Mixed_6b=_inception_c(768, 128),
+            Mixed_6c=_inception_c(768, 160),
+            Mixed_6d=_inception_c(768, 160),
+            Mixed_6e=_inception_c(768, 192),
+            Mixed_7a=_inception_d(768),
+            Mixed_7b=_InceptionE(1280),
+            Mixed_7c=_InceptionE(2048),
+        )
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.chain = tuple(layers)
         self.dropout = nn.Dropout(dropout)
         self.fc = None if num_classes is None else nn.Linear(2048, num_classes)
         self.out_channels = 2048 if num_classes is None else num_classes
@@ -80,7 +82,9 @@ class InceptionV3(BaseImageEncoder):
         elif self.init_cfg:
             super().init_weights()
         else:
-            self._draw()
+            for module in self.modules():
+                if isinstance(module, (nn.Conv2d, nn.Linear)):
+                    nn.init.normal_(module.weight, std=0.1)  # as torchvision, but not cut off
         self._is_init = True
 
     def encode(self, image: Tensor) -> Tensor:
@@ -90,26 +94,13 @@ class InceptionV3(BaseImageEncoder):
                 f'images have shape {tuple(image.shape)}, Inception-v3 needs at least '
                 f'{_SMALLEST} x {_SMALLEST}'
             )
-        x = self._rescale(image) if self.transform_input else image
-        x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
-        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(self.maxpool1(x)))
-        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(self.maxpool2(x))))
-        x = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))
-        x = self.Mixed_6e(self.Mixed_6d(x))
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
-        pooled: Tensor = x.mean(dim=(2, 3))  # (N, 2048)
-        if self.fc is None:
-            return pooled
-        logits: Tensor = self.fc(self.dropout(pooled))
-        return logits
-
-    @staticmethod
-    def _rescale(image: Tensor) -> Tensor:
-        """Undo the ImageNet normalisation and map 0..1 to -1..1."""
-        return renormalise(image, mean=0.5, std=0.5)
+        x = renormalise(image, mean=0.5, std=0.5) if self.transform_input else image
+        for name in self.chain:
+            x = self.get_submodule(name)(x)
+        pooled = x.mean(dim=(2, 3))  # (N, 2048)
+        return pooled if self.fc is None else self.fc(self.dropout(pooled))
 
     def _load(self, state: dict[str, Tensor]) -> None:
-        """Load torchvision's state dict, without what this module does not have."""
         unused = ('AuxLogits.',) if self.fc is not None else ('AuxLogits.', 'fc.')
         state = {key: value for key, value in state.items() if not key.startswith(unused)}
         own = {key: value.shape for key, value in self.state_dict().items()}
@@ -123,15 +114,9 @@ class InceptionV3(BaseImageEncoder):
         if wrong:
             raise ValueError(
                 f'{self.pretrained} does not fit InceptionV3 with num_classes={self.out_channels}: '
-                f'{len(wrong)} entries differ, first {wrong[:3]}'
+                f'{counted(len(wrong), "entry differs", "entries differ")}, first {wrong[:3]}'
             )
         self.load_state_dict(state, strict=False)
-
-    def _draw(self) -> None:
-        """Draw weights of standard deviation 0.1, as torchvision does, but not cut off."""
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.normal_(module.weight, std=0.1)
 
 
 class _Conv(nn.Module):

@@ -8,14 +8,7 @@ from mmcl_ext.registry import MODELS
 
 @MODELS.register_module()
 class TiledEncoder(BaseImageEncoder):
-    """Encode the tiles of a composite one by one and join their features in time order.
-
-    Args:
-        encoder: Image encoder of one tile, or its configuration.
-        num_tiles: Tiles that lie side by side in an image.
-        frozen: Whether the encoder is left as it is.
-        init_cfg: Initialisation of MMEngine.
-    """
+    """Encode the ``num_tiles`` tiles of a composite one by one; join features in time order."""
 
     def __init__(
         self,
@@ -31,16 +24,11 @@ class TiledEncoder(BaseImageEncoder):
         self.freeze_if_asked()
 
     def encode(self, image: Tensor) -> Tensor:
-        """Encode and join: shape (N, 3, H, m W) to (N, m F).
-
-        Raises:
-            ValueError: The width is no multiple of the number of tiles.
-        """
+        """Encode and join: shape (N, 3, H, m W) to (N, m F)."""
         if image.shape[3] % self.num_tiles:
             raise ValueError(
                 f'images have shape {tuple(image.shape)}, whose width does not split into '
                 f'{self.num_tiles} tiles'
             )
         tiles = image.unflatten(3, (self.num_tiles, -1)).movedim(3, 1)  # (N, m, 3, H, W)
-        features: Tensor = self.encoder(tiles.flatten(0, 1))
-        return features.unflatten(0, (-1, self.num_tiles)).flatten(1)
+        return self.encoder(tiles.flatten(0, 1)).unflatten(0, (-1, self.num_tiles)).flatten(1)

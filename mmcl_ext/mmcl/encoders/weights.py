@@ -1,5 +1,3 @@
-"""Pretrained weights of image encoders: a public address, an installed package or a local file."""
-
 import importlib.util
 import os
 import re
@@ -28,20 +26,11 @@ PACKAGES: Mapping[str, str] = {
 
 
 def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:
-    """Find the local file of pretrained weights, downloading it if need be.
+    """Find the local file of pretrained weights, downloading it into ``TORCH_HOME`` if need be.
 
-    A download lands in PyTorch's hub folder (``TORCH_HOME``), once, and is checked
-    against the hash in its name.
-
-    Args:
-        pretrained: ``'default'`` for the public ImageNet weights, a URL, or the
-            path of a local file.
-        architecture: Key of :data:`URLS` or :data:`PACKAGES`.
-
-    Raises:
-        FileNotFoundError: The local file does not exist, or the package is not installed.
-        RuntimeError: The download failed; tells how to go on without network.
-        ValueError: No public weights are known for this architecture.
+    ``'default'`` stands for the public ImageNet weights of an architecture of :data:`URLS` or
+    :data:`PACKAGES`; else they are a URL or a local file. The hash in a name is checked; a
+    RuntimeError tells how to go on without network.
     """
     if pretrained == 'default' and architecture in PACKAGES:
         return _packaged(PACKAGES[architecture])

@@ -6,9 +6,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
+from mmcl_ext.datasets.nested_datasets import iterate_datasets, sample_names
 from mmcl_ext.mmcl.co_learning import CoLearning
-from mmcl_ext.mmcl.transforms import SideDataTransform
+from mmcl_ext.mmcl.transforms.base import SideDataTransform
 from mmcl_ext.mmcl.transforms.feature_transform import FeatureTransform
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
@@ -21,11 +21,8 @@ class CoLearningDataCheckHook(Hook):
     Looks at the transforms of the built training pipeline. Every training sample
     has to have what the pipeline loads beside the skeleton, the widths of feature
     files have to fit the branch, and the pipeline has to deliver what the branch
-    needs. All findings go into one ValueError. The main process checks, the others
-    stop with it.
-
-    Args:
-        num_shown: How many of the missing samples are listed.
+    needs. All findings go into one ValueError, which lists ``num_shown`` of the missing samples.
+    The main process checks, the others stop with it.
     """
 
     def __init__(self, num_shown: int = 10) -> None:
@@ -123,11 +120,3 @@ def iterate_side_data(pipeline: Any) -> Iterator[SideDataTransform]:
             yield from iterate_side_data(transform)
     elif hasattr(pipeline, 'transforms'):
         yield from iterate_side_data(pipeline.transforms)
-
-
-def sample_names(dataset: Any) -> list[str]:
-    """Names of a data set's samples, without reading the samples where it can tell them."""
-    names = getattr(dataset, 'sample_names', None)
-    if names is not None:
-        return list(names)
-    return [dataset.get_data_info(i)['sample_name'] for i in range(len(dataset))]

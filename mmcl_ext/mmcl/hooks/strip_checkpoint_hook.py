@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -13,14 +14,9 @@ class StripCheckpointHook(Hook):
     """Write the skeleton-only part of the checkpoints next to them.
 
     At the end of the training the last checkpoint and the best ones are stripped:
-    ``epoch_65.pth`` gives ``epoch_65_skeleton.pth``. The result loads with
-    ``strict=True`` into the skeleton-only configuration.
-
-    Args:
-        suffix: What is added to the name of the checkpoint.
-        every_checkpoint: Whether each checkpoint is stripped when it is saved, not
-            only the last and the best ones at the end. Strips of checkpoints that
-            ``CheckpointHook`` removes stay.
+    ``epoch_65.pth`` gives ``epoch_65_skeleton.pth``, by its ``suffix``. The result loads with
+    ``strict=True`` into the skeleton-only configuration. With ``every_checkpoint`` each one is
+    stripped when it is saved; strips of checkpoints that ``CheckpointHook`` removes stay.
     """
 
     priority = 'LOWEST'
@@ -33,15 +29,14 @@ class StripCheckpointHook(Hook):
         self.every_checkpoint = every_checkpoint
         self._last: str | None = None
 
-    def after_train_epoch(self, runner: Runner) -> None:
-        """Strip the checkpoint that was saved after this epoch, if asked to."""
-        self._strip_new(runner)
+    def after_train_epoch(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Strip the checkpoint that was saved after this epoch or iteration, if asked to."""
+        last = runner.message_hub.runtime_info.get('last_ckpt')
+        if self.every_checkpoint and is_main_process() and last != self._last:
+            self._strip(runner, last)
+            self._last = last
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: object = None, outputs: object = None
-    ) -> None:
-        """Strip the checkpoint that was saved after this iteration, if asked to."""
-        self._strip_new(runner)
+    after_train_iter = after_train_epoch
 
     def after_train(self, runner: Runner) -> None:
         """Strip the last checkpoint and the best ones."""
@@ -51,12 +46,6 @@ class StripCheckpointHook(Hook):
         best = [known[key] for key in sorted(known) if key.startswith('best_ckpt')]
         for path in dict.fromkeys([known.get('last_ckpt'), *best]):
             self._strip(runner, path)
-
-    def _strip_new(self, runner: Runner) -> None:
-        last = runner.message_hub.runtime_info.get('last_ckpt')
-        if self.every_checkpoint and is_main_process() and last != self._last:
-            self._strip(runner, last)
-            self._last = last
 
     def _strip(self, runner: Runner, path: str | None) -> None:
         if path is None or not Path(path).is_file():

@@ -75,26 +75,20 @@ def _log_sum_exp(with_positive: Tensor, without_own: Tensor, own: Tensor) -> Ten
 
 @MODELS.register_module()
 class ContrastiveLoss(nn.Module):
-    """Symmetric contrastive loss between skeleton and image features.
+    """Symmetric contrastive loss between skeleton and image features, :func:`contrastive_terms`.
 
-    See :func:`contrastive_terms` for the formulas. The computation runs in
-    float32 (float64 inputs stay as they are), also under autocast.
-
-    A batch of one sample has no negatives: its loss and gradient are zero, not
-    an error, so that a last incomplete batch does not stop a training.
+    The computation runs in float32 (float64 inputs stay as they are), also under autocast. A batch
+    of one sample has no negatives: its loss and gradient are zero, not an error, so that a last
+    incomplete batch does not stop a training.
 
     Args:
         negatives: ``'paper'`` for the cross-modal pairs of row and column of
             Eq. 6, ``'grace'`` for the negatives within and across the views that
             the reference implementation uses; the latter equals NT-Xent.
         temperature: Divisor of the cosine similarities, above 0.
-        gather: Whether the samples of all processes are negatives. The mean of
-            the losses over the processes, and the gradient after DDP's
-            averaging, then equal those of one process on the whole batch, even
-            where processes hold different numbers of samples.
-
-    Raises:
-        ValueError: Unknown ``negatives``, or a temperature that is not positive.
+        gather: Whether the samples of all processes are negatives. The mean of the losses over the
+            processes, and the gradient after DDP's averaging, then equal those of one process on
+            the whole batch, even where processes hold different numbers of samples.
     """
 
     def __init__(

@@ -26,13 +26,8 @@ class MMCLLoss(nn.Module):
 
     Args:
         alignment_weight: lambda_1, of the contrastive loss ``L_C`` (Eq. 4).
-        refinement_weight: lambda_2, of the cross entropy ``L_R`` of the refined
-            logits (Eq. 9).
-        contrastive: The loss ``L_C`` or its configuration; None for the default
-            :class:`ContrastiveLoss`.
-
-    Raises:
-        ValueError: A weight is negative.
+        refinement_weight: lambda_2, of the cross entropy ``L_R`` of the refined logits (Eq. 9).
+        contrastive: The loss ``L_C`` or its configuration; by default :class:`ContrastiveLoss`.
     """
 
     def __init__(
@@ -59,13 +54,7 @@ class MMCLLoss(nn.Module):
         }
 
     def refinement(self, refined: Tensor, weights: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Classify by the refined logits (N, K), given the entry weights (N, n).
-
-        The labels are class indices (N,), or probabilities (N, K).
-
-        Returns:
-            ``loss_refine``, weighted, and each entry's mean weight as ``frm_weight_0``, ...
-        """
+        """Classify by refined logits (N, K), with entry weights (N, n), labels (N,) or (N, K)."""
         loss = F.cross_entropy(refined, labels)
         monitors = {f'frm_weight_{i}': w for i, w in enumerate(weights.detach().mean(dim=0))}
         return {'loss_refine': self.refinement_weight * loss, **monitors}

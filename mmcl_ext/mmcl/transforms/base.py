@@ -8,11 +8,7 @@ from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
 
 
 class SideDataTransform(PrintableTransform):
-    """Base of the transforms that bring in what lies beside the skeleton.
-
-    They find their data by ``results['sample_name']`` and write one key, so a
-    check before the training can ask each of them for the samples it lacks.
-    """
+    """Base of the transforms that bring in what lies beside the skeleton of a named sample."""
 
     key: str
     """Key of ``results`` that is written: ``'image'`` or ``'text'``."""

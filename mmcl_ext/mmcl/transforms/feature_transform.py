@@ -5,17 +5,11 @@ import numpy as np
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.mmcl.transforms.base import SideDataTransform
+from mmcl_ext.registry import TRANSFORMS
 
 
 class FeatureTransform(SideDataTransform):
-    """Base of the transforms that read a feature file.
-
-    The file is opened on first use, once per process; a FileNotFoundError or ValueError then tells
-    that it is missing or no feature file.
-
-    Args:
-        file: Feature file (see :mod:`mmcl_ext.datasets.store.feature_file`).
-    """
+    """Base of the transforms that read a feature file, opened on first use in each process."""
 
     def __init__(self, file: str | os.PathLike) -> None:
         self.file = os.fspath(file)
@@ -34,11 +28,7 @@ class FeatureTransform(SideDataTransform):
         return self._features
 
     def load(self, sample_name: str) -> np.ndarray:
-        """Read the feature (D,), float32, of a sample.
-
-        Raises:
-            KeyError: The file has no such sample; names file and sample.
-        """
+        """Read the feature (D,), float32, of a sample; a KeyError names file and sample."""
         return self.features.read(sample_name).reshape(-1)
 
     def missing(self, sample_names: Iterable[str]) -> list[str]:
@@ -46,3 +36,10 @@ class FeatureTransform(SideDataTransform):
         if not os.path.isfile(self.file):
             return list(sample_names)
         return [name for name in sample_names if name not in self.features]
+
+
+@TRANSFORMS.register_module()
+class LoadTextFeature(FeatureTransform):
+    """Load the text feature of a sample into ``results['text']``, float32 (D,)."""
+
+    key = 'text'

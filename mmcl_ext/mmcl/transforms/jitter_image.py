@@ -9,21 +9,11 @@ from mmcl_ext.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class JitterImage(PrintableTransform):
-    """Shift, zoom and relight an image at random.
+    """Shift, zoom and relight ``image``, uint8 (3, H, W), at random.
 
     There is no mirroring: it would turn the time order of a composite's tiles round, and the left
-    hand into the right one.
-
-    Modified keys: ``image``, uint8 (3, H, W).
-
-    Args:
-        shift: Largest shift, as a share of height and width, in [0, 1).
-        zoom: Largest relative change of size, in [0, 1).
-        light: Largest relative change of contrast, and of brightness as a share of 255, in
-            [0, 1).
-
-    Raises:
-        ValueError: A share is outside of its range.
+    hand into the right one. The arguments, in [0, 1), are the largest shift as a share of height
+    and width, change of size, and change of contrast and of brightness as a share of 255.
     """
 
     def __init__(self, shift: float = 0.08, zoom: float = 0.1, light: float = 0.2) -> None:

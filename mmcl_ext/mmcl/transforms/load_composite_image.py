@@ -12,16 +12,12 @@ from mmcl_ext.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadCompositeImage(SideDataTransform):
-    """Load the composite image of a sample.
-
-    Reads ``results['sample_name']``; writes ``results['image']``, uint8 RGB of
-    shape (3, H, W).
+    """Load the composite image of a sample into ``results['image']``, uint8 RGB (3, H, W).
 
     Args:
         img_dir: Folder with one image per sample, ``<sample_name><suffix>``. With
             the LMDB backend a prefix of the keys, usually empty.
         size: Height and width of the result. The aspect ratio is not kept.
-        suffix: End of the file names.
         backend_args: Storage backend of MMEngine, such as
             ``dict(backend='lmdb', db_path='images.lmdb')``; None for files.
     """
@@ -57,12 +53,7 @@ class LoadCompositeImage(SideDataTransform):
         return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))  # (H, W, 3) to (3, H, W)
 
     def decode(self, sample_name: str) -> np.ndarray:
-        """Read and decode an image at its own size: uint8 BGR, (H, W, 3).
-
-        Raises:
-            FileNotFoundError: There is no image of this sample.
-            ValueError: The file is no image.
-        """
+        """Read and decode an image at its own size: uint8 BGR, (H, W, 3)."""
         path = self._path(sample_name)
         data = self._read(path)
         if data is None:
@@ -83,24 +74,18 @@ class LoadCompositeImage(SideDataTransform):
 
     @property
     def backend(self) -> BaseStorageBackend:
-        """Storage backend, shared within a process, since LMDB admits one handle per database.
-
-        MMEngine opens it for reading and without a lock table: workers may inherit it.
-        """
+        """Storage backend, shared within a process, since LMDB admits one handle per database."""
         return get_file_backend(self.img_dir, backend_args=self.backend_args, enable_singleton=True)
 
     def _path(self, sample_name: str) -> str:
         name = f'{sample_name}{self.suffix}'
-        if not self.img_dir:
-            return name
-        return join_path(self.img_dir, name, backend_args=None)
+        return join_path(self.img_dir, name, backend_args=None) if self.img_dir else name
 
     def _read(self, path: str) -> bytes | None:
         try:
-            data: bytes | None = self.backend.get(path)
+            return self.backend.get(path)
         except FileNotFoundError:
             return None
-        return data
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(source={self.source!r}, size={self.size})'

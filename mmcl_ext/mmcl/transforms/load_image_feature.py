@@ -17,22 +17,17 @@ class _Scale(NamedTuple):
 
 @TRANSFORMS.register_module()
 class LoadImageFeature(FeatureTransform):
-    """Load the cached image feature of a sample, in place of its image.
+    """Load the cached feature of a sample into ``results['image']``, float32 (F,).
 
-    Reads ``results['sample_name']``; writes ``results['image']``, float32 of
-    shape (F,). The co-learning branch then has ``image_encoder=None``.
+    The co-learning branch then has ``image_encoder=None``.
 
     Args:
-        file: Feature file.
-        allow_absent: Share of the samples that may lack a feature. Theirs is NaN, and the branch
-            leaves them out of the alignment.
+        allow_absent: Share, in [0, 1), of the samples that may lack a feature. Theirs is NaN, and
+            the branch leaves them out of the alignment.
         standardise: Bring every value to mean 0 and deviation 1 over the samples of the file,
             which then should be those of the training.
         shuffle: Give each sample the feature of another one, drawn once for all by the seed
             that the run began with: a control that destroys the pairing.
-
-    Raises:
-        ValueError: The share is not in [0, 1).
     """
 
     key = 'image'
@@ -52,11 +47,7 @@ class LoadImageFeature(FeatureTransform):
         self._seed = torch.initial_seed()
 
     def load(self, sample_name: str) -> np.ndarray:
-        """Read the feature of a sample, or of the one that it was paired with by chance.
-
-        Returns:
-            Float32 array of shape (F,); NaN where the file lacks the sample and may.
-        """
+        """Read the feature (F,) of a sample or its chance partner; NaN where it may be absent."""
         if self.allow_absent and sample_name not in self.features:
             return np.full(self.features.width, np.nan, np.float32)
         if self.shuffle:

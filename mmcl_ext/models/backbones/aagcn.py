@@ -1,5 +1,3 @@
-"""AAGCN and 2s-AGCN."""
-
 import mmaction.engine.model  # noqa: F401  registers the initialiser of the branches
 from mmaction.models.backbones.aagcn import AAGCN as MMActionAAGCN  # noqa: N811
 from mmengine.registry import DefaultScope
@@ -10,14 +8,10 @@ from mmcl_ext.registry import MODELS
 
 @MODELS.register_module()
 class AAGCN(MMActionGraphBackbone, MMActionAAGCN):
-    """MMAction2's AAGCN on any registered graph, see :class:`MMActionGraphBackbone`.
+    """MMAction2's AAGCN on any registered graph, (S, V, V), see :class:`MMActionGraphBackbone`.
 
     Source: Shi et al., IEEE TIP 2020, arXiv 1912.06971. 2s-AGCN (CVPR 2019, arXiv
     1805.07694) is the same class with ``gcn_attention=False``.
-
-    Args:
-        graph_cfg: Configuration of a registered graph, (S, V, V); any S.
-        kwargs: All other arguments of MMAction2's class.
     """
 
     def init_weights(self) -> None:

@@ -1,5 +1,3 @@
-"""CTR-GCN."""
-
 from typing import Any
 
 from torch import nn
@@ -12,18 +10,12 @@ from mmcl_ext.registry import MODELS
 
 @MODELS.register_module()
 class CTRGCN(SkeletonBackbone):
-    """Channel-wise topology refinement graph convolution network.
+    """Channel-wise topology refinement graph convolution network on a graph (S, V, V).
 
-    Source: Chen et al., ICCV 2021, arXiv 2107.12213. Equal to the authors' network,
-    not to the variant of MMAction2's projects and PYSKL, which aggregates along the
-    transposed topology and has a ReLU after the temporal branches
-    (``relu_after_concat=True``); weights of either are converted by
-    :mod:`mmcl_ext.checkpoints.families`.
-
-    Args:
-        graph_cfg: Configuration of a registered graph, (S, V, V); any S.
-        relu_after_concat: Whether a ReLU follows the temporal branches.
-        kwargs: See :class:`SkeletonBackbone`.
+    Source: Chen et al., ICCV 2021, arXiv 2107.12213. Equal to the authors' network, not to the
+    variant of MMAction2's projects and PYSKL, which aggregates along the transposed topology and
+    has a ReLU after the temporal branches (``relu_after_concat=True``); weights of either are
+    converted by :mod:`mmcl_ext.checkpoints.families`. Other arguments: :class:`SkeletonBackbone`.
     """
 
     def __init__(self, graph_cfg: Any, *, relu_after_concat: bool = False, **kwargs: Any) -> None:

@@ -1,5 +1,3 @@
-"""CTRS-GCN, the baseline of CTR-GCN."""
-
 from typing import Any
 
 from torch import nn
@@ -13,14 +11,10 @@ from mmcl_ext.registry import MODELS
 
 @MODELS.register_module()
 class CTRSGCN(SkeletonBackbone):
-    """Graph convolution network with static, trained topologies.
+    """Graph convolution network with static, trained topologies on a graph (S, V, V).
 
-    Source: the baseline of Chen et al., ICCV 2021, arXiv 2107.12213, as released.
-
-    Args:
-        graph_cfg: Configuration of a registered graph, (S, V, V); any S.
-        topology: What the S topologies start from, see :func:`initial_topology`.
-        kwargs: See :class:`SkeletonBackbone`.
+    Source: the baseline of Chen et al., ICCV 2021, arXiv 2107.12213, as released. What the S
+    topologies start from: :func:`initial_topology`. Other arguments: :class:`SkeletonBackbone`.
     """
 
     def __init__(self, graph_cfg: Any, *, topology: str = 'auto', **kwargs: Any) -> None:

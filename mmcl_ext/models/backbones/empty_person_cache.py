@@ -1,5 +1,3 @@
-"""Features of person slots in which nobody is: constants of a network in evaluation."""
-
 from collections.abc import Hashable, Iterator
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""HD-GCN."""
-
 import itertools
 
 import numpy as np
@@ -14,18 +12,11 @@ from mmcl_ext.registry import MODELS
 
 @MODELS.register_module()
 class HDGCN(SkeletonBackbone):
-    """Hierarchically decomposed graph convolution network.
+    """Hierarchically decomposed graph convolution network, on an ``HDGraph`` with ``flatten=None``.
 
     Source: Lee et al., ICCV 2023, arXiv 2208.10741. Its edge convolutions choose nearest
     neighbours in feature space: rounding can change a choice, and with it a float32 output
-    by more than rounding.
-
-    Args:
-        graph_cfg: Configuration of an ``HDGraph`` with ``flatten=None``, or the graph.
-        kwargs: See :class:`SkeletonBackbone`.
-
-    Raises:
-        ValueError: If the graph has no levels.
+    by more than rounding. Other arguments: :class:`SkeletonBackbone`.
     """
 
     def build_block(self, shape: BlockShape) -> nn.Module:

@@ -1,5 +1,3 @@
-"""InfoGCN."""
-
 from typing import Any
 
 import torch
@@ -23,26 +21,21 @@ class InfoGCN(SkeletonBackbone):
     """Graph convolution network with attention over joints and a modality representation.
 
     Source: Chi et al., "InfoGCN", CVPR 2022. The information bottleneck behind it is
-    :class:`~mmcl_ext.models.heads.InfoGCNHead`.
+    :class:`~mmcl_ext.models.heads.infogcn_head.InfoGCNHead`.
 
     At its published initial values the attention is almost one-hot: the network is
     ill-conditioned, and softmax leaves denormal numbers, which make a CPU more than ten
     times slower unless ``torch.set_flush_denormal(True)``.
 
     Args:
-        graph_cfg: Configuration of a registered graph, (S, V, V); one head per subset.
-            Its layout gives the tree of bones.
+        graph_cfg: A registered graph, (S, V, V), with one head per subset; its layout gives the
+            tree of bones.
         k: Modality: each joint relative to its k-th ancestor. 1 is the bones; from the
             depth of the tree on (8 around NTU's joint 2), the joints themselves.
-        root: Root of the tree of bones, counted from 0. None: the authors' choice where
-            there is one, else the layout's centre.
+        root: Root of the tree, counted from 0. None: the authors' choice, else the layout's centre.
         descendants: Whether the sum of the k-th descendants is subtracted instead.
             None: as the authors do, for ``kinect_v1`` only.
         topology: What the shared topologies start from, see :func:`initial_topology`.
-        num_stages: See :class:`SkeletonBackbone`, as the other arguments.
-
-    Raises:
-        ValueError: If ``k`` is less than 1 or ``topology`` is unknown.
     """
 
     differences: Tensor

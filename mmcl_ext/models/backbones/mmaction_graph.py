@@ -1,5 +1,3 @@
-"""Lets MMAction2's graph networks take any registered graph."""
-
 import types
 from typing import Any
 
@@ -12,12 +10,7 @@ from mmcl_ext.models.backbones.skeleton_input import adjacency_subsets, build_gr
 
 
 class _Partition(dict):
-    """A layout of MMAction2 that brings its own adjacency.
-
-    MMAction2's graph takes its array from its attribute that ``mode`` names, called
-    without arguments. ``layout`` is one of its attributes: a layout that can be
-    called needs no change to that class.
-    """
+    """A layout with its own adjacency: MMAction2 calls its attribute that ``mode`` names."""
 
     def __init__(self, adjacency: np.ndarray) -> None:
         super().__init__(num_node=adjacency.shape[-1], inward=[], center=0)
@@ -28,26 +21,16 @@ class _Partition(dict):
 
 
 def mmaction_graph_cfg(graph: Any, backbone: str) -> dict[str, Any]:
-    """Describe a graph of ours, (S, V, V), to MMAction2, for the class ``backbone``.
-
-    MMAction2 sums over the first joint axis: it gets the transpose.
-
-    Raises:
-        ValueError: If the graph has hierarchy levels.
-    """
+    """Describe a graph of ours, (S, V, V), to MMAction2, which sums over the first joint axis."""
     adjacency = adjacency_subsets(graph, backbone).transpose(0, 2, 1)
     return dict(layout=_Partition(np.ascontiguousarray(adjacency)), mode='layout')
 
 
 class MMActionGraphBackbone(PerPersonBackbone):
-    """What MMAction2's ST-GCN and AAGCN have in common here.
+    """MMAction2's ST-GCN and AAGCN on any registered graph.
 
     On the graphs of MMAction2 each is MMAction2's network, bit for bit, with the same
     parameter names. Shape: (N, M, T, V, C) to (N, M, C', T', V).
-
-    Attributes:
-        graph: The skeleton graph.
-        out_channels: Channels C' of the output.
     """
 
     data_bn: nn.Module
@@ -90,7 +73,6 @@ class _Zero(nn.Module):
     """The residual path of a block that has none."""
 
     def forward(self, x: Tensor) -> int:
-        """Return the neutral element of addition."""
         return 0
 
 

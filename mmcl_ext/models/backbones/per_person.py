@@ -1,5 +1,3 @@
-"""Backbones that look at one person at a time."""
-
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
@@ -15,12 +13,8 @@ class PerPersonBackbone(nn.Module):
 
     In evaluation without gradients, a slot whose coordinates are all exactly zero is not
     computed: its feature is a constant of the network, see :class:`EmptyPersonCache`, which is
-    computed once and put in its place. Training, gradients, compilation and tracing
-    compute every slot.
-
-    Attributes:
-        skip_empty_persons: Whether empty slots are left out; set it to False to have
-            forward hooks see every slot.
+    computed once and put in its place. Training, gradients, compilation and tracing compute every
+    slot; so does ``skip_empty_persons=False``, with which forward hooks see all of them.
     """
 
     skip_empty_persons: bool = True

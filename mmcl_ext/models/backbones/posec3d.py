@@ -1,5 +1,3 @@
-"""PoseC3D's network on heat maps."""
-
 from typing import Any, Self
 
 from mmaction.models.backbones.resnet3d_slowonly import ResNet3dSlowOnly
@@ -13,18 +11,9 @@ class PoseC3D(ResNet3dSlowOnly):
     """MMAction2's SlowOnly network in the shape of PoseC3D, with ``out_channels``.
 
     Source: Duan et al., "Revisiting skeleton-based action recognition", CVPR 2022. The
-    defaults are those of MMAction2's configuration for COCO's 17 joints.
-
-    Shape: heat maps (N, J, T, H, W) to (N, C', T', H', W'), one channel J per joint or limb;
-    so the head is :class:`~mmcl_ext.models.heads.HeatmapHead`.
-
-    Args:
-        in_channels: Joints or limbs J.
-        base_channels: Channels of the stem.
-        stage_blocks: Blocks of each stage.
-        temporal_strides: Stride over frames of each stage.
-        inflate: For each stage, whether its kernels reach over frames.
-        kwargs: Further arguments of MMAction2's ``ResNet3dSlowOnly``.
+    defaults are those of MMAction2's configuration for COCO's 17 joints, other arguments those of
+    its ``ResNet3dSlowOnly``. Shape: heat maps (N, J, T, H, W) to (N, C', T', H', W'), one channel
+    J per joint or limb; so the head is :class:`~mmcl_ext.models.heads.heatmap_head.HeatmapHead`.
     """
 
     def __init__(

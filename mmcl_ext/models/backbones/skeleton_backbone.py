@@ -1,5 +1,3 @@
-"""What the skeleton backbones of this package have in common."""
-
 from abc import ABCMeta, abstractmethod
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
@@ -45,14 +43,8 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         in_channels: Coordinates per joint.
         base_channels: Channels of the first stage.
         num_person: Person slots M of the input.
-        num_stages: Number of blocks.
         inflate_stages: Stages, counted from 1, that double the channels.
         down_stages: Stages, counted from 1, that halve the frames.
-        init_cfg: MMEngine's initialisation, e.g. ``dict(type='Pretrained', ...)``.
-
-    Attributes:
-        graph: The skeleton graph.
-        out_channels: Channels C' of the output.
     """
 
     def __init__(
@@ -101,11 +93,7 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         """Build a block that maps (N, C, V, T) to (N, C', V, T')."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Extract features (N, M, C', T', V), a view whose memory has T' innermost.
-
-        Raises:
-            ValueError: If persons, joints or channels differ from what was built.
-        """
+        """Map skeletons to features (N, M, C', T', V) with T' innermost in memory."""
         check_skeleton(x, self.num_person, self.graph.num_joints, self.in_channels)
         return self.extract(x)
 

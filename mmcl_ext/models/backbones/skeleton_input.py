@@ -11,11 +11,7 @@ from mmcl_ext.registry import GRAPHS
 
 
 def build_graph(graph: Any) -> Any:
-    """Build a graph from its configuration; a built one passes through.
-
-    Raises:
-        TypeError: If it is neither a configuration nor has an adjacency ``A``.
-    """
+    """Build a graph from its configuration; a built one, with an adjacency ``A``, stays."""
     if isinstance(graph, dict):
         return GRAPHS.build(graph)
     if not hasattr(graph, 'A'):
@@ -24,11 +20,7 @@ def build_graph(graph: Any) -> Any:
 
 
 def adjacency_subsets(graph: Any, backbone: str) -> np.ndarray:
-    """Return the adjacency of a built graph as float32 (S, V, V), row-receives.
-
-    Raises:
-        ValueError: If the graph has hierarchy levels, (L, S, V, V); names the ``backbone``.
-    """
+    """Return the adjacency (S, V, V) of a graph, float32, row-receives, for a ``backbone``."""
     adjacency = np.array(graph.A, dtype=np.float32)
     if adjacency.ndim != 3:
         raise ValueError(
@@ -43,9 +35,6 @@ def initial_topology(adjacency: Tensor, topology: str, graph: Any) -> Tensor:
 
     ``topology`` is ``'identity'``, ``'graph'``, or ``'auto'``: the identity, as published, on
     an anatomical skeleton, and the graph where it is an HD-Graph.
-
-    Raises:
-        ValueError: If ``topology`` is another one.
     """
     if topology not in ('identity', 'graph', 'auto'):
         raise ValueError(f"topology must be 'identity', 'graph' or 'auto', got {topology!r}")
@@ -55,11 +44,7 @@ def initial_topology(adjacency: Tensor, topology: str, graph: Any) -> Tensor:
 
 
 def check_skeleton(x: Tensor, num_person: int | None, num_joints: int, channels: int) -> None:
-    """Compare an input (N, M, T, V, C) with what a backbone was built for; M is free if None.
-
-    Raises:
-        ValueError: If the shapes differ, naming both.
-    """
+    """Raise a ValueError unless x is (N, M, T, V, C) as built; any M if ``num_person`` is None."""
     expected = (num_person, num_joints, channels)
     if x.ndim == 5:
         persons, _, joints, coordinates = x.shape[1:]

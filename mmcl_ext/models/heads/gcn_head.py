@@ -1,5 +1,3 @@
-"""Classification head of skeleton backbones."""
-
 import math
 from typing import Any
 
@@ -15,11 +13,7 @@ class GCNHead(PooledHead):
 
     Takes the place of MMAction2's head of the same name and has the same parameter,
     ``fc``. By default its weights are drawn from N(0, sqrt(2 / K)), as by the CTR-GCN
-    authors.
-
-    Args:
-        num_classes: See :class:`PooledHead`, as ``in_channels`` and ``kwargs``.
-        dropout: Probability of dropping a pooled channel.
+    authors. ``dropout`` is the probability of dropping a pooled channel.
     """
 
     def __init__(

@@ -1,5 +1,3 @@
-"""Classification head of networks on heat-map volumes."""
-
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,12 +11,7 @@ class HeatmapHead(PooledHead):
     """Mean over frames, height and width; dropout; linear classifier.
 
     For 3D networks on heat maps of joints, as in PoseC3D (Duan et al., CVPR 2022). Takes
-    the place of MMAction2's ``I3DHead``: same parameter ``fc_cls``, dropout and initial
-    values.
-
-    Args:
-        num_classes: See :class:`PooledHead`, as ``in_channels`` and ``kwargs``.
-        dropout: Probability of dropping a pooled channel.
+    the place of MMAction2's ``I3DHead``: same parameter ``fc_cls``, dropout and initial values.
     """
 
     def __init__(

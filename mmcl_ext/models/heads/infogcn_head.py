@@ -1,5 +1,3 @@
-"""Information bottleneck head."""
-
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -18,21 +16,13 @@ _LARGEST_NOISE = 100.0
 class InfoGCNHead(PooledHead):
     """Classifies a noisy code of the pooled feature and draws the codes to a prior.
 
-    Source: Chi et al., "InfoGCN", CVPR 2022, section 3.1, as released. With
-    h = ReLU(fc(embedding)), the code is mu(h) in evaluation; in training, noise of
-    standard deviation exp(noise_ratio * logvar(h)), at most 100, is added.
+    Source: Chi et al., "InfoGCN", CVPR 2022, section 3.1, as released. With h =
+    ReLU(fc(embedding)), the code is mu(h) in evaluation; in training, noise of standard deviation
+    exp(noise_ratio * logvar(h)), at most 100, is added (0.5 is the authors' ratio).
 
-    The prior means, one per class, are orthogonal. They are constants: drawn from their
-    own seed, so a resumed run has the same ones, and not stored.
-
-    Args:
-        num_classes: See :class:`PooledHead`, as ``label_smooth_eps`` and ``kwargs``.
-        in_channels: Channels C' of the features and of the code.
-        noise_ratio: Factor of the log-variance; 0.5 in the authors' runs.
-        dropout: Probability of dropping a channel of h.
-        z_prior_gain: Length of the prior means.
-        z_prior_seed: Seed of the prior means.
-        loss_mmd: Configuration of the loss on codes; :class:`LatentMMDLoss` if None.
+    The prior means, one per class, of length ``z_prior_gain``, are orthogonal. They are constants:
+    drawn from their own seed, so a resumed run has the same ones, and not stored. ``loss_mmd`` is
+    the configuration of the loss on codes, by default :class:`LatentMMDLoss`.
     """
 
     z_prior: Tensor

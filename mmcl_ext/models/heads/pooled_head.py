@@ -1,5 +1,3 @@
-"""What the classification heads of this package have in common."""
-
 from abc import abstractmethod
 from collections.abc import Sequence
 
@@ -8,6 +6,7 @@ from mmaction.models.heads.base import BaseHead
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.registry import MODELS
 
 
@@ -18,14 +17,12 @@ class PooledHead(BaseHead):
     feature; a subclass defines :meth:`classify`.
 
     Args:
-        num_classes: Number of classes K.
         in_channels: Channels C' of the features.
         loss_cls: Configuration of the classification loss; cross entropy if None.
         average_clips: ``'score'`` or ``'prob'``: what is averaged over the clips of a
             sample; None keeps the clips apart.
         topk: Accuracies reported in training, those below the number of classes.
         label_smooth_eps: Share of the label spread evenly over the classes.
-        init_cfg: MMEngine's initialisation.
     """
 
     def __init__(
@@ -55,11 +52,7 @@ class PooledHead(BaseHead):
         """Map pooled features (N, C') to logits (N, K)."""
 
     def pool(self, feats: Tensor) -> Tensor:
-        """Pool features (N, M, C', T', V) to (N, C').
-
-        Raises:
-            ValueError: If the channels are not those that the head was built for.
-        """
+        """Pool features (N, M, C', T', V) to (N, C')."""
         if feats.ndim != 5 or feats.shape[2] != self.in_channels:
             raise ValueError(
                 f'the head was built for features (N, M, {self.in_channels}, T, V) '
@@ -70,14 +63,7 @@ class PooledHead(BaseHead):
     def loss_by_embedding(
         self, embedding: Tensor, data_samples: Sequence[BaseDataElement]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Classify pooled features (N, C') and compare with the labels of N samples.
-
-        Returns:
-            Logits (N, K), and the losses and accuracies by name.
-
-        Raises:
-            ValueError: If there is not one label per feature.
-        """
+        """Classify features (N, C') of N labelled samples: logits (N, K), losses and accuracies."""
         self.check_labels(embedding, data_samples)
         logits = at_least_float32(self.classify(embedding))
         return logits, self.loss_by_feat(logits, data_samples)
@@ -87,7 +73,8 @@ class PooledHead(BaseHead):
         """Raise a ValueError unless there is one labelled sample per pooled feature."""
         if len(embedding) != len(data_samples):
             raise ValueError(
-                f'{len(embedding)} clips for {len(data_samples)} labelled samples: '
+                f'{counted(len(embedding), "clip")} for '
+                f'{counted(len(data_samples), "labelled sample")}: '
                 'training takes one clip per sample'
             )
 

@@ -1,5 +1,3 @@
-"""Graph convolution with self-attention over the joints of a frame."""
-
 import math
 
 import torch.nn.functional as F
@@ -19,13 +17,9 @@ class AttentionGraphConv(nn.Module):
         S[u, v] = softmax over v of q[u] . k[v] / sqrt(d)
         y[u] = sum over h and v of W_h x[v] S_h[u, v] A_h[u, v] + b_h
 
-    and the result is ReLU(BN(y) + shortcut(x)). All heads are aggregated by one
-    product and projected by one convolution.
-
-    Args:
-        in_channels: Channels of the input, at least 8.
-        A: Initial shared topology (S, V, V), one per head; row u receives from
-            column v. Trained.
+    and the result is ReLU(BN(y) + shortcut(x)). All heads are aggregated by one product and
+    projected by one convolution. C is at least 8; A (S, V, V), one per head, is the initial
+    shared topology, whose row u receives from column v, and is trained.
     """
 
     def __init__(self, in_channels: int, out_channels: int, A: Tensor) -> None:

@@ -1,5 +1,3 @@
-"""Channel-wise topology refinement graph convolution."""
-
 from typing import cast
 
 import torch

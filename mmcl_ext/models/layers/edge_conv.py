@@ -1,5 +1,3 @@
-"""Convolution over the edges to the nearest neighbours in feature space."""
-
 from typing import cast
 
 import torch

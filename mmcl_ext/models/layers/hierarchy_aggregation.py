@@ -1,5 +1,3 @@
-"""Attention over the levels of a hierarchy."""
-
 from collections.abc import Sequence
 
 import torch
@@ -13,12 +11,8 @@ class HierarchyAggregation(nn.Module):
     """One gate per level and channel from the levels' most active moments.
 
     Source: attention-guided hierarchy aggregation, Lee et al., "HD-GCN", ICCV 2023,
-    section 3.3. Each level is averaged over the joints that it joins; the levels are
-    then the nodes of an edge convolution.
-
-    Args:
-        channels: Channels C of the features, a multiple of 4.
-        levels: Joints of each of the L levels, counted from 0.
+    section 3.3. Each level is averaged over the joints that it joins, counted from 0; the levels
+    are then the nodes of an edge convolution. The channels C are a multiple of 4.
     """
 
     members: Tensor

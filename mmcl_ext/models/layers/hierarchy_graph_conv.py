@@ -1,5 +1,3 @@
-"""Graph convolution over a hierarchically decomposed graph."""
-
 from collections.abc import Sequence
 from typing import cast
 
@@ -19,18 +17,13 @@ class HierarchyGraphConv(nn.Module):
     Source: HD-GC, Lee et al., "HD-GCN", ICCV 2023, section 3.2. Per level, on
     C' / (S + 1) channels: one graph convolution per subset (each with its own
     normalisation), and an edge convolution of the temporal mean, which has no time axis;
-    concatenated. The levels are summed, weighted by :class:`HierarchyAggregation` or
-    not, and the result is ReLU(BN(y) + shortcut(x)).
+    concatenated. The levels are summed, weighted by :class:`HierarchyAggregation` if ``levels``
+    gives the joints of each, counted from 0, and the result is ReLU(BN(y) + shortcut(x)).
 
-    All levels are computed together; the projections of the subsets come before the
-    aggregation, with the bias behind it; and the edge convolution is not repeated over
-    the frames before the levels have been summed.
-
-    Args:
-        out_channels: Channels of the output, a multiple of S + 1 and of 4.
-        A: Initial topology (L, S, V, V); row u receives from column v. Trained.
-        levels: Joints of each level, counted from 0, for the weights of the levels;
-            None for the plain sum.
+    All levels are computed together; the projections of the subsets come before the aggregation,
+    with the bias behind it; and the edge convolution is not repeated over the frames before the
+    levels have been summed. C' is a multiple of S + 1 and of 4; A, the initial topology (L, S, V,
+    V), whose row u receives from column v, is trained.
     """
 
     def __init__(

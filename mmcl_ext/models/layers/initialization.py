@@ -22,17 +22,6 @@ def init_fan_out(conv: _ConvNd, parts: int = 1) -> None:
         nn.init.zeros_(conv.bias)
 
 
-def init_branches(conv: _ConvNd) -> None:
-    """Normal initialisation of parallel convolutions whose results are summed; bias 0.
-
-    All branches are merged, along C_in or C_out. The standard deviation is
-    sqrt(2 / (C_out * C_in * k * branches)): two over the number of weights of all branches.
-    """
-    nn.init.normal_(conv.weight, 0.0, math.sqrt(2.0 / conv.weight.numel()))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-
-
 def init_norm(norm: _BatchNorm, weight: float = 1.0, std: float = 0.0) -> None:
     """Initialise a normalisation: weight ~ N(weight, std), bias 0."""
     nn.init.normal_(norm.weight, weight, std)

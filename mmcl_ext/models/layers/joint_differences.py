@@ -1,8 +1,9 @@
-"""Joints relative to other joints along the tree of bones."""
-
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse.csgraph import breadth_first_order
+
+from mmcl_ext.graphs.adjacency import edge_matrix
 
 
 def joint_differences(
@@ -21,29 +22,12 @@ def joint_differences(
     depth of the tree on, the joints themselves. With ``descendants`` the sum of the k-th
     descendants is subtracted, as in the published configuration for NW-UCLA. The edges are the
     bones of a tree in any direction; joints are counted from 0.
-
-    Raises:
-        ValueError: If k is less than 1: the result would be zero for every skeleton.
     """
     if k < 1:
         raise ValueError(f'k must be at least 1, got {k}: k = 0 subtracts every joint from itself')
+    joints, before = breadth_first_order(edge_matrix(num_joints, edges), root, directed=False)
     parent = np.zeros((num_joints, num_joints), dtype=np.float32)
-    for joint, before in _directed(edges, root):
-        parent[joint, before] = 1
+    parent[joints[1:], before[joints[1:]]] = 1
     if descendants:
         parent = parent.T
     return np.eye(num_joints, dtype=np.float32) - np.linalg.matrix_power(parent, k)
-
-
-def _directed(edges: Sequence[tuple[int, int]], root: int) -> list[tuple[int, int]]:
-    """Direct the bones of a tree: pairs of a joint and the one before it."""
-    reached = [root]
-    pairs: list[tuple[int, int]] = []
-    for before in reached:  # grows while it is walked through
-        for edge in edges:
-            if before in edge:
-                joint = edge[1] if edge[0] == before else edge[0]
-                if joint not in reached:
-                    reached.append(joint)
-                    pairs.append((joint, before))
-    return pairs

@@ -1,5 +1,3 @@
-"""Multi-scale temporal convolution."""
-
 from collections.abc import Sequence
 from typing import cast
 
@@ -15,10 +13,10 @@ class MultiScaleTemporalConv(nn.Module):
 
     With C'' = C' / (number of dilations + 2), the branches are, in this order:
     one (1x1, BN, ReLU, dilated convolution, BN) per dilation;
-    (1x1, BN, ReLU, max pooling over 3 frames, BN); (1x1, BN).
+    (1x1, BN, ReLU, max pooling over 3 frames, BN); (1x1, BN). T' is ceil(T / stride).
 
-    Source: the temporal module of CTR-GCN (Chen et al., ICCV 2021, section 3.4),
-    also used by HD-GCN and, with ``relu_after_concat`` and ``init='default'``, by
+    Source: the temporal module of CTR-GCN (Chen et al., ICCV 2021, section 3.4), also used by
+    HD-GCN and, with ``relu_after_concat`` and PyTorch's own initial values (``init='default'``), by
     InfoGCN.
 
     The branches are computed together where that changes nothing: one convolution
@@ -26,18 +24,6 @@ class MultiScaleTemporalConv(nn.Module):
     normalisation follows the concatenation. With a stride, a branch whose dilation
     is a multiple of it never reads the frames in between; in evaluation they are
     not computed for it. (In training they belong to the batch statistics.)
-
-    Args:
-        kernel_size: Odd number of taps of the dilated convolutions.
-        stride: Temporal stride; T' = ceil(T / stride).
-        dilations: Dilation of each convolution branch.
-        relu_after_concat: Whether a ReLU closes the module.
-        init: ``'fan_out'`` (CTR-GCN, HD-GCN) or ``'default'``, PyTorch's own values
-            (InfoGCN).
-
-    Raises:
-        ValueError: If the branches cannot share ``out_channels`` evenly, or ``init``
-            is unknown.
     """
 
     def __init__(
@@ -123,7 +109,6 @@ class MultiScaleTemporalConv(nn.Module):
         return [*outputs, self.pool(self._reduce_part(x, len(self.convs)))]
 
     def _conv_kept_frames(self, conv: nn.Conv2d, h: Tensor, dilation: int) -> Tensor:
-        """Apply a strided convolution to the frames that it reads."""
         # Taps lie at stride * t + dilation * j: among these frames, at t + step * j.
         step = dilation // self.stride
         padding = (0, step * (conv.kernel_size[1] // 2))

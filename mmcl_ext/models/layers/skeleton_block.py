@@ -1,5 +1,3 @@
-"""Residual block of a graph and a temporal convolution."""
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -9,13 +7,9 @@ from mmcl_ext.models.layers.temporal_conv import TemporalConv
 class SkeletonBlock(nn.Module):
     """ReLU(temporal(graph(x)) + residual(x)).
 
-    The residual path is the identity where shape allows it, else a strided 1x1
-    convolution with normalisation.
-
-    Args:
-        gcn: Graph convolution, (N, C, V, T) to (N, C', V, T).
-        tcn: Temporal convolution, (N, C', V, T) to (N, C', V, T'), with this ``stride``.
-        residual: Whether there is a residual path at all.
+    The graph convolution maps (N, C, V, T) to (N, C', V, T), the temporal one of this ``stride``
+    that to (N, C', V, T'). The residual path, if any, is the identity where shape allows it, else a
+    strided 1x1 convolution with normalisation.
     """
 
     def __init__(

@@ -1,5 +1,3 @@
-"""Graph convolution with a trained topology that all samples share."""
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,11 +16,8 @@ class StaticGraphConv(nn.Module):
         B[u, v] = A[u, v] / (|A[u, :]| + 1e-4)
         y[u] = sum over k and v of W_k x[v] B_k[u, v] + b_k
 
-    and the result is ReLU(BN(y) + shortcut(x)). All subsets are aggregated by one
-    product and projected by one convolution.
-
-    Args:
-        A: Initial topology (S, V, V); row u receives from column v. Trained.
+    and the result is ReLU(BN(y) + shortcut(x)). All subsets are aggregated by one product and
+    projected by one convolution. A (S, V, V) is the initial topology, and is trained.
     """
 
     def __init__(self, in_channels: int, out_channels: int, A: Tensor) -> None:

@@ -1,27 +1,22 @@
-"""Sum of parallel 1x1 convolutions."""
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmcl_ext.models.layers.initialization import init_branches
-
 
 class SubsetConv(nn.Conv2d):
     """One 1x1 convolution in place of S (``branches``) whose results are summed.
 
-    The biases stay apart: each is trained, so their sum moves S times as fast as a
-    single bias would.
-
-    Attributes:
-        weight: (C', C * S, 1, 1), input index (C, S).
-        biases: (S, C').
+    The biases (S, C') stay apart: each is trained, so their sum moves S times as fast as a
+    single bias would. The weight is (C', C * S, 1, 1), input index (C, S).
     """
 
     def __init__(self, in_channels: int, out_channels: int, branches: int) -> None:
         super().__init__(in_channels * branches, out_channels, 1, bias=False)
         self.biases = nn.Parameter(torch.zeros(branches, out_channels))
-        init_branches(self)
+        # two over the number of weights of all branches
+        nn.init.normal_(self.weight, 0.0, math.sqrt(2.0 / self.weight.numel()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C * S, V, T), channel index (C, S), to (N, C', V, T)."""

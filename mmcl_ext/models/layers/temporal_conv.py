@@ -1,16 +1,10 @@
-"""Temporal convolution followed by batch normalisation."""
-
 from torch import Tensor, nn
 
 from mmcl_ext.models.layers.initialization import init_fan_out
 
 
 class TemporalConv(nn.Module):
-    """Convolution over an odd number of frames and batch normalisation, without activation.
-
-    With ``kernel_size=1`` it is the shortcut of a block that changes its width. T' is
-    ceil(T / stride).
-    """
+    """Convolution over an odd number of frames and batch normalisation; T' is ceil(T / stride)."""
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int = 5, stride: int = 1

@@ -1,5 +1,1 @@
 """Losses."""
-
-from mmcl_ext.models.losses.latent_mmd_loss import LatentMMDLoss
-
-__all__ = ['LatentMMDLoss']

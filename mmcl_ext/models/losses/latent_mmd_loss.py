@@ -1,5 +1,3 @@
-"""Maximum mean discrepancy of a latent code."""
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -8,16 +6,12 @@ from mmcl_ext.registry import MODELS
 
 @MODELS.register_module()
 class LatentMMDLoss(nn.Module):
-    """Distances of mean codes from a prior with one mean per class.
+    """Weighted distances of mean codes from a prior with one mean per class.
 
     Source: the marginal and the conditional maximum mean discrepancy of InfoGCN
     (Chi et al., CVPR 2022, Eq. 8), as released: the marginal one is the length of the
     batch's mean code, the conditional one the mean squared difference, over the
     classes present in the batch, between their mean codes and their priors.
-
-    Args:
-        marginal_weight: Weight of the marginal distance.
-        conditional_weight: Weight of the conditional distance.
     """
 
     def __init__(self, marginal_weight: float = 1e-4, conditional_weight: float = 0.1) -> None:

@@ -1,5 +1,3 @@
-"""Batches of skeletons on the model's device."""
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,12 +19,7 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
     """
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Return the batch with stacked inputs; ``data_samples`` may be absent.
-
-        Raises:
-            ValueError: If the samples of an entry differ in shape, naming entry,
-                samples and shapes.
-        """
+        """Return the batch, its inputs stacked, if of one shape; ``data_samples`` may be absent."""
         data = self.cast_data(data)
         inputs = {name: self.batch(name, entry, data) for name, entry in data['inputs'].items()}
         return {**data, 'inputs': inputs, 'data_samples': data.get('data_samples')}
@@ -46,7 +39,6 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
 
 
 def _describe(data: dict[str, Any], index: int) -> str:
-    """Name a sample of the batch for a message."""
     samples = data.get('data_samples')
     name = samples[index].get('sample_name') if samples else None
     return f'sample {index}' if name is None else f'sample {name!r}'

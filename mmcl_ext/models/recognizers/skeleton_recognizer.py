@@ -1,5 +1,3 @@
-"""The skeleton-only recognizer."""
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,19 +17,14 @@ class SkeletonRecognizer(BaseModel):
     Args:
         backbone: Configuration of a backbone or the module itself, (N, M, T, V, C) to
             (N, M, C', T', V) or whatever the head can pool.
-        cls_head: Configuration of a head or the module itself. Where a configuration
-            leaves ``in_channels`` out, it is the backbone's ``out_channels``.
+        cls_head: Configuration of a head or the module itself. Its ``in_channels`` are the
+            backbone's ``out_channels``, which a configuration may leave out.
         data_preprocessor: Configuration of a preprocessor or the module itself;
             :class:`SkeletonDataPreprocessor` if None.
         ignore_keys: Prefixes of state-dict entries that are dropped on loading, for
             checkpoints that hold more than this model.
         input_key: Entry of the inputs that the backbone reads; ``'imgs'`` for the heat
             maps (N, num_clips, J, T, H, W) of MMAction2's pipelines.
-        init_cfg: MMEngine's initialisation.
-
-    Raises:
-        ValueError: If the head's ``in_channels`` differ from the backbone's
-            ``out_channels``, or neither is known.
     """
 
     def __init__(
@@ -61,19 +54,10 @@ class SkeletonRecognizer(BaseModel):
         data_samples: list[BaseDataElement] | None = None,
         mode: str = 'tensor',
     ) -> Any:
-        """Run the model.
+        """Run the model on ``keypoint`` (N, num_clips, M, T, V, C), or what ``input_key`` names.
 
-        Args:
-            inputs: ``keypoint`` (N, num_clips, M, T, V, C), or what ``input_key`` names.
-            data_samples: N samples; with ``gt_label`` in mode ``'loss'``.
-            mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
-
-        Returns:
-            ``'loss'``: losses by name. ``'predict'``: the samples with scores and labels
-            averaged over clips. ``'tensor'``: logits (N * num_clips, K).
-
-        Raises:
-            ValueError: If the mode is another one.
+        Mode ``'loss'`` gives the losses by name, ``'predict'`` the samples with scores and labels
+        averaged over clips, ``'tensor'`` logits (N * num_clips, K).
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)
@@ -96,14 +80,7 @@ class SkeletonRecognizer(BaseModel):
         return self.cls_head.predict(self.extract_feat(inputs[self.input_key]), data_samples)
 
     def extract_feat(self, keypoint: Tensor) -> Tensor:
-        """Extract features (N * num_clips, M, C', T', V) of skeletons (N, num_clips, M, T, V, C).
-
-        Of heat maps (N, num_clips, J, T, H, W), where the backbone takes them, the features are
-        (N * num_clips, C', T', H', W').
-
-        Raises:
-            ValueError: If there are not six axes.
-        """
+        """Map (N, num_clips, M, T, V, C), or heat maps, to features of N * num_clips clips."""
         if keypoint.ndim != 6:
             raise ValueError(
                 f'{self.input_key} must have six axes, (N, num_clips, M, T, V, C) for skeletons, '
@@ -121,13 +98,18 @@ class SkeletonRecognizer(BaseModel):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
+def in_scope_of(old_type: Any, name: str) -> str:
+    """Name another class of the same scope: ``mmcl_ext.Old`` gives ``mmcl_ext.name``."""
+    scope = old_type.rpartition('.')[0] if isinstance(old_type, str) else ''
+    return f'{scope}.{name}' if scope else name
+
+
 def build_module(module: Config | nn.Module) -> nn.Module:
     """Build a module from its configuration; a built one passes through."""
     return MODELS.build(module) if isinstance(module, dict) else module
 
 
 def _build_head(head: Config | nn.Module, backbone: nn.Module) -> nn.Module:
-    """Build a head for a backbone, or check that a built one fits."""
     width = getattr(backbone, 'out_channels', None)
     if isinstance(head, dict):
         if width is None and 'in_channels' not in head:

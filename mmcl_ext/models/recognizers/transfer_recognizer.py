@@ -1,11 +1,13 @@
-"""A recognizer that starts from another training's backbone."""
-
 from typing import Any
 
 from torch import nn
 
 from mmcl_ext.fileio.checkpoint import read_checkpoint
-from mmcl_ext.models.recognizers.skeleton_recognizer import Config, SkeletonRecognizer
+from mmcl_ext.models.recognizers.skeleton_recognizer import (
+    Config,
+    SkeletonRecognizer,
+    in_scope_of,
+)
 from mmcl_ext.registry import MODELS
 
 _BACKBONE = 'backbone.'
@@ -20,11 +22,9 @@ class TransferRecognizer(SkeletonRecognizer):
     fit is an error. What is deployed is a :class:`SkeletonRecognizer`.
 
     Args:
-        backbone: See :class:`SkeletonRecognizer`, as ``cls_head`` and ``kwargs``.
         source: Checkpoint of the other training, whole or stripped, of any recognizer of
             this package; None leaves the backbone as initialised.
-        frozen: Train the head alone: no gradient for the backbone, its batch statistics
-            stay.
+        frozen: Train the head alone: no gradient for the backbone, its batch statistics stay.
     """
 
     def __init__(
@@ -45,16 +45,10 @@ class TransferRecognizer(SkeletonRecognizer):
     def deploy_cfg(cls, model_cfg: Config) -> Config:
         """Return the configuration of the skeleton-only recognizer."""
         kept = {k: v for k, v in model_cfg.items() if k not in ('source', 'frozen')}
-        scope = str(kept['type']).rpartition('.')[0]
-        return kept | dict(type=f'{scope}.SkeletonRecognizer' if scope else 'SkeletonRecognizer')
+        return kept | dict(type=in_scope_of(kept['type'], 'SkeletonRecognizer'))
 
     def init_weights(self) -> None:
-        """Initialise, then read the backbone of ``source``.
-
-        Raises:
-            FileNotFoundError: There is no such checkpoint.
-            ValueError: It holds another backbone.
-        """
+        """Initialise, then read the backbone of ``source``; a ValueError if it has another one."""
         super().init_weights()
         if self.source is not None:
             self._load_backbone(self.source)

@@ -19,12 +19,11 @@ import torch
 from mmengine.registry import DefaultScope
 
 from mmcl_ext.config.walk import walk_types
-from mmcl_ext.engine.hooks.augmentation_seed_hook import iterate_datasets
+from mmcl_ext.datasets.nested_datasets import iterate_datasets, sample_names
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.fileio.read_json import read_json
-from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import sample_names
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
-from mmcl_ext.mmcl.transforms import LoadCompositeImage
+from mmcl_ext.mmcl.transforms.load_composite_image import LoadCompositeImage
 from mmcl_ext.preparation.extraction.model_files import own_device
 from mmcl_ext.preparation.extraction.sharding import (
     ExtractionReport,

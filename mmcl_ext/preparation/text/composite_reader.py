@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from mmcl_ext.fileio.read_json import read_json
-from mmcl_ext.mmcl.transforms import LoadCompositeImage
+from mmcl_ext.mmcl.transforms.load_composite_image import LoadCompositeImage
 
 
 class CompositeReader(LoadCompositeImage):

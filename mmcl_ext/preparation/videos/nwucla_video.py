@@ -5,8 +5,7 @@ import re
 
 import numpy as np
 
-from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
-from mmcl_ext.fileio.local_file import LocalFile
+from mmcl_ext.fileio.archive_file import ArchiveFile, find_files, local_file
 from mmcl_ext.preparation.videos.moving_box import moving_box
 from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
@@ -70,7 +69,7 @@ class NWUCLAVideoSource:
         """
         if name not in self._members:
             raise FileNotFoundError(f'sample {name} has no video')
-        with LocalFile(self._members[name]) as path:
+        with local_file(self._members[name]) as path:
             frames = read_frames(path, range(count_frames(path, self.backend)), self.backend)
         chosen = [frames[index] for index in sample_frames(len(frames), num_tiles, rule)]
         height, width = frames[0].shape[:2]

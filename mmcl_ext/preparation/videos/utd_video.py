@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from mmcl_ext.datasets.converters.utdmhad import find_utdmhad
-from mmcl_ext.fileio.local_file import LocalFile
+from mmcl_ext.fileio.archive_file import local_file
 from mmcl_ext.preparation.videos.camera import CAMERAS
 from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
 from mmcl_ext.preparation.videos.sample_frames import Clip, match_frames, sample_frames
@@ -48,7 +48,7 @@ class UTDVideoSource:
         """Load frames of a sample; ``keypoint`` (M, T, V, 3) is metric, in the depth camera."""
         if name not in self._members:
             raise FileNotFoundError(f'sample {name} has no RGB video')
-        with LocalFile(self._members[name]) as path:
+        with local_file(self._members[name]) as path:
             num_frames = count_frames(path, self.backend)
             chosen = sample_frames(num_frames, num_tiles, rule)
             frames = read_frames(path, chosen.tolist(), self.backend)

@@ -1,11 +1,39 @@
+"""What stands between browsers and Gradio (ASGI middleware)."""
+
 import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
-from mmcl_ext.web.offline import Application, Message, Receive, Send
+POLICY = '; '.join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+"""What a browser may load for the page: what this server gives, and nothing else."""
+
+_HEADERS = (
+    (b'content-security-policy', POLICY.encode()),
+    (b'x-content-type-options', b'nosniff'),
+    (b'referrer-policy', b'no-referrer'),
+)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 COOKIE = 'mmcl_browser'
 """Holds a secret by which a browser is known again."""
@@ -17,14 +45,28 @@ _MAX_BODY = 2**20
 _MAX_PENDING = 10_000
 
 
+class OfflineHeaders:
+    """Forbid browsers to fetch anything for the page from elsewhere (ASGI middleware)."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request, with headers added to the response."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message['type'] == 'http.response.start':
+                message['headers'] = [*message.get('headers', ()), *_HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
 class PrivateUploads:
     """Let a browser use the files that it uploaded itself, and fetch no file (ASGI middleware).
 
     Gradio gives an uploaded file to everyone who knows its path, and takes any uploaded file as
     input of an event. Here an event may name a file once, and only from where it was uploaded.
-
-    Args:
-        app: What answers the requests.
     """
 
     def __init__(self, app: Application) -> None:
@@ -105,7 +147,6 @@ class PrivateUploads:
 
 
 def _secret_of(scope: Message) -> str | None:
-    """Return what the browser sent as its secret."""
     lines = [value.decode('latin1') for name, value in scope['headers'] if name == b'cookie']
     try:
         cookie = SimpleCookie('; '.join(lines)).get(COOKIE)

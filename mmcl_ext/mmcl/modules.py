@@ -1,3 +1,5 @@
+"""Alignment and refinement modules."""
+
 import os
 from typing import Literal
 
@@ -5,8 +7,39 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmcl_ext.mmcl.modules.widths import feature_width
+from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class FAM(BaseModule):
+    """Projection of the feature alignment module (Eq. 3 of arXiv 2407.15706).
+
+    Two linear layers with a ReLU between them bring an image feature of width F, or of the feature
+    file that ``in_channels`` names, to the width C' of the pooled skeleton feature. The co-learning
+    branch fills both in.
+    """
+
+    def __init__(
+        self,
+        in_channels: int | str | os.PathLike,
+        out_channels: int,
+        hidden_channels: int | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.in_channels = feature_width(in_channels, 'in_channels')
+        self.out_channels = out_channels
+        hidden_channels = out_channels if hidden_channels is None else hidden_channels
+        self.layers = nn.Sequential(
+            nn.Linear(self.in_channels, hidden_channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_channels, out_channels),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Project image features (N, F) to (N, C')."""
+        return self.layers(image)
 
 
 def refine(logits: Tensor, weights: Tensor, matrices: Tensor) -> Tensor:
@@ -31,15 +64,8 @@ class FRM(BaseModule):
     Args:
         text_channels: Width D of the text feature, or a feature file that tells it.
         num_classes: Number of classes K. The recognizer fills it in from the head.
-        hidden_channels: Width of the perceptron's hidden layer.
-        num_entries: Number of maps n.
         matrix: ``'diagonal'`` for maps that scale each logit (the reference
             implementation), ``'full'`` for K-by-K matrices (the paper's text).
-        init_cfg: Initialisation of MMEngine; None for PyTorch's.
-
-    Raises:
-        FileNotFoundError: ``text_channels`` names a file that is not there.
-        ValueError: Unknown ``matrix`` or a width that is not positive.
     """
 
     def __init__(
@@ -70,11 +96,7 @@ class FRM(BaseModule):
             return torch.softmax(self.gate(text.to(self.matrices.dtype)), dim=1)
 
     def forward(self, logits: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Refine logits (N, K) by text features (N, D): (N, K), and the weights (N, n).
-
-        Raises:
-            ValueError: The text features have another width, or another N.
-        """
+        """Refine logits (N, K) by text features (N, D): (N, K), and the weights (N, n)."""
         if text.shape != (len(logits), self.text_channels):
             raise ValueError(
                 f'text features have shape {tuple(text.shape)}, expected '
@@ -83,3 +105,14 @@ class FRM(BaseModule):
         weights = self.entry_weights(text)
         with torch.autocast(text.device.type, enabled=False):
             return refine(logits.to(weights.dtype), weights, self.matrices), weights
+
+
+def feature_width(value: int | str | os.PathLike, name: str) -> int:
+    """Turn a width, or the path of a feature file, given for an argument ``name``, into a width."""
+    if isinstance(value, (str, os.PathLike)):
+        return FeatureFile(value).width
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f'{name} is {value!r}, expected a number or a feature file')
+    if value < 1:
+        raise ValueError(f'{name} is {value}, expected a positive number')
+    return value
