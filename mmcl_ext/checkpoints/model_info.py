@@ -214,7 +214,10 @@ def _deployed(model: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration of what is left of a model after its training."""
     kind = MODELS.get(model['type'])
     if kind is None:
-        raise ValueError(f'model.type {model["type"]!r} is not registered')
+        raise ValueError(
+            f'model.type {model["type"]!r} is not registered: import its module by custom_imports '
+            'in the configuration, or by --import'
+        )
     return kind.deploy_cfg(model) if hasattr(kind, 'deploy_cfg') else model
 
 

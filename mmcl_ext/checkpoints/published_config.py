@@ -42,7 +42,10 @@ def published_config(
     """
     with setup_errors():
         cfg = _test_of(checkpoint)
-    cfg.test_dataloader.dataset.update(ann_file=os.fspath(ann_file), split=split)
+    dataset = cfg.test_dataloader.dataset
+    dataset.update(ann_file=os.fspath(ann_file), split=split)
+    if dataset.ann_file.endswith('.safetensors'):  # it carries its own, which is compared
+        del dataset['layout']
     if options:
         cfg.merge_from_dict(dict(options))
     with registered_only():
@@ -56,7 +59,8 @@ def _test_of(checkpoint: str | os.PathLike) -> Config:
     cfg = Config()
     for base in _BASES:
         cfg.merge_from_dict(load_config(shipped_folder('configs') / base).to_dict())
-    cfg.test_dataloader.dataset.pipeline = list(info.pipeline)
+    layout = {**info.skeleton, 'name': info.layout}
+    cfg.test_dataloader.dataset.update(pipeline=list(info.pipeline), layout=layout)
     unused = dict.fromkeys(('train_dataloader', 'val_dataloader', 'val_evaluator', 'pack_inputs'))
     test = dict(default_scope=info.scope, model=info.model, test_cfg=dict(type='TestLoop'))
     return Config({**cfg.to_dict(), **unused, **test})

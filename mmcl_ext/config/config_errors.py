@@ -228,7 +228,8 @@ def _describe_type(name: str, kind: str) -> str:
     hint = f'; near it: {", ".join(near)}' if near else ''
     return (
         f'no {kind} named {name!r} is registered{hint}. '
-        'A class of your own needs its module in custom_imports'
+        'A class of your own needs its module in custom_imports, or in the option --import of '
+        'commands that have it'
     )
 
 

@@ -77,7 +77,8 @@ def _stored_layout(cfg: Config) -> str | dict[str, Any]:
         raise UserError(f"layout='{LAYOUT_OF_STORE}' needs a store (.safetensors), got {given}")
     if not files[0].is_file():
         raise FileNotFoundError(
-            f"layout='{LAYOUT_OF_STORE}': annotation file {files[0]} does not exist"
+            f"layout='{LAYOUT_OF_STORE}': annotation file {files[0]} does not exist; a published "
+            'checkpoint holds the layout and needs no store'
         )
     metadata = TensorContainer(files[0])._header.metadata
     if 'layout' not in metadata:

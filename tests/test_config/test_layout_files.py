@@ -5,13 +5,16 @@ import json
 import pytest
 from mmengine.config import Config
 from tiny_data import FAST_OPTIONS, tiny_samples
+from tool_module import load_tool, run_main
 
 from mmcl_ext import apis
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.publish import publish
+from mmcl_ext.checkpoints.published_config import published_config
 from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.datasets import SkeletonDataset
-from mmcl_ext.datasets.store import write_store
+from mmcl_ext.datasets.converters import convert_pickle, export_pickle
+from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.graphs import get_layout, register_layout
 from mmcl_ext.graphs.layout import Layout, conflict
 from mmcl_ext.graphs.layouts import _LAYOUTS
@@ -62,6 +65,10 @@ def load(layout, **options):
 def forget(folder):
     (folder / 'mine.json').unlink()
     (folder / 'data.safetensors').unlink()
+    forget_layout()
+
+
+def forget_layout():
     _LAYOUTS.pop('mine')
 
 
@@ -73,10 +80,14 @@ def test_what_is_trained_and_published_holds_the_layout(folder, layout):
     assert apis.test_model(cfg, 'work/epoch_1.pth', work_dir='test')
     [dumped] = (folder / 'work').glob('*.py')
     published = publish(dumped, 'work/epoch_1.pth', 'p.pth').path
+    export_pickle('data.safetensors', 'data.pkl')
     forget(folder)
     model, info = load_deployed(published)
     assert info.joint_names == tuple(MINE['joint_names'])
     assert model.backbone.graph.layout == Layout.from_dict(MINE) == get_layout('mine')
+    forget_layout()
+    with published_config(published, 'data.pkl', 'xsub_val') as test:
+        assert apis.test_model(test, published, work_dir='again')
     again = Config.fromfile(dumped).model.backbone.graph_cfg.layout
     assert Layout.from_dict(again) == Layout.from_dict(MINE)
 
@@ -160,3 +171,23 @@ def test_layouts_of_one_name_or_of_two():
     assert conflict(ours, get_layout('nturgb+d-ctrgcn')) is None
     assert conflict(ours, ours) is None
     assert conflict(ours, get_layout('coco')) == "'nturgb+d' has 25 joints, 'coco' 17"
+
+
+def test_commands_take_the_file_where_a_pickle_is_silent(folder, repo, monkeypatch, capsys):
+    """What no store says is said by --layout, the same in every command."""
+    export_pickle('data.safetensors', 'data.pkl')
+    _LAYOUTS.pop('mine')
+    options = dict(classes=('a', 'b', 'c'), dtype='float32', progress=False)
+    convert_pickle('data.pkl', 'again.safetensors', layout='mine.json', **options)
+    again, data = (SkeletonStore(f'{name}.safetensors') for name in ('again', 'data'))
+    assert again.checksum() == data.checksum()
+    words = ['--num', '1', '--draws', '0', '--motion', 'none']
+    browse = load_tool(repo / 'tools/analysis/browse_dataset.py')
+    status, _, error = run_main(browse, ['data.pkl', *words], monkeypatch, capsys)
+    assert status == 1
+    assert 'needs a layout: V = 5 is not known' in error
+    _LAYOUTS.pop('mine')
+    words += ['--layout', 'mine.json']
+    status, out, error = run_main(browse, ['data.pkl', *words], monkeypatch, capsys)
+    assert (status, error) == (0, '')
+    assert 'sample000' in out
