@@ -1,8 +1,10 @@
-"""Predict actions frame by frame: a file as if it were live, or a camera."""
+"""Predict actions frame by frame: a video, a camera, or a file of skeletons as if it were live."""
 
 import argparse
 import itertools
+from collections import deque
 from collections.abc import Iterator
+from statistics import median
 
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
@@ -12,14 +14,18 @@ from mmcl_ext.inference.live import LiveFrame, replay, watch
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.read_clips import clip_readers
 from mmcl_ext.inference.streaming_inferencer import StreamingInferencer
+from mmcl_ext.inference.video_prediction import is_video, takes_metres
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('file', nargs='?', help='file of skeletons to replay; STORE::NAME')
-    parser.add_argument('--webcam', metavar='N|VIDEO', help='camera number or video for --pose')
-    parser.add_argument('--pose', default='rtmpose-m', help='model of MMPose for --webcam')
+    parser.add_argument(
+        'file', nargs='?', help='video, rtsp://ADDRESS, or file of skeletons to replay; STORE::NAME'
+    )
+    parser.add_argument('--webcam', metavar='N|VIDEO', help='number of a camera, or a video')
     add_model_options(parser)
+    add_pose_options(parser)
     parser.add_argument('--layout', help='layout of the joints, where the file does not say it')
     parser.add_argument('--window', type=int, default=64, help='frames of a window')
     parser.add_argument('--stride', type=int, default=16, help='frames between predictions')
@@ -34,14 +40,21 @@ def parse_args() -> argparse.Namespace:
         parser.error('give a file to replay, or --webcam')
     if not args.fps > 0 or args.top_k < 1:
         parser.error(f'--fps and --top-k must be positive, got {args.fps} and {args.top_k}')
-    args.extra = None
+    args.extra = args.images = None
+    if args.webcam is not None:
+        args.images = int(args.webcam) if args.webcam.isdecimal() else args.webcam
+    elif is_video(args.file) or '://' in args.file:
+        args.images = args.file
     return args
 
 
 def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterator[LiveFrame]:
-    if args.webcam is not None:
-        source = int(args.webcam) if args.webcam.isdecimal() else args.webcam
-        return watch(source, args.pose, args.device)
+    if args.images is not None:
+        settings = PoseSettings.of(args)
+        estimator = settings.build()
+        args.layout = args.layout or estimator.layout
+        metric = takes_metres(inferencer.info, estimator)
+        return watch(args.images, estimator, settings, metric, args.realtime)
     readers = clip_readers(args.file, args.layout, model_layout=inferencer.info.layout)
     found = list(itertools.islice(readers, 2))
     if len(found) != 1:
@@ -75,25 +88,32 @@ def stream(args: argparse.Namespace) -> None:
         window=args.window,
         stride=args.stride,
         smoothing=args.smoothing,
-        track=args.webcam is not None,
+        track=args.images is not None,
         num_slots=16,
-        layout=args.layout or ('coco' if args.webcam is not None else None),
+        layout=args.layout,
         extra=args.extra,
     )
     frames = predictions = 0
     lag = 0.0
+    shares: dict[str, deque[float]] = {'decode': deque(maxlen=1000), 'pose': deque(maxlen=1000)}
     try:
         for frame in source:
             frames, lag = frames + 1, max(lag, frame.lag)
+            for name, seconds in shares.items():
+                seconds.append(getattr(frame, name))
             prediction = windows.push(frame.keypoint, frame.score)
             if prediction is None:
                 continue
             predictions += 1
             scores = ', '.join(f'{name} {p:.3f}' for name, p in prediction.top(args.top_k))
             delay = f'{1000 * prediction.latency:6.1f} ms'
-            print(f'{prediction.frame / args.fps:7.2f} s  {delay}  {scores}', flush=True)
+            now = prediction.frame / args.fps if frame.time is None else frame.time
+            print(f'{now:7.2f} s  {delay}  {scores}', flush=True)
     finally:
         print(summary(windows, frames, predictions, lag))
+        if args.images is not None and frames:
+            parts = (f'{name} p50 {1000 * median(s):.1f} ms' for name, s in shares.items())
+            print('per frame: ' + ', '.join(parts))
 
 
 if __name__ == '__main__':

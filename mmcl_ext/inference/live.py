@@ -1,22 +1,38 @@
 """Sources of frames: a clip as if it were live, and a camera with a pose estimator."""
 
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
-from mmcl_ext.datasets.converters.pose_results import read_pose_frame
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.preparation.pose.pose_estimator import FramePoses, PoseEstimator
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings
+from mmcl_ext.preparation.pose.video_poses import VideoPoses
+from mmcl_ext.preparation.videos.video import iter_frames
 
 
 class LiveFrame(NamedTuple):
-    """One frame of a stream: (M, V, C), scores (M, V) or None, and seconds that it was late."""
+    """One frame of a stream.
+
+    Attributes:
+        keypoint: (M, V, C).
+        score: (M, V), or None.
+        lag: Seconds between the time at which the frame was due and its delivery.
+        time: Seconds since the first frame, or None where the frame does not tell.
+        decode: Seconds that it took to decode the image, or to wait for it.
+        pose: Seconds that the pose estimator took.
+    """
 
     keypoint: np.ndarray
     score: np.ndarray | None
     lag: float = 0.0
+    time: float | None = None
+    decode: float = 0.0
+    pose: float = 0.0
 
 
 def replay(clip: SkeletonClip, fps: float | None = None) -> Iterator[LiveFrame]:
@@ -34,34 +50,86 @@ def replay(clip: SkeletonClip, fps: float | None = None) -> Iterator[LiveFrame]:
         yield LiveFrame(clip.keypoint[:, t], score, lag)
 
 
-def watch(source: int | str, pose: str, device: str = 'cpu') -> Iterator[LiveFrame]:
-    """Deliver the persons that a pose estimator of MMPose sees in a camera or a video.
+def watch(
+    source: int | str,
+    estimator: PoseEstimator,
+    settings: PoseSettings,
+    metric: bool,
+    realtime: bool = False,
+) -> Iterator[LiveFrame]:
+    """Deliver the persons that a pose estimator sees in a camera, a stream or a video.
 
-    The source is the number of a camera or the path of a video, the estimator such as
-    ``'rtmpose-m'``. MMPose sees an image at a time, and what the camera's driver does not keep
-    meanwhile is lost.
+    Of a camera or an address (``rtsp://...``) only the newest image is worth something: those
+    that arrive while the estimator works are dropped. Of a video all are taken.
+
+    Args:
+        source: Number of a camera, an address, or path of a video.
+        estimator: Finds the persons; reset before.
+        settings: The focal length, and whether the images are mirrored.
+        metric: Whether to deliver joints in metres; otherwise in pixels.
+        realtime: Keep to the pace of a video.
+
+    Raises:
+        OSError: The camera or video cannot be opened.
     """
-    estimate = _pose_estimator(pose, device)
-    capture = cv2.VideoCapture(source)
+    estimator.reset()
+    live = isinstance(source, int) or '://' in source
+    images = _newest(iter_frames(source)) if live else iter_frames(source)
+    start = before = time.perf_counter()
     try:
-        if not capture.isOpened():
-            raise OSError(f'cannot open the camera or video {source!r}')
-        while True:
-            read, image = capture.read()
-            if not read:
-                return
-            instances = next(estimate(image, return_vis=False))['predictions'][0]
-            yield LiveFrame(*read_pose_frame(instances)[:2])
-    finally:
-        capture.release()
+        for shown, image in images:
+            decoded = time.perf_counter()
+            early = start + shown - decoded if realtime and not live else 0.0
+            time.sleep(max(early, 0.0))
+            looked = time.perf_counter()
+            joints = _joints(estimator(image), estimator.layout, image.shape, settings, metric)
+            after = time.perf_counter()
+            now = decoded - start if live else shown
+            yield LiveFrame(
+                *joints, max(-early, 0.0), now, decode=decoded - before, pose=after - looked
+            )
+            before = time.perf_counter()
+    except ValueError as error:
+        raise OSError(f'cannot open the camera or video {source!r}: {error}') from error
 
 
-def _pose_estimator(pose: str, device: str) -> Any:
-    try:
-        from mmpose.apis import MMPoseInferencer
-    except ImportError as error:
-        raise ImportError(
-            f'a camera needs MMPose, which cannot be imported ({error}); see '
-            'https://mmpose.readthedocs.io/en/latest/installation.html'
-        ) from error
-    return MMPoseInferencer(pose2d=pose, device=device)
+def _joints(
+    poses: FramePoses, layout: str, shape: tuple[int, ...], settings: PoseSettings, metric: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return joints (M, V, C) and scores (M, V) of the true bodies."""
+    world = None if poses.world is None else poses.world[:, None]
+    size, times = (shape[1], shape[0]), np.zeros(1)
+    frame = VideoPoses(
+        '', layout, size, times, poses.keypoint[:, None], poses.score[:, None], world
+    )
+    keypoint, score = settings.joints(frame, metric)
+    return keypoint[:, 0], score[:, 0]
+
+
+def _newest(images: Iterator[tuple[float, np.ndarray]]) -> Iterator[tuple[float, np.ndarray]]:
+    """Read in a thread of its own; deliver the newest image that was not delivered yet."""
+    box: deque[Any] = deque(maxlen=1)
+    there = threading.Event()
+
+    def read() -> None:
+        last: Any = None
+        try:
+            for image in images:
+                box.append(image)
+                there.set()
+        except Exception as error:  # handed to whoever takes the images
+            last = error
+        box.append(last)
+        there.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        there.wait()
+        there.clear()
+        item = box.popleft() if box else ()
+        if isinstance(item, Exception):
+            raise item
+        if item is None:
+            return
+        if item:
+            yield item

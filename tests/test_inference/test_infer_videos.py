@@ -103,3 +103,19 @@ def test_metres_or_pixels(inferencer):
 def test_wrong_settings(utd, video, monkeypatch):
     with pytest.raises(SystemExit, match='error: fill_gaps and smooth must not be negative'):
         infer(monkeypatch, video, '--model', utd['published'], '--smooth', '-1')
+
+
+def test_a_video_is_a_stream(utd, video, monkeypatch, capsys):
+    """Windows of a video are predicted like clips of its poses, with the shares of each stage."""
+    monkeypatch.setattr(
+        'mmcl_ext.preparation.pose.pose_settings.build_pose_estimator',
+        lambda name, **options: BrightPeople('blazepose', **options),
+    )
+    options = ('--model', utd['published'], '--window', 12, '--stride', 4)
+    monkeypatch.setattr(sys, 'argv', ['stream.py', *map(str, (video, *options))])
+    runpy.run_path(str(REPO / 'tools/stream.py'))['main']()
+    *rows, summary, shares = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ['0.73', '1.00']  # frames 11 and 15 of 15 a second
+    assert summary.startswith('16 frames, 2 predictions; latency p50 ')
+    assert shares.startswith('per frame: decode p50 ')
+    assert ' ms, pose p50 ' in shares

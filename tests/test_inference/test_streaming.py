@@ -15,6 +15,8 @@ from mmcl_ext.datasets.converters.person_tracker import PersonTracker
 from mmcl_ext.inference import SkeletonClip, StreamingInferencer
 from mmcl_ext.inference.live import replay, watch
 from mmcl_ext.inference.streaming_inferencer import FrameWindow
+from mmcl_ext.preparation.pose import FramePoses, PoseEstimator, build_pose_estimator
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -221,19 +223,41 @@ def fake_mmpose(monkeypatch):
 
 
 def test_camera(fake_mmpose, tmp_path):
-    frames = list(watch(str(write_video(tmp_path / 'v.mp4')), 'rtmpose-m'))
+    estimator, settings = build_pose_estimator('rtmpose-m'), PoseSettings()
+    frames = list(watch(str(write_video(tmp_path / 'v.mp4')), estimator, settings, False))
     assert len(frames) == 6
     assert frames[0].keypoint.shape == (1, 17, 2)
     assert frames[0].score.tolist() == [[0.5] * 17]
     assert (frames[5].keypoint - frames[0].keypoint).mean() == pytest.approx(100, abs=5)
+    assert [frame.time for frame in frames] == pytest.approx([t / 10 for t in range(6)])
+    assert all(frame.pose > 0 and frame.decode > 0 for frame in frames)
     with pytest.raises(OSError, match='cannot open the camera or video'):
-        next(watch(str(tmp_path / 'absent.mp4'), 'rtmpose-m'))
+        next(watch(str(tmp_path / 'absent.mp4'), estimator, settings, False))
 
 
-def test_camera_without_mmpose(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'mmpose', None)
-    with pytest.raises(ImportError, match='a camera needs MMPose'):
-        next(watch(0, 'rtmpose-m'))
+def test_of_a_live_source_the_newest_image_is_taken(monkeypatch):
+    def images(source):
+        assert source == 'rtsp://camera'
+        for number in range(40):
+            time.sleep(0.005)
+            yield 0.005 * number, np.full((48, 64, 3), number, np.uint8)
+        raise ValueError('the camera is gone')
+
+    seen = []
+
+    class Slow(PoseEstimator):
+        layout = 'coco'
+
+        def __call__(self, image):
+            time.sleep(0.05)
+            seen.append(int(image[0, 0, 0]))
+            return FramePoses(np.zeros((0, 17, 2), 'f4'), np.zeros((0, 17), 'f4'))
+
+    monkeypatch.setattr('mmcl_ext.inference.live.iter_frames', images)
+    with pytest.raises(OSError, match='the camera is gone'):
+        list(watch('rtsp://camera', Slow(), PoseSettings(), False))
+    assert len(seen) < 20
+    assert seen == sorted(set(seen))
 
 
 def stream_tool(monkeypatch, *arguments):
@@ -253,12 +277,14 @@ def test_tool_replays_a_file(utd, real_files, monkeypatch, capsys):
 def test_tool_with_a_camera(utd, fake_mmpose, tmp_path, monkeypatch, capsys):
     video = write_video(tmp_path / 'v.mp4')
     with pytest.raises(SystemExit, match=r"error: clip 'first frame' has 2 coordinates"):
-        stream_tool(monkeypatch, '--webcam', video, '--model', utd['published'])
+        stream_tool(
+            monkeypatch, '--webcam', video, '--pose', 'rtmpose-m', '--model', utd['published']
+        )
     assert capsys.readouterr().out.startswith('1 frame, 0 predictions')
     for module in ('mmpose', 'mmpose.apis'):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(SystemExit, match='error: a camera needs MMPose'):
-        stream_tool(monkeypatch, '--webcam', 0, '--model', utd['published'])
+    with pytest.raises(SystemExit, match="error: pose estimator 'rtmpose-m': MMPose cannot be"):
+        stream_tool(monkeypatch, '--webcam', 0, '--pose', 'rtmpose-m', '--model', utd['published'])
     with pytest.raises(SystemExit):
         stream_tool(monkeypatch, '--model', utd['published'])
 
