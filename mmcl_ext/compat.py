@@ -16,6 +16,9 @@ are, and a repair leaves its module alone when the fault is absent:
 - MMEngine's checkpoint loader unpickles anything, or, in 0.10.7, refuses full checkpoints on
   torch >= 2.6 (https://github.com/open-mmlab/mmengine/issues/1655): every checkpoint goes through
   torch's weights-only unpickler with an allow-list that full MMEngine checkpoints fit in.
+- MMEngine's YAML reader builds any object that a tag names, and runs what that takes: it reads
+  plain values.
+- MMEngine takes an interrupt while it writes a configuration down for an error of its syntax.
 - MMEngine resolves ``package::config`` for packages of its own list only, and 0.10.7 looks for
   editable installs in ``site-packages``.
 - mmcv-lite warns at each import that it lacks a class that nobody has asked for: the class stays
@@ -140,10 +143,19 @@ _Registered = Callable[[ModuleType], None]
 
 def _on(table: dict[str, _Registered], *names: str) -> Callable[[_Registered], _Registered]:
     def register(function: _Registered) -> _Registered:
-        table.update(dict.fromkeys(names, function))
+        for name in names:
+            table[name] = _in_turn(table[name], function) if name in table else function
         return function
 
     return register
+
+
+def _in_turn(*repairs: _Registered) -> _Registered:
+    def repair(module: ModuleType) -> None:
+        for each in repairs:
+            each(module)
+
+    return repair
 
 
 # Faults of mmaction2
@@ -235,6 +247,31 @@ def _locate_editable_installs(module: ModuleType) -> None:
         return os.path.dirname(spec.origin) if spec is not None and spec.origin else path
 
     vars(module).update(get_installed_path=get_installed_path)
+
+
+@_on(_REPAIRS, 'mmengine.fileio.handlers.yaml_handler')
+def _read_plain_yaml(module: ModuleType) -> None:
+    from mmcl_ext.fileio.yaml_data import data_loader
+
+    vars(module).update(Loader=data_loader)
+
+
+@_on(_REPAIRS, 'mmengine.config.config')
+def _let_interrupts_through(module: ModuleType) -> None:
+    write = module.Config.pretty_text.fget
+    if hasattr(write, '__wrapped__'):
+        return
+
+    @functools.wraps(write)
+    def pretty_text(self: Any) -> str:
+        try:
+            return write(self)
+        except SyntaxError as error:
+            if isinstance(error.__context__, Exception):
+                raise
+            raise (error.__context__ or error) from None
+
+    module.Config.pretty_text = property(pretty_text)
 
 
 @_on(_REPAIRS, 'mmengine.runner.checkpoint')

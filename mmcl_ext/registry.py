@@ -51,5 +51,18 @@ EVALUATORS = _child(mmaction_registry.EVALUATOR, 'evaluation')
 VISUALIZERS = _child(mmaction_registry.VISUALIZERS, 'visualization')
 VISBACKENDS = _child(mmaction_registry.VISBACKENDS, 'visualization')
 
+PERSON_BOXES = Registry(
+    'person boxes', scope=_SCOPE, locations=[f'{_SCOPE}.preparation.person_boxes']
+)
+"""Sources of person boxes, :class:`~mmcl_ext.preparation.person_boxes.PersonBoxSource`, which
+:func:`~mmcl_ext.preparation.person_boxes.detect_persons` runs. They are built with ``source``,
+where their input lies, besides what the configuration says."""
+
+TEXT_SOURCES = Registry('text source', scope=_SCOPE, locations=[f'{_SCOPE}.preparation.text'])
+"""Sources of text features, which
+:func:`~mmcl_ext.preparation.text.extract_text_features` runs. They are built with ``folder``,
+where their input lies, besides what the configuration says, and implement
+:class:`~mmcl_ext.preparation.extraction.sharding.FeatureExtractor`."""
+
 GRAPHS = Registry('graph', scope=_SCOPE, locations=[f'{_SCOPE}.graphs'])
 """Skeleton graphs: layouts with an adjacency of shape (S, V, V)."""

@@ -528,3 +528,31 @@ def test_config_package_is_unknown_to_plain_mmengine(tmp_path: Path) -> None:
     """
     assert 'does not support to load mmcl_ext' in fault_of(code)
     assert 'does not support' not in python('import mmcl_ext\n' + textwrap.dedent(code)).stderr
+
+
+def test_an_interrupt_of_writing_a_configuration_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain MMEngine says 'Failed to format the config file' where a process is to end."""
+    from mmengine.config import Config
+    from yapf.yapflib import yapf_api
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(yapf_api, 'FormatCode', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _ = Config(dict(a=1)).pretty_text
+
+
+def test_yaml_runs_nothing_on_being_read(tmp_path: Path) -> None:
+    """Plain MMEngine calls what a tag names."""
+    from mmengine.fileio import load
+
+    path, marker = tmp_path / 'a.yaml', tmp_path / 'marker'
+    path.write_text(f'a: !!python/object/apply:os.system ["touch {marker}"]\n')
+    run = f'import mmengine.fileio; mmengine.fileio.load({str(path)!r})'
+    plain = python(run)
+    assert (plain.returncode, marker.exists()) == (0, True)
+    marker.unlink()
+    with pytest.raises(Exception, match='python/object/apply'):
+        load(path)
+    assert not marker.exists()

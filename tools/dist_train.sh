@@ -12,6 +12,6 @@ PYTHONPATH="$TOOLS/..${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python}" -m mm
     --nnodes="${NNODES:-1}" \
     --node-rank="${NODE_RANK:-0}" \
     --master-addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master-port="${PORT:-29500}" \
+    --master-port="${PORT:-$((${NNODES:-1} == 1 ? 0 : 29500))}" \
     --nproc-per-node="$2" \
     "$TOOLS/train.py" "$1" --launcher pytorch "${@:3}"

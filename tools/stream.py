@@ -8,7 +8,7 @@ from statistics import median
 
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.printable import counted, name_list
 from mmcl_ext.inference.command_line import add_model_options, open_inferencer
 from mmcl_ext.inference.live import LiveFrame, replay, watch
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
@@ -105,7 +105,8 @@ def stream(args: argparse.Namespace) -> None:
             if prediction is None:
                 continue
             predictions += 1
-            scores = ', '.join(f'{name} {p:.3f}' for name, p in prediction.top(args.top_k))
+            top = [f'{name} {p:.3f}' for name, p in prediction.top(args.top_k)]
+            scores = name_list(top, len(top))
             delay = f'{1000 * prediction.latency:6.1f} ms'
             now = prediction.frame / args.fps if frame.time is None else frame.time
             print(f'{now:7.2f} s  {delay}  {scores}', flush=True)

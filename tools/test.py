@@ -58,7 +58,7 @@ def open_config(args: argparse.Namespace) -> Iterator[Config]:
 
 
 def prepare_config(cfg: Config, args: argparse.Namespace) -> None:
-    cfg.launcher = args.launcher
+    apis.set_launcher(cfg, args.launcher, args.timeout)
     if args.show or args.show_dir:
         apis.show_predictions(
             cfg,

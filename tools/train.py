@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     cfg = apis.get_config(args.config, args.cfg_options)
-    cfg.launcher = args.launcher
+    apis.set_launcher(cfg, args.launcher, args.timeout)
     apis.set_randomness(cfg, args.seed, args.diff_rank_seed, args.deterministic)
     if args.no_validate:
         apis.drop_validation(cfg)

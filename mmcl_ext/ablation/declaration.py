@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
+from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.safe_config import is_data_only
 from mmcl_ext.config.walk import map_texts
 
 _FIELDS = ('title', 'config', 'options', 'prepare', 'reference')
@@ -71,7 +71,7 @@ def load_ablation(filename: str | Path) -> Ablation:
     path = Path(filename)
     if not path.is_file():
         raise FileNotFoundError(f'no ablation at {path}')
-    declared = Config.fromfile(path)
+    declared = load_config(path)
     variants = declared.get('variants')
     if not isinstance(variants, dict) or not variants:
         raise ValueError(f'{path} declares no variants; is it a declaration of an ablation?')
@@ -115,6 +115,8 @@ def _variant(path: Path, name: str, fields: Mapping[str, Any], config: str | Non
     if not target.is_file():
         raise FileNotFoundError(f'{where}: there is no configuration at {target}')
     steps = tuple(_step(where, step) for step in fields.get('prepare', ()))
+    if steps and is_data_only() and path.suffix != '.py':
+        raise ValueError(f'{where}: prepare runs commands, which --safe-config does not')
     options = dict(fields.get('options') or {})
     title, reference = str(fields.get('title', name)), fields.get('reference')
     return Variant(name, title, target, options, steps, reference)

@@ -26,6 +26,7 @@ from mmcl_ext.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmcl_ext.engine.hooks.setup_summary_hook import SetupSummaryHook
 from mmcl_ext.engine.hooks.start_hook import StartHook
 from mmcl_ext.engine.terminal_runner import TerminalRunner
+from mmcl_ext.fileio.atomic_file import name_full_disk
 from mmcl_ext.fileio.checkpoint import require_checkpoint
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import RUNNERS
@@ -102,7 +103,7 @@ def run_to_end(runner: Runner, work: Callable[[], _T]) -> _T:
     """Train or test; until the first step an error is the user's to mend, later a fault here."""
     start = StartHook()
     runner.register_hook(start)
-    with setup_errors(while_=lambda: not start.begun):
+    with name_full_disk(runner.work_dir), setup_errors(while_=lambda: not start.begun):
         return work()
 
 

@@ -1,50 +1,30 @@
 """Building from a description that came with weights: it is data and may name known types only."""
 
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib import import_module
+import math
+from collections.abc import Mapping
 from typing import Any
-from unittest import mock
 
 from mmengine.registry import DefaultScope, Registry
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmcl_ext.registry import GRAPHS, MODELS, TRANSFORMS
+from mmcl_ext.config.admitted_types import (
+    OF_MODELS,
+    SCOPES,
+    chain,
+    is_from,
+    path_of,
+    registered_only,
+)
+from mmcl_ext.registry import GRAPHS
 
-_SCOPES = ('mmcl_ext', 'mmaction', 'mmengine')
-_FRAMEWORKS = ('mmcl_ext', 'mmaction', 'mmengine', 'mmcv', 'mmdet', 'mmpose', 'mmpretrain', 'torch')
-_ADMITTED_MODULES = {
-    GRAPHS.name: ('mmcl_ext.graphs',),
-    MODELS.name: (
-        'mmcl_ext.models',
-        'mmaction.models.backbones.aagcn',
-        'mmaction.models.backbones.resnet3d',
-        'mmaction.models.backbones.resnet3d_slowonly',
-        'mmaction.models.backbones.stgcn',
-        'mmaction.models.data_preprocessors.data_preprocessor',
-        'mmaction.models.heads.gcn_head',
-        'mmaction.models.heads.i3d_head',
-        'mmaction.models.losses',
-        'mmaction.models.recognizers.recognizer3d',
-        'mmaction.models.recognizers.recognizer_gcn',
-        'mmcv.cnn.bricks',
-        'mmengine.utils.dl_utils.parrots_wrapper',
-        'torch.nn.modules',
-    ),
-    TRANSFORMS.name: (
-        'mmcl_ext.datasets.transforms',
-        'mmaction.datasets.transforms.formatting',
-        'mmaction.datasets.transforms.pose_transforms',
-        'mmaction.datasets.transforms.processing',
-    ),
-}
 _REFUSED = ('TransferRecognizer', 'MMDecode')  # they open files
 _NOT_USED = ('init_cfg', 'pretrained')  # the weights come with the description
 _MAX_DEPTH = 32
 _MAX_VALUES = 100_000
 _MAX_TEXT = 100_000
 _MAX_NUMBER = 1 << 20
-_guard = threading.RLock()
+_MAX_ELEMENTS = 1 << 26  # of all tensors of a model, 256 MiB; the largest shipped one has 5 million
+_LEAST_ELEMENTS = 1 << 14  # what a tensor counts at least, for each takes time as well
 
 
 def check_plain(description: Mapping[str, Any]) -> None:
@@ -71,10 +51,11 @@ def build_described(cfg: Mapping[str, Any], registry: Registry, scope: str) -> A
 
     Types are looked up in the tables of the registries and have to be admitted, see
     :func:`admitted_types`. Nothing is imported by name. A type that is not registered is a
-    KeyError; one that is not admitted, a number too large or wrong arguments are a ValueError.
+    KeyError; one that is not admitted, too large numbers or tensors, or wrong arguments are a
+    ValueError.
     """
     resolved = _resolve(cfg, registry, scope)
-    with DefaultScope.overwrite_default_scope(scope), registered_only():
+    with DefaultScope.overwrite_default_scope(scope), registered_only(), _Budget():
         try:
             return registry.build(resolved)
         except Exception as error:  # arguments of strangers may raise anything
@@ -94,24 +75,14 @@ def admitted_types(registry: Registry) -> dict[str, list[type]]:
     registry.import_from_location()
     return {
         str(node.scope): [kind for kind in node.module_dict.values() if _is_admitted(kind, node)]
-        for node in _chain(registry)
+        for node in chain(registry)
     }
-
-
-def _chain(registry: Registry) -> list[Registry]:
-    nodes = [registry]
-    while nodes[-1].parent is not None:
-        nodes.append(nodes[-1].parent)
-    return nodes
 
 
 def _is_admitted(kind: Any, registry: Registry) -> bool:
     if not isinstance(kind, type) or kind.__name__ in _REFUSED:
         return False
-    if kind.__module__.partition('.')[0] not in _FRAMEWORKS:
-        return True
-    modules = _ADMITTED_MODULES[registry.name]
-    return any(f'{kind.__module__}.'.startswith(f'{module}.') for module in modules)
+    return is_from(kind, OF_MODELS[registry.name])
 
 
 def _resolve(node: Any, registry: Registry, scope: str) -> Any:
@@ -123,7 +94,7 @@ def _resolve(node: Any, registry: Registry, scope: str) -> Any:
     if not isinstance(node, Mapping):
         return node
     scope = node.get('_scope_') or scope
-    if scope not in _SCOPES:
+    if scope not in SCOPES:
         raise ValueError(f'the description of the model names the scope {scope!r:.80}')
     resolved = {
         key: _resolve(value, GRAPHS if key == 'graph_cfg' else registry, scope)
@@ -139,20 +110,16 @@ def _find(name: Any, registry: Registry, scope: str) -> type:
     """Look a type up by its name in the tables, with or without scope, or by its whole path."""
     registry.import_from_location()
     prefix, _, bare = str(name).rpartition('.')
-    nodes = _chain(registry)
+    nodes = chain(registry)
     scopes = [node.scope for node in nodes]
     start = prefix or scope
     for node in nodes[scopes.index(start) if start in scopes else 0 :]:
         found = node.module_dict.get(bare) if not prefix or prefix in scopes else None
-        path = [kind for kind in node.module_dict.values() if _path(kind) == name]
+        path = [kind for kind in node.module_dict.values() if path_of(kind) == name]
         for kind in (found, *path):
             if kind is not None:
                 return _checked(kind, node, name)
     raise KeyError(f'{str(name)[:200]} is not in the registry of the {registry.name}s')
-
-
-def _path(kind: Any) -> str:
-    return f'{kind.__module__}.{getattr(kind, "__qualname__", "")}'
 
 
 def _checked(kind: Any, registry: Registry, name: str) -> type:
@@ -164,23 +131,21 @@ def _checked(kind: Any, registry: Registry, name: str) -> type:
     return kind
 
 
-@contextmanager
-def registered_only() -> Iterator[None]:
-    """Keep MMEngine from importing what an argument names, such as ``norm='package.function'``."""
-    from mmengine.registry import registry as mmengine_registry
+class _Budget(TorchDispatchMode):
+    """Refuses a tensor, before it is made, when all of them take too much memory or time."""
 
-    replaced: dict[str, Any] = dict(
-        get_object_from_string=_find_nothing, import_module=_import_framework
-    )
-    with _guard, mock.patch.multiple(mmengine_registry, **replaced):
-        yield
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = _MAX_ELEMENTS
 
-
-def _find_nothing(name: str) -> None:
-    """Stand for a module that is not there: MMEngine says that the name is not registered."""
-
-
-def _import_framework(name: str) -> Any:
-    if name.partition('.')[0] not in _FRAMEWORKS:
-        raise ImportError(f'{name[:200]} is not imported for a model file')
-    return import_module(name)
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        size = args[0] if args else None
+        if isinstance(size, int):  # of a range, or of a square matrix
+            size = (size, size)
+        if isinstance(size, (list, tuple)) and all(type(item) is int for item in size):
+            self.left -= max(math.prod(size), _LEAST_ELEMENTS)
+            if self.left < 0:
+                raise ValueError(f'its tensors have more than {_MAX_ELEMENTS} elements in all')
+        return func(*args, **(kwargs or {}))

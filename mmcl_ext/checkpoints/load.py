@@ -17,7 +17,7 @@ from mmcl_ext.checkpoints.data_description import (
     layout_after,
 )
 from mmcl_ext.checkpoints.described_types import build_described
-from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
+from mmcl_ext.checkpoints.model_info import ModelInfo, check_config, plain_values
 from mmcl_ext.checkpoints.state_comparison import check_finite, check_fit
 from mmcl_ext.config.build_model import build_model
 from mmcl_ext.config.load_config import load_config
@@ -73,6 +73,7 @@ def describe(
     makes with the training data's meta information; else from the test data, if they are there.
     A checkpoint that was trained on other data than the configuration names is a ValueError.
     """
+    check_config(cfg)
     dataset = cfg.test_dataloader.dataset
     meta, stored = content['meta'], _store_facts(dataset)
     known = {**stored, **(meta.get('dataset_meta') or {})}

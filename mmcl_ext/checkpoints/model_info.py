@@ -1,6 +1,7 @@
 """What a deployed model takes and gives, in plain values that any file format can carry."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -168,6 +169,35 @@ def _check_fields(known: Mapping[str, Any]) -> None:
     K = head.get('num_classes') if isinstance(head, Mapping) else None
     if len(known['classes']) != K:
         raise ValueError(f'model information: {len(known["classes"])} classes for a head of {K}')
+    _check_size(known)
+
+
+_MAX_INPUT = 1 << 22  # numbers of a clip that enters a network, in each of its channels
+_MAX_PIXELS = 1 << 26  # the same of heat maps, which enter narrower networks
+_AXES = (  # of what a pipeline makes, by the arguments of its transforms
+    ('window', 'num_frames', 'clip_len', 'length'),
+    ('num_clips',),
+    ('num_person', 'max_person'),
+    ('scale', 'size', 'crop_size', 'input_size', 'img_shape'),
+)
+
+
+def _check_size(known: Mapping[str, Any]) -> None:
+    """Refuse a pipeline that makes gigabytes of any clip."""
+    largest = [
+        max((_volume(s.get(key)) for s in known['pipeline'] for key in keys), default=1)
+        for keys in _AXES
+    ]
+    joints = known['skeleton'].get('joint_names')
+    count = math.prod(largest) * (len(joints) if isinstance(joints, (list, tuple)) else 1)
+    most = _MAX_INPUT if largest[-1] == 1 else _MAX_PIXELS
+    if count > most:
+        raise ValueError(f'model information: a clip becomes {count} numbers, more than {most}')
+
+
+def _volume(value: Any) -> int:
+    numbers = value if isinstance(value, (list, tuple)) else (value,)
+    return math.prod(abs(number) for number in numbers if isinstance(number, int)) or 1
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = dict(

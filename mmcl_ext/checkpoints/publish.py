@@ -17,7 +17,7 @@ from mmcl_ext.checkpoints.load import (
     load_weights,
     published_info,
 )
-from mmcl_ext.checkpoints.model_info import ModelInfo, check_config, plain_values
+from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.options import below_configs
 from mmcl_ext.fileio.atomic_file import write_bytes
@@ -57,10 +57,9 @@ def publish(
         info = published_info(model, content)
         info = replace(info, recipe={**info.recipe, **plain_values(recipe or {})})
     else:
-        cfg = load_config(Path(model))
-        check_config(cfg)
         name = '/'.join(below_configs(Path(model)))  # as shipped: skeleton/ctrgcn_ntu60.py
-        info = describe(cfg, content, {'config': name, **(recipe or {})}, source)
+        recipe = {'config': name, **(recipe or {})}
+        info = describe(load_config(Path(model)), content, recipe, source)
     foreign = ModelInfo.from_dict(info.to_dict())  # what a reader of the file will build
     build_pipeline(foreign)
     network = build_from_info(foreign)

@@ -7,8 +7,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmcl_ext.checkpoints.described_types import registered_only
 from mmcl_ext.checkpoints.load import build_from_info, build_pipeline, published_info
+from mmcl_ext.config.admitted_types import registered_only
 from mmcl_ext.config.config_errors import setup_errors
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.user_errors import UserError

@@ -8,6 +8,9 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from mmcl_ext.config.launch import TIMEOUT
+from mmcl_ext.config.safe_config import add_safe_config
+
 
 class OptionsAction(DictAction):
     """MMEngine's ``DictAction`` that refuses what is not ``key=value`` as argparse does."""
@@ -23,20 +26,29 @@ class OptionsAction(DictAction):
 def add_cfg_options(
     parser: argparse.ArgumentParser, text: str = 'settings to override, key=value'
 ) -> None:
-    """Add ``--cfg-options``."""
+    """Add ``--cfg-options``, and ``--safe-config`` for the configuration that they change."""
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, help=text)
+    add_safe_config(parser)
 
 
 def add_launcher(parser: argparse.ArgumentParser) -> None:
     """Add the launcher of several processes, whose rank PyTorch's old launcher gives by option."""
     launchers = ['none', 'pytorch', 'slurm', 'mpi']
     parser.add_argument('--launcher', choices=launchers, default='none', help='job launcher')
+    parser.add_argument(
+        '--timeout',
+        type=float,
+        help='seconds after which a process that hangs ends the run (env_cfg.dist_cfg.timeout of '
+        f'the configuration, or {TIMEOUT:g})',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
 def parse_launched(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the command line of a command with a launcher."""
     args = parser.parse_intermixed_args()
+    if args.timeout is not None and not 0 < args.timeout < 1e9:
+        parser.error(f'--timeout must be positive, got {args.timeout:g}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 

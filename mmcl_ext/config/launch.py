@@ -29,6 +29,10 @@ from mmcl_ext.config.user_errors import UserError, as_lines, is_for_user, rank_p
 from mmcl_ext.config.walk import walk_types
 
 _SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
+TIMEOUT = 1800.0
+"""Seconds that a process waits for the others, unless it is told otherwise."""
+
+_PEER_HANGS = ('Timed out waiting', 'Watchdog caught collective operation timeout')
 _PEER_LOST = ('Connection closed by peer', 'Connection reset by peer', 'Connection refused')
 
 
@@ -46,7 +50,7 @@ def prepare_launch(cfg: Config) -> None:
     check_cpu_support(cfg, distributed)
     if distributed:
         dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
-        init_gloo(cfg.launcher, dist_cfg.get('timeout'))
+        init_gloo(cfg.launcher, dist_cfg.get('timeout', TIMEOUT))
         cfg.model_wrapper_cfg = _cpu_wrapper(cfg)
 
 
@@ -66,12 +70,12 @@ def check_cpu_support(cfg: Config, distributed: bool) -> None:
         )
 
 
-def init_gloo(launcher: str, timeout: float | None = None) -> None:
+def init_gloo(launcher: str, timeout: float = TIMEOUT) -> None:
     """Create the gloo group of a launcher's processes, with ``timeout`` seconds a collective."""
     if torch.distributed.is_initialized():
         return
     os.environ.update(rank_environment(launcher, os.environ))
-    limit = None if timeout is None else datetime.timedelta(seconds=timeout)
+    limit = datetime.timedelta(seconds=timeout)
     torch.distributed.init_process_group('gloo', timeout=limit)
 
 
@@ -130,6 +134,7 @@ def run_and_exit(main: Callable[[], object]) -> NoReturn:
         signal.signal(number, _Interrupter())
     # A data loader's workers inherit it; else each would make one, and persistent ones leave it.
     get_temp_dir()
+    logging.raiseExceptions = False  # a full disk would print a traceback for each line of a log
     status = 1
     try:
         main()
@@ -172,6 +177,8 @@ def _report(error: Exception) -> None:
     if where and any(text in str(error) for text in _PEER_LOST):
         print(f'{where}stopped: another process has ended', file=sys.stderr)
         return
+    if any(text in str(error) for text in _PEER_HANGS):
+        error = UserError('another process has not answered for as long as --timeout allows')
     if not is_for_user(error):
         traceback.print_exception(error)
     if 'TORCHELASTIC_ERROR_FILE' in os.environ:

@@ -16,6 +16,7 @@ from mmcl_ext.config.walk import walk_types
 from mmcl_ext.fileio.name_file import DAMAGE, name_file
 
 _MISTAKEN = (AttributeError, TypeError)  # of sections that are no dicts
+_MAX_BYTES = 1 << 24
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -67,10 +68,14 @@ def _settle_workers(cfg: Config) -> None:
 
 def _read(path: Path) -> Config:
     problem: Exception | None = None
+    if path.is_file() and path.stat().st_size > _MAX_BYTES:
+        raise UserError(f'{path} is too large for a configuration: {path.stat().st_size} bytes')
     try:
         with name_file(path, () if path.suffix == '.py' else (*DAMAGE, YAMLError)):
             cfg = Config.fromfile(path)
-    except (OSError, SyntaxError, ImportError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # the file is code, which may raise anything
         problem = _describe(path, error)
         if problem is None:
             raise
@@ -88,12 +93,17 @@ def _check_name(cfg: Config, option: str) -> None:
         raise UserError(f'option {option!r}: the configuration has no {name!r}, but {near[0]!r}')
 
 
-def _describe(path: Path, error: OSError | SyntaxError | ImportError) -> Exception | None:
+def _describe(path: Path, error: Exception) -> Exception | None:
     """Put what MMEngine raises into words; None where the error's own message is better."""
     if isinstance(error, ImportError):
         return _describe_import(path, error)
     if isinstance(error, SyntaxError):
         return UserError(f'{path} or a base of it has a syntax error: {error}')
+    if isinstance(error, ValueError) and path.suffix != '.py':
+        return UserError(str(error))
+    if not isinstance(error, OSError):
+        reason = ' '.join(str(error).split()) or 'nested too deep'
+        return UserError(f'{_place(path, error)}: {type(error).__name__}: {reason}')
     if error.filename is None:
         return UserError(f'{path} is no configuration: {error}')
     if '.mim' in Path(error.filename).parts:
@@ -102,6 +112,12 @@ def _describe(path: Path, error: OSError | SyntaxError | ImportError) -> Excepti
             f'lacks {error.filename}: run pip install -e . in the repository of mmcl_ext'
         )
     return None
+
+
+def _place(path: Path, error: Exception) -> str:
+    """Name the line of a configuration, or of its base, that raises an error."""
+    lines = [frame for frame in extract_tb(error.__traceback__) if frame.name == '<module>']
+    return f'{lines[-1].filename}, line {lines[-1].lineno}' if lines else f'{path} cannot be read'
 
 
 def _describe_import(path: Path, error: ImportError) -> UserError:

@@ -29,6 +29,13 @@ def below_configs(path: Path) -> tuple[str, ...]:
     return path.parts[last + 1 :]
 
 
+def set_launcher(cfg: Config, launcher: str, timeout: float | None = None) -> None:
+    """Choose how processes are started, and after how many seconds one that hangs ends the run."""
+    cfg.launcher = launcher
+    if timeout is not None:
+        cfg.merge_from_dict({'env_cfg.dist_cfg.timeout': timeout})
+
+
 def set_resume(cfg: Config, resume: str | None) -> None:
     """Prepare to go on from a checkpoint's path, or 'auto' for the last one in ``work_dir``."""
     if resume is None:

@@ -6,11 +6,13 @@ that failed first and what it said, and repeats its exit status. What torchrun
 writes for itself is removed afterwards, unless its arguments ask for log files.
 """
 
+import socket
 import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
+from torch.distributed import DistNetworkError
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.run import get_args_parser, run
@@ -22,6 +24,9 @@ _NOTHING = '<NONE>'
 def main(argv: Sequence[str] | None = None) -> int:
     """Run processes by torchrun's arguments; return 0, the first failure's status, or 130."""
     arguments = get_args_parser().parse_args(argv)
+    if arguments.master_port == 0:  # any that is free; processes of one machine need not agree
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            arguments.master_port = server.getsockname()[1]
     if arguments.log_dir or arguments.redirects != '0' or arguments.tee != '0':
         return _run(arguments)
     with tempfile.TemporaryDirectory(prefix='mmcl_ext_', ignore_cleanup_errors=True) as folder:
@@ -38,6 +43,11 @@ def _run(arguments: Namespace) -> int:
         return failure.exitcode if failure.exitcode > 0 else 1
     except (KeyboardInterrupt, SignalException):
         return 130
+    except DistNetworkError as error:
+        reason = ' '.join(str(error).split())
+        place = f'{arguments.master_addr}:{arguments.master_port}'
+        print(f'error: the processes cannot meet at {place}, set PORT: {reason}', file=sys.stderr)
+        return 1
     return 0
 
 

@@ -5,6 +5,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mmcl_ext.fileio.printable import printable
+
+_LONGEST = 2000  # characters of a line
 _FILE_ERRORS = (
     errno.ENOENT,
     errno.EACCES,
@@ -15,6 +18,7 @@ _FILE_ERRORS = (
     errno.EROFS,
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EFBIG,
     errno.ENAMETOOLONG,
 )
 
@@ -49,9 +53,9 @@ def rank_prefix() -> str:
 
 def as_lines(error: BaseException) -> str:
     """Write each problem of an error as one line, ``error: ...``, with the rank if there is one."""
-    where = rank_prefix()
-    lines = str(error).splitlines() if isinstance(error, UserError) else [_in_words(error)]
-    return '\n'.join(f'error: {where}{line}' for line in lines)
+    text = str(error) if isinstance(error, UserError) else ' '.join(_in_words(error).split())
+    lines = text.splitlines() or ['']
+    return '\n'.join(f'error: {rank_prefix()}{printable(line, _LONGEST)}' for line in lines)
 
 
 def _in_words(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from mmcl_ext.datasets.metainfo.subjects import (
     subjects_of,
 )
 from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.fileio.printable import name_list
 
 WAYS = ('subject', 'hash')
 """What decides who is held out."""
@@ -34,13 +35,14 @@ class HoldOutReport:
     num_fit: int = 0
 
     def __str__(self) -> str:
-        lines = [f'splits: {", ".join(f"{name} {size}" for name, size in self.splits.items())}']
+        sizes = [f'{name} {size}' for name, size in self.splits.items()]
+        lines = [f'splits: {name_list(sizes, len(sizes))}']
         if self.subjects:
             held = len(self.subjects)
             lines.append(f'subjects: {self.num_fit} to fit on, {held} held out')
-            lines.append(f'subjects held out: {", ".join(self.subjects)}')
+            lines.append(f'subjects held out: {name_list(self.subjects, held)}')
         if self.lacking:
-            lines.append(f'WITHOUT TRAINING SAMPLES: {", ".join(self.lacking)}')
+            lines.append(f'WITHOUT TRAINING SAMPLES: {name_list(self.lacking, len(self.lacking))}')
         return '\n'.join(lines)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmcl_ext.checkpoints.load import load_deployed
-from mmcl_ext.deployment.model_file import file_format
+from mmcl_ext.deployment.model_file import check_self_contained, file_format
 from mmcl_ext.deployment.optimize import optimize_for_inference
 from mmcl_ext.deployment.portable import (
     CLIP_INPUTS,
@@ -69,6 +69,8 @@ def load_backend(
             '(--trust) if that is you or somebody you trust; ONNX files and published '
             'checkpoints run none'
         )
+    if kind == 'onnx':
+        check_self_contained(file)
     if backend == 'openvino':
         return OpenVINOBackend(file, threads, precision)
     if backend == 'onnxruntime':

@@ -1,4 +1,5 @@
 import importlib.util
+import io
 import itertools
 import logging
 import os
@@ -33,7 +34,7 @@ from mmcl_ext.deployment.portable import (
     pack_inputs,
     takes_persons,
 )
-from mmcl_ext.fileio.atomic_file import atomic_path
+from mmcl_ext.fileio.atomic_file import atomic_path, write_bytes
 
 SUFFIXES = {'onnx': '.onnx', 'torchscript': '.ts', 'torch_export': '.pt2'}
 RUNTIMES = {
@@ -186,6 +187,8 @@ def write_model(
     try:
         with torch.no_grad(), _quiet(), _plain_attention():
             _write(portable, example, path, kind, extra)
+    except OSError:
+        raise
     except Exception as error:  # the exporters' own, of many kinds
         raise ValueError(f'PyTorch cannot write this network as {kind}: {_reason(error)}') from (
             error
@@ -201,7 +204,8 @@ def _write(
 ) -> None:
     if kind == 'torchscript':
         traced = torch.jit.trace(portable, example, check_trace=False)
-        torch.jit.save(traced, os.fspath(path), _extra_files=extra)
+        # by way of memory: PyTorch's own writers abort the process where the disk is full
+        write_bytes(path, _saved(torch.jit.save, traced, _extra_files=extra))
         return
     any_number = torch.export.Dim.DYNAMIC
     shapes: Any = tuple({0: any_number} for _ in example)
@@ -209,7 +213,7 @@ def _write(
         shapes[-1][1] = any_number
     program = torch.export.export(portable, example, dynamic_shapes=shapes)
     if kind == 'torch_export':
-        torch.export.save(program, os.fspath(path), extra_files=extra)
+        write_bytes(path, _saved(torch.export.save, program, extra_files=extra))
     else:
         _write_onnx(program, portable.inputs, path, extra)
 
@@ -246,7 +250,13 @@ def _write_onnx(
     if written is None:
         raise ValueError("PyTorch's exporter gave no ONNX model")
     written.model.metadata_props.update(extra)
-    written.save(os.fspath(path))
+    write_bytes(path, written.model_proto.SerializeToString())
+
+
+def _saved(save: Callable[..., None], model: Any, **options: Any) -> memoryview:
+    buffer = io.BytesIO()
+    save(model, buffer, **options)
+    return buffer.getbuffer()
 
 
 @contextmanager

@@ -61,6 +61,39 @@ def _read_onnx(path: str | os.PathLike) -> str | None:
     return None
 
 
+_EXTERNAL_DATA = 13  # of ONNX's TensorProto
+_NESTED = {  # fields of ONNX's messages that lead to tensors, by the kind of message
+    'model': {7: 'graph', 20: 'training', 25: 'function'},
+    'training': {1: 'graph', 2: 'graph'},
+    'function': {7: 'node', 11: 'attribute'},
+    'graph': {1: 'node', 5: 'tensor', 15: 'sparse'},
+    'node': {5: 'attribute'},
+    'attribute': {5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph', 22: 'sparse', 23: 'sparse'},
+    'sparse': {1: 'tensor', 2: 'tensor'},
+    'tensor': {_EXTERNAL_DATA: 'external'},
+}
+
+
+def check_self_contained(path: str | os.PathLike) -> None:
+    """Refuse an ONNX file that reads tensors from other files, which may be any of this machine.
+
+    Raises:
+        ValueError: The file does so, or is damaged.
+    """
+    pending = [('model', memoryview(Path(path).read_bytes()))]
+    try:
+        while pending:
+            kind, data = pending.pop()
+            for field, entry in _protobuf_fields(data):
+                below = _NESTED[kind].get(field)
+                if below == 'external':
+                    raise ValueError(f'{path} keeps tensors in other files, which are not read')
+                if below is not None:
+                    pending.append((below, entry))
+    except IndexError as error:
+        raise ValueError(f'{path} is not a readable model: {error}') from error
+
+
 def _protobuf_fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Yield number and content of the fields of a message that have a length."""
     place = 0

@@ -3,14 +3,17 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 
 from mmcl_ext.checkpoints.data_description import DataDescription, describe_differences
+from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
+from mmcl_ext.fileio.printable import printable
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,14 @@ def open_annotation(path: str | os.PathLike) -> SkeletonStore | AnnotationPickle
 
 
 def annotation_file(source: str | os.PathLike) -> str:
-    """Return a store or annotation pickle itself, or that of a configuration's (``.py``) tests.
+    """Return a store or annotation pickle itself, or that of a configuration's tests.
 
     Raises:
         ValueError: The configuration names no annotation file for tests.
     """
-    if not os.fspath(source).endswith('.py'):
+    if not os.fspath(source).endswith(CONFIG_SUFFIXES):
         return os.fspath(source)
-    dataset: Any = Config.fromfile(source).get('test_dataloader') or {}
+    dataset: Any = load_config(Path(source)).get('test_dataloader') or {}
     while isinstance(dataset, Mapping) and 'dataset' in dataset:  # data sets may be wrapped
         dataset = dataset['dataset']
     if not isinstance(dataset, Mapping) or not dataset.get('ann_file'):
@@ -67,7 +70,7 @@ def class_list(
     num_classes: int,
     scored: Sequence[str] | None = None,
 ) -> list[str]:
-    """Return a name for each class: the annotation's, those that came with scores, or numbers.
+    """Return a printable name for each class: the annotation's, the scores', or numbers.
 
     Raises:
         ValueError: The annotation has another number of classes, or not those of the scores.
@@ -84,4 +87,4 @@ def class_list(
     )
     if annotation is not None and found:
         raise ValueError(describe_differences(found, 'the scores', str(annotation.path)))
-    return list(names)
+    return list(map(printable, names))

@@ -15,7 +15,7 @@ from mmcl_ext.evaluation.comparison import (
 from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.evaluation.system_result import SystemResult, result_heading
 from mmcl_ext.evaluation.text_table import format_table, write_csv
-from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.printable import counted, printable
 
 _DIRECTIONS = (('wrong -> right', True), ('right -> wrong', False))
 
@@ -44,7 +44,8 @@ def format_comparison(
         f'classes that lose, {len(losses)}:\n{_gain_table(losses[:num_shown], classes, names)}',
     ]
     for name, confusion in zip(names, comparison.confusions, strict=True):
-        blocks.append(f'most confused in {name}:\n{pair_table(confusion, classes, num_shown)}')
+        table = pair_table(confusion, classes, num_shown)
+        blocks.append(f'most confused in {printable(name)}:\n{table}')
     for title, improved in _DIRECTIONS:
         found = [sample for sample in comparison.changed if sample.is_improved == improved]
         table = _changed_table(found[:num_shown], classes, names)

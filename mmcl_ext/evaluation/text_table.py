@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.fileio.printable import printable
 
 
 def format_table(rows: Sequence[Sequence[str]], gap: int = 2, headings: int = 1) -> str:
     """Align columns ``gap`` spaces apart; those of numbers below the headings go to the right."""
-    columns = [_align(column, headings) for column in zip(*rows, strict=True)]
+    cells = [[printable(cell) for cell in row] for row in rows]
+    columns = [_align(column, headings) for column in zip(*cells, strict=True)]
     return '\n'.join((' ' * gap).join(cells).rstrip() for cells in zip(*columns, strict=True))
 
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 _WRITING_ONLY = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -35,11 +35,7 @@ def atomic_file(path: str | os.PathLike, *, durable: bool = True) -> Iterator[Bi
                 os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        # A full disk does not say which file, and nobody knows the temporary one.
-        is_unnamed = error.filename is None and error.errno in _WRITING_ONLY
-        if is_unnamed or str(error.filename) == str(temporary):
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-        raise
+        _raise_about(target, temporary, error)
     finally:
         with suppress(OSError):  # renamed, or never made
             temporary.unlink()
@@ -55,8 +51,31 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield folder / target.name
         os.replace(folder / target.name, target)
+    except OSError as error:
+        _raise_about(target, folder, error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def name_full_disk(folder: str | os.PathLike) -> Iterator[None]:
+    """Name the folder in an error of a full disk that names nothing, as those of logs are.
+
+    Raises:
+        OSError: What the block has raised.
+    """
+    try:
+        yield
+    except OSError as error:
+        _raise_about(Path(folder), Path(folder), error)
+
+
+def _raise_about(target: Path, temporary: Path, error: OSError) -> NoReturn:
+    """Name the user's file: a full disk names none, and nobody knows the temporary one."""
+    is_unnamed = error.filename is None and error.errno in _WRITING_ONLY
+    if is_unnamed or (temporary != target and str(error.filename).startswith(str(temporary))):
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    raise error
 
 
 def write_bytes(path: str | os.PathLike, data: bytes | memoryview, *, durable: bool = True) -> None:

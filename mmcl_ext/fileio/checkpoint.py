@@ -17,6 +17,8 @@ from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.fileio.name_file import names_file
 from mmcl_ext.fileio.printable import bounded_repr
 
+_LEVELS = ('state_dict', 'model_state_dict', 'model', 'net', 'network', 'weights')
+_HOLDERS = ('module.', 'model.', 'net.', 'network.')
 _META_KEY = 'mmcl_ext.meta'  # of a .safetensors file
 
 
@@ -24,14 +26,16 @@ _META_KEY = 'mmcl_ext.meta'  # of a .safetensors file
 def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     """Read ``state_dict`` and ``meta`` of a checkpoint without running what it holds.
 
-    The levels and prefixes that training code wraps around a state (``state_dict``,
-    ``model``, ``module.``) are removed; a bare state dictionary has an empty ``meta``. The path is
-    that of a ``.pt``, ``.pth`` or ``.safetensors`` file, or an address that MMEngine reads. A file
-    that cannot be read, or holds no weights, is a ValueError.
+    The levels and prefixes that training code wraps around a state are removed: dicts as
+    ``state_dict`` or ``model``, ``module.`` of parallel and ``_orig_mod.`` of compiled models, and
+    the name under which a trainer holds the model, such as ``net.``, where all entries have it.
+    A bare state dictionary has an empty ``meta``. The path is that of a ``.pt``, ``.pth`` or
+    ``.safetensors`` file, or an address that MMEngine reads. A file that cannot be read, or holds
+    no weights, is a ValueError.
     """
     content = _load(path)
     state = content
-    for name in ('state_dict', 'model_state_dict', 'model'):
+    for name in _LEVELS:
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
             state = state[name]
     if not isinstance(state, Mapping) or not state:
@@ -46,8 +50,20 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
             f'{path} holds no state dictionary of a model: other things than tensors, '
             f'{bounded_repr(wrong[:5])}'
         )
-    weights = {key.removeprefix('module.'): value for key, value in state.items()}
+    names = _unwrapped(list(state))
+    if len(set(names)) != len(names):
+        raise ValueError(f'{path} holds a model twice: with and without a prefix of its names')
+    weights = dict(zip(names, state.values(), strict=True))
     return {'state_dict': weights, 'meta': dict(content.get('meta') or {})}
+
+
+def _unwrapped(names: list[str]) -> list[str]:
+    """Take prefixes of wrappers away, and those of trainers where every name has it."""
+    names = [name.replace('_orig_mod.', '').removeprefix('module.') for name in names]
+    for prefix in _HOLDERS:
+        if all(name.startswith(prefix) for name in names):
+            return _unwrapped([name.removeprefix(prefix) for name in names])
+    return names
 
 
 def require_checkpoint(path: str | os.PathLike) -> None:

@@ -1,6 +1,6 @@
 """Text of files in messages: bounded in length, on one line, without escape sequences."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any
 
@@ -25,6 +25,12 @@ def printable(text: str, limit: int = 200) -> str:
 def counted(number: int, noun: str, plural: str = '') -> str:
     """Return a number with its noun: ``'1 sample'``, ``'2 samples'``, ``'2 classes'``."""
     return f'{number} {noun if number == 1 else plural or noun + "s"}'
+
+
+def name_list(names: Sequence[str], limit: int = 20, separator: str = ', ') -> str:
+    """Join the first names, each as :func:`printable`, and tell how many more there are."""
+    more = f' and {len(names) - limit} more' if len(names) > limit else ''
+    return separator.join(printable(name) for name in names[:limit]) + more
 
 
 def bounded_repr(value: Any, limit: int = 200) -> str:

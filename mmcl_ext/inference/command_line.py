@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from mmcl_ext.config.command_line import add_import, import_modules
+from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.inference.mmcl_inferencer import BACKENDS, MMCLInferencer
 
 
@@ -21,6 +22,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='load .ts and .pt2 files, which can run code of whoever made them',
     )
+    add_safe_config(parser)
     parser.add_argument('--device', default='cpu', help='where PyTorch models run')
 
 

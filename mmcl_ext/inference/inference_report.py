@@ -9,10 +9,11 @@ import numpy as np
 
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.fileio.atomic_file import write_bytes
-from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.printable import counted, printable
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.visualization.motion import write_motion
+from mmcl_ext.visualization.new_figure import new_figure
 from mmcl_ext.visualization.overlay import write_overlay
 from mmcl_ext.visualization.prediction_figure import save_figure
 from mmcl_ext.visualization.score_plot import draw_scores
@@ -23,9 +24,10 @@ def table_row(result: InferenceResult, k: int = 5, width: int = 24, name: str | 
     """Write a result as a line: name, then the k best classes with their probabilities."""
     name = name or result.name
     name = name if len(name) <= width else f'...{name[3 - width :]}'
-    if result.error is not None:
-        return f'{name:{width}}  error: {result.error}'
-    return f'{name:{width}}  ' + ', '.join(f'{label} {p:.3f}' for label, p in result.top(k))
+    text = f'error: {result.error}'
+    if result.error is None:
+        text = ', '.join(f'{label} {p:.3f}' for label, p in result.top(k))
+    return f'{printable(name):{width}}  {printable(text, 1000)}'
 
 
 def write_json(
@@ -46,17 +48,16 @@ def draw_result(
     result: InferenceResult, path: str | os.PathLike, layout: str, vertical: int = 1
 ) -> None:
     """Draw the skeleton of a clip, in this layout if it says none, and its best classes."""
-    from matplotlib.figure import Figure
-
     clip, probability = _drawn(result)
-    figure = Figure(figsize=(11, 3), layout='constrained')
+    figure = new_figure(figsize=(11, 3), layout='constrained')
     left, right = figure.subplots(1, 2, gridspec_kw={'width_ratios': (1.6, 1)})
     upwards = clip.keypoint.shape[3] > 2  # pixels count downwards
     shown = np.nan_to_num(clip.keypoint)
     draw_sequence(left, shown, clip.layout or layout, vertical=vertical, upwards=upwards)
-    left.set_title(f'{result.name}: {clip_length(clip)}', fontsize=10, loc='left')
+    title = printable(f'{result.name}: {clip_length(clip)}')
+    left.set_title(title, fontsize=10, loc='left')
     draw_scores(right, {'probability': probability}, result.classes, clip.label)
-    right.set_title(f'{result.label_name}', fontsize=10, loc='left', fontweight='bold')
+    right.set_title(printable(f'{result.label_name}'), fontsize=10, loc='left', fontweight='bold')
     save_figure(figure, path)
 
 

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.datasets.transforms import CenterSkeleton
-from mmcl_ext.fileio.file_name import file_name
+from mmcl_ext.fileio.file_name import file_name, sample_file
+from mmcl_ext.fileio.image import decode_image
+from mmcl_ext.fileio.name_file import name_file
+from mmcl_ext.fileio.printable import counted, printable
 from mmcl_ext.visualization.motion import write_motion
 from mmcl_ext.visualization.prediction_figure import save_figure
 from mmcl_ext.visualization.sample_sheet import SampleSheet, draw_sample_sheet
@@ -65,7 +67,9 @@ def browse(
     for index in indices:
         item = dataset.get_data_info(index)
         name = item['sample_name']
-        picture = None if composites is None else read_picture(Path(composites) / f'{name}.jpg')
+        picture = None
+        if composites is not None:
+            picture = read_picture(sample_file(composites, name, '.jpg'))
         stem = file_name(name, taken)
         page = Path(out) / f'{stem}.png'
         save_figure(draw_sample_sheet(_sheet(dataset, index, item, picture, draws)), page)
@@ -80,7 +84,8 @@ def read_picture(path: Path) -> np.ndarray | None:
     """Read an image, (H, W, 3), uint8, RGB; None where there is none, ValueError if unreadable."""
     if not path.is_file():
         return None
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    with name_file(path):
+        image = decode_image(path.read_bytes())
     if image is None:
         raise ValueError(f'{path} cannot be decoded')
     return image[..., ::-1]
@@ -95,7 +100,9 @@ def _sheet(
     classes = dataset.metainfo.get('classes')
     label = classes[item['label']] if classes else f'class {item["label"]}'
     return SampleSheet(
-        title=f'{item["sample_name"]}: {label}, {M} person{"s" * (M > 1)}, {T} frames',
+        title=printable(
+            f'{item["sample_name"]}: {label}, {counted(M, "person")}, {counted(T, "frame")}'
+        ),
         keypoint=item['keypoint'],
         layout=item['layout'],
         centered=CenterSkeleton()(dict(item))['keypoint'],

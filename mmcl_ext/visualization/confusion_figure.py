@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmcl_ext.visualization.new_figure import new_figure
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -55,15 +57,13 @@ def _lay_out(
     number: int, names: Sequence[str], has_title: bool
 ) -> tuple['Figure', list['Axes'], 'Axes']:
     """Make square panels of a size that the names can be read at, and a colour bar."""
-    from matplotlib.figure import Figure
-
     is_large = len(names) > _COUNTED
     side = max(3.0, (0.12 if is_large else 0.34) * len(names))  # inches, like all here
     margin = (0.046 if is_large else 0.065) * max(map(len, names)) + 0.5
     gap, top, right = 0.3, 0.8 if has_title else 0.45, 1.1
     width = margin + number * side + (number - 1) * gap + right
     height = margin + side + top
-    figure = Figure(figsize=(width, height))
+    figure = new_figure(figsize=(width, height))
 
     def add(left: float, low: float, wide: float, high: float) -> 'Axes':
         return figure.add_axes((left / width, low / height, wide / width, high / height))

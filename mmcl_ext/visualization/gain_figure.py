@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmcl_ext.visualization.new_figure import new_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -26,15 +28,13 @@ def draw_gains(
     Raises:
         ValueError: The accuracies do not fit the classes.
     """
-    from matplotlib.figure import Figure
-
     if accuracies.shape != (len(classes), 2):
         raise ValueError(f'expected accuracies ({len(classes)}, 2), got {accuracies.shape}')
     gains = 100 * (accuracies[:, 1] - accuracies[:, 0])
     present = np.flatnonzero(np.isfinite(gains))
     kept = present[np.argsort(-np.abs(gains[present]), kind='stable')[:largest]]
     order = kept[np.argsort(-gains[kept], kind='stable')]
-    figure = Figure(figsize=(9, 1.2 + 0.24 * len(order)), layout='constrained')
+    figure = new_figure(figsize=(9, 1.2 + 0.24 * len(order)), layout='constrained')
     axes = figure.subplots()
     axes.barh(
         range(len(order)), gains[order], color=[GAIN_COLOURS[bool(g >= 0)] for g in gains[order]]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmcl_ext.fileio.atomic_file import atomic_path
+from mmcl_ext.fileio.printable import printable
+from mmcl_ext.visualization.new_figure import new_figure
 from mmcl_ext.visualization.score_plot import draw_scores
 from mmcl_ext.visualization.skeleton_plot import draw_sequence
 
@@ -51,18 +53,15 @@ def draw_predictions(
     Raises:
         ValueError: There are no samples, or their scores do not fit the classes.
     """
-    # The object interface needs no display and leaves the user's backend alone.
-    from matplotlib.figure import Figure
-
     if not predictions:
         raise ValueError('no predictions: there are no samples to draw')
-    figure = Figure(figsize=(14, 0.9 + 2.35 * len(predictions)), layout='constrained')
+    figure = new_figure(figsize=(14, 0.9 + 2.35 * len(predictions)), layout='constrained')
     widths = (1.6, 1.0, 1.1) if headings else (1.6, 1.0)
     ratios = {'width_ratios': widths}
     table = figure.subplots(len(predictions), len(widths), squeeze=False, gridspec_kw=ratios)
     for row, prediction in zip(table, predictions, strict=True):
         draw_sequence(row[0], prediction.keypoint, layout)
-        row[0].set_title(prediction.title, fontsize=10, loc='left', fontweight='bold')
+        row[0].set_title(printable(prediction.title), fontsize=10, loc='left', fontweight='bold')
         if headings:
             _draw_image(row[1], prediction)
         draw_scores(row[-1], prediction.scores, classes, prediction.label)

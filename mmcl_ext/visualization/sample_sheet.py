@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmcl_ext.datasets.transforms import SkeletonStream
+from mmcl_ext.fileio.printable import printable
 from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.visualization.new_figure import new_figure
 from mmcl_ext.visualization.skeleton_plot import draw_sequence
 
 if TYPE_CHECKING:
@@ -41,11 +43,9 @@ class SampleSheet:
 
 def draw_sample_sheet(sheet: SampleSheet) -> 'Figure':
     """Draw the page of one sample."""
-    from matplotlib.figure import Figure
-
     rows = [1.0 if sheet.keypoint.shape[-1] == 2 else 2.0, 1.5]
     rows += [float(len(sheet.augmented))] if len(sheet.augmented) else []
-    figure = Figure(figsize=(13, 0.6 + 2.0 * sum(rows)), layout='constrained')
+    figure = new_figure(figsize=(13, 0.6 + 2.0 * sum(rows)), layout='constrained')
     parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows)[:, 0]
     figure.suptitle(sheet.title, fontsize=12)
     _draw_views(parts[0], sheet)
@@ -115,7 +115,7 @@ def draw_stream(
     Raises:
         ValueError: The lengths do not fit the layout.
     """
-    names = get_layout(layout).joint_names
+    names = [printable(name, 40) for name in get_layout(layout).joint_names]
     if lengths.ndim != 2 or len(lengths) != len(names):
         raise ValueError(f'expected ({len(names)}, T) for layout {layout!r}, got {lengths.shape}')
     axes.imshow(lengths, aspect='auto', cmap='magma_r', vmin=0, interpolation='nearest')

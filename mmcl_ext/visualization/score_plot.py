@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmcl_ext.fileio.printable import printable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -45,7 +47,7 @@ def draw_scores(
             color=COLOURS[rank % len(COLOURS)],
         )
         axes.bar_label(bars, fmt='%.2f', padding=2, fontsize=7)
-    axes.set_yticks(range(len(shown)), [classes[k] for k in shown], fontsize=9)
+    axes.set_yticks(range(len(shown)), [printable(classes[k], 60) for k in shown], fontsize=9)
     for text, k in zip(axes.get_yticklabels(), shown, strict=True):
         text.set_fontweight('bold' if k == label else 'normal')
     axes.set_xlim(0, 1.15)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmcl_ext.fileio.printable import printable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -46,7 +48,7 @@ def draw_timeline(
     for k, colour in zip(shown, _COLOURS, strict=False):
         width = 3.0 if k == label else 1.6
         axes.plot(frames + 1, probability[:, k], 'o-', ms=3.5, lw=width, color=colour)
-        axes.lines[-1].set_label(classes[k])
+        axes.lines[-1].set_label(printable(classes[k], 60))
     axes.axvspan(1, frames[0] + 1, color='#f2f2f2', lw=0, zorder=0)  # no window is full yet
     axes.set_xlim(1, max(num_frames, 2))
     axes.set_ylim(-0.03, 1.05)

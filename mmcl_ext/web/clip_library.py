@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmcl_ext.fileio.file_name import sample_file
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.visualization.browse import read_picture
 from mmcl_ext.web.folder_clips import FolderClips
@@ -58,7 +59,7 @@ class ClipLibrary:
     def _composite(self, name: str) -> np.ndarray | None:
         if self._composites is None or Path(name).name != name:
             return None
-        return read_picture(self._composites / f'{name}.jpg')
+        return read_picture(sample_file(self._composites, name, '.jpg'))
 
 
 def _open(path: Path, model_layout: str) -> ClipSource:

@@ -12,6 +12,7 @@ from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.visualization.motion import write_motion
+from mmcl_ext.visualization.new_figure import new_figure
 from mmcl_ext.visualization.timeline_plot import draw_timeline
 from mmcl_ext.web import html
 from mmcl_ext.web.clip_library import ClipLibrary, PickedClip
@@ -102,12 +103,10 @@ class WebDemo:
         return html.picture(data, 'image/gif', f'moving skeleton of {clip.name}', caption)
 
     def _timeline(self, timeline: ScoreTimeline, true: str | None) -> str:
-        from matplotlib.figure import Figure
-
         if not len(timeline.frames):
             return html.message('There is nobody in any window of this clip.', 'note')
         classes = self.inferencer.classes
-        figure = Figure(figsize=(9.2, 3.0), layout='constrained')
+        figure = new_figure(figsize=(9.2, 3.0), layout='constrained')
         axes = figure.subplots()
         label = classes.index(true) if true in classes else None
         draw_timeline(

@@ -1,7 +1,9 @@
 import json
 import logging
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ import pytest
 from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
+from mmcl_ext.config import torchrun
 from mmcl_ext.config.launch import (
     check_cpu_support,
     prepare_launch,
@@ -197,3 +200,43 @@ class ClosingHandler(logging.StreamHandler):
     def close(self):
         self.stream.close()
         super().close()
+
+
+HANGING = """
+import os, signal
+import torch.distributed as dist
+from mmcl_ext.config.launch import init_gloo, run_and_exit
+
+def main():
+    init_gloo('pytorch', 5)
+    if os.environ['RANK'] == '1':
+        os.kill(os.getpid(), signal.SIGSTOP)
+    dist.barrier()
+
+run_and_exit(main)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_ends_the_run(tmp_path):
+    script = tmp_path / 'hangs.py'
+    script.write_text(HANGING)
+    command = [sys.executable, '-m', 'mmcl_ext.config.torchrun', '--nproc-per-node=2']
+    start = time.monotonic()
+    ended = subprocess.run(
+        [*command, '--master-port=0', script], capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 1
+    assert 'process 0 failed: another process has not answered' in ended.stderr
+    assert 'Traceback' not in ended.stderr
+    assert time.monotonic() - start < 150  # torchrun waits half a minute before it kills
+
+
+def test_a_port_in_use_is_told_in_one_line(capsys):
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = server.getsockname()[1]
+        options = ['--nnodes=1', '--nproc-per-node=1', f'--master-port={port}']
+        assert torchrun.main([*options, 'script.py']) == 1
+    error = capsys.readouterr().err.strip()
+    assert re.match(rf'error: the processes cannot meet at 127\.0\.0\.1:{port}, set PORT', error)
+    assert '\n' not in error

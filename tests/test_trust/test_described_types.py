@@ -3,6 +3,8 @@
 import inspect
 import json
 import re
+import resource
+import time
 from pathlib import Path
 
 import numpy as np
@@ -162,14 +164,26 @@ def test_descriptions_are_plain_and_moderate(published, tmp_path, value):
     ('place', 'value'),
     [
         (('model', 'backbone', 'base_channels'), 10**9),
+        (('model', 'backbone', 'base_channels'), 10**6),
+        (('model', 'backbone', 'in_channels'), 10**6),
+        (('model', 'backbone', 'num_stages'), 10**6),
+        (('model', 'backbone', 'num_person'), 10**6),
+        (('model', 'backbone', 'graph_cfg', 'num_filter'), 10**6),
         (('pipeline', 1, 'window'), 10**12),
+        (('pipeline', 1, 'window'), 10**6),
+        (('pipeline', 0), dict(type='UniformSample', clip_len=10**5, num_clips=10**5)),
+        (('pipeline', 0), dict(type='mmaction.Resize', scale=[10**5, 10**5])),
         (('model', 'backbone', 'graph_cfg', 'layout'), dict(num_node=10**5, edges=[], center=0)),
         (('skeleton', 'joint_names'), ['joint'] * 5000),
     ],
     ids=str,
 )
 def test_numbers_that_take_the_memory(published, tmp_path, place, value):
-    refused(changed(published, tmp_path / 'x.pth', (place, value)))
+    path = changed(published, tmp_path / 'x.pth', (place, value))
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    refused(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
+    assert time.process_time() - started < 20
 
 
 def test_onnx_metadata(published, tmp_path):

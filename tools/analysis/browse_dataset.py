@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 
 from mmcl_ext.config.command_line import add_cfg_options
 from mmcl_ext.config.load_config import load_config, require
+from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES
 from mmcl_ext.config.user_errors import UserError, one_line_errors
 from mmcl_ext.datasets import SkeletonDataset
 from mmcl_ext.registry import DATASETS
@@ -23,7 +24,7 @@ AUGMENTATION = (
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', help='configuration (.py), store (.safetensors) or .pkl')
+    parser.add_argument('source', help='configuration, store (.safetensors) or .pkl')
     parser.add_argument('--out-dir', default='work_dirs/browse', help='folder of the pictures')
     parser.add_argument('--layout', help='name or .json of the layout, for a .pkl')
     parser.add_argument('--split', help='split of the store; default: all samples')
@@ -44,7 +45,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def open_dataset(args: argparse.Namespace) -> SkeletonDataset:
-    if not args.source.endswith('.py'):
+    if not args.source.endswith(CONFIG_SUFFIXES):
         dataset = SkeletonDataset(args.source, args.split, layout=args.layout)
         flat = dataset[0]['keypoint'].shape[-1] == 2
         steps = [step for step in AUGMENTATION if not flat or step['type'] != 'RandomRotation']

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation import Scores, SplitLabels, read_scores
 from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
@@ -40,6 +41,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num-drawn', type=int, default=3, help='samples drawn per direction')
     parser.add_argument('--resamples', type=int, default=10_000, help='of the bootstrap')
     parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
+    add_safe_config(parser)
     args = parser.parse_args(arguments)
     if args.split and not args.store:
         parser.error('--split goes with --store')

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation import SplitLabels, read_scores
 from mmcl_ext.evaluation.accuracy import confusion_matrix
@@ -32,6 +33,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--csv', help='table of the counts to write; a row per true class')
     parser.add_argument('--most', type=int, help='draw this many classes, those with most errors')
     parser.add_argument('--num-shown', type=int, default=10, help='length of the printed list')
+    add_safe_config(parser)
     args = parser.parse_args(arguments)
     if args.split and not args.store:
         parser.error('--split goes with --store')

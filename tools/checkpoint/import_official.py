@@ -12,8 +12,10 @@ from mmcl_ext.checkpoints.convert import (
 )
 from mmcl_ext.config.build_model import use_deployed_model
 from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.fileio.printable import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,6 +32,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='MMCL: keep image encoder, alignment and refinement modules for further training',
     )
+    add_safe_config(parser)
     return parser.parse_args()
 
 
@@ -57,7 +60,7 @@ def describe(imported: ConvertedCheckpoint) -> str:
         'settings that fit:',
         Config(dict(model=imported.model_cfg)).pretty_text,
     ]
-    return '\n'.join(lines)
+    return '\n'.join(printable(line) for text in lines for line in text.split('\n'))
 
 
 @one_line_errors()

@@ -4,8 +4,9 @@ import argparse
 
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.config.command_line import add_import, import_modules
+from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.printable import counted, printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +22,7 @@ def parse_args() -> argparse.Namespace:
         '--metrics', nargs='+', default=[], metavar='NAME=VALUE', help='results, such as top1=92.1'
     )
     add_import(parser)
+    add_safe_config(parser)
     return parser.parse_intermixed_args()
 
 
@@ -46,7 +48,7 @@ def main() -> None:
     published = publish(args.model, args.checkpoint, args.out, recipe)
     info = published.info
     classes = counted(len(info.classes), 'class', 'classes')
-    print(f'{info.backbone}, {classes}, layout {info.layout}, stream {info.stream}')
+    print(printable(f'{info.backbone}, {classes}, layout {info.layout}, stream {info.stream}'))
     print(f'sha256 {published.sha256}')
     print(published.path)
 

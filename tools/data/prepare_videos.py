@@ -12,6 +12,7 @@ from typing import Any
 
 from mmcl_ext.config.command_line import OptionsAction
 from mmcl_ext.config.launch import run_and_exit
+from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.preparation.composites.composite import ORDERS
 from mmcl_ext.preparation.extraction.command_line import add_run_options, run_step
 from mmcl_ext.preparation.own_videos.prepare_videos import VideoPreparation
@@ -56,6 +57,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='workers')
     parser.add_argument('--partial', action='store_true', help='leave samples without a video out')
     add_run_options(parser)
+    add_safe_config(parser)
     return parser.parse_args()
 
 

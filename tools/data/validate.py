@@ -11,7 +11,7 @@ from mmcl_ext.datasets.validation.check_composites import check_composites
 from mmcl_ext.datasets.validation.check_features import check_features
 from mmcl_ext.datasets.validation.check_store import check_store
 from mmcl_ext.datasets.validation.data_issue import KINDS, DataIssue
-from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.printable import counted, name_list
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,7 +53,8 @@ def report(title: str, findings: Iterable[DataIssue], args: argparse.Namespace) 
 def check(args: argparse.Namespace) -> int:
     store = SkeletonStore(args.store)
     names, everyone = needed_names(store, args.splits), list(store.names)
-    sizes = ', '.join(f'{name} {len(index)}' for name, index in store.splits.items())
+    splits = [f'{name} {len(index)}' for name, index in store.splits.items()]
+    sizes = name_list(splits, len(splits))
     classes = counted(len(store.classes), 'class', 'classes')
     title = f'{args.store} ({counted(len(store), "sample")}, {classes}; {sizes})'
     count = report(title, check_store(store, progress=not args.quiet), args)

@@ -3,6 +3,7 @@
 import argparse
 
 from mmcl_ext.config.command_line import add_import, import_modules
+from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment import export as exporting
 from mmcl_ext.fileio.printable import counted
@@ -24,6 +25,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--window', type=int, help='frames of a clip, where the pipeline has none')
     add_import(parser)
+    add_safe_config(parser)
     return parser.parse_intermixed_args()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mmcl_ext.datasets.store import check_store_name, write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
-from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.printable import counted, name_list, printable
 from mmcl_ext.parallel.resumable_parts import Part, ResumableParts, content_hash
 from mmcl_ext.version import __version__
 
@@ -53,7 +53,8 @@ class ConversionReport:
             f'splits: {self._splits_text()}',
         ]
         for reason, names in _by_reason(self.dropped).items():
-            lines.append(f'dropped {counted(len(names), "sample")}, {reason}: {_some(names)}')
+            samples = counted(len(names), 'sample')
+            lines.append(f'dropped {samples}, {printable(reason)}: {_some(names)}')
         if self.missing:
             lines.append(f'MISSING {counted(len(self.missing), "sample")}: {_some(self.missing)}')
         if self.ignored:
@@ -67,14 +68,11 @@ class ConversionReport:
         for name, count in self.splits.items():
             dropped = self.split_drops.get(name, 0)
             texts.append(f'{name} {count}' + (f' ({dropped} dropped)' if dropped else ''))
-        more = len(texts) - _MOST_SPLITS
-        shown = ', '.join(texts[:_MOST_SPLITS])
-        return f'{shown} and {more} more' if more > 0 else shown
+        return name_list(texts, _MOST_SPLITS)
 
 
-def _some(names: tuple[str, ...], limit: int = 20) -> str:
-    more = f' and {len(names) - limit} more' if len(names) > limit else ''
-    return ' '.join(names[:limit]) + more
+def _some(names: tuple[str, ...]) -> str:
+    return name_list(names, separator=' ')
 
 
 def _by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -88,9 +86,10 @@ def _table(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Lay counts out in columns, a line per class."""
     if not rows:
         return []
+    rows = {printable(name): counts for name, counts in rows.items()}
     columns = list(next(iter(rows.values())))[: 2 + _MOST_SPLITS]  # after kept and dropped
     width = max(len('class'), *map(len, rows))
-    head = f'{"class":{width}}  ' + '  '.join(columns)
+    head = f'{"class":{width}}  ' + '  '.join(map(printable, columns))
     return [head] + [
         f'{name:{width}}  ' + '  '.join(f'{counts[key]:{len(key)}}' for key in columns)
         for name, counts in rows.items()

@@ -7,11 +7,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from mmengine.utils import track_iter_progress
 
 from mmcl_ext.datasets.validation.data_issue import DataIssue, collect, groups_of_equals
+from mmcl_ext.fileio.image import decode_image
 
 
 class _Image(NamedTuple):
@@ -81,7 +81,10 @@ def _look_at(path: Path) -> _Image:
         return _Image('the file has no bytes')
     # OpenCV fills what a cut JPEG lacks with grey and only writes a warning.
     whole = not data.startswith(b'\xff\xd8') or b'\xff\xd9' in data[-64:]
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
+    try:
+        image = decode_image(data) if whole else None
+    except ValueError:  # too large
+        image = None
     if image is None:
         return _Image('no image, or cut short')
     fault = 'one colour only' if np.ptp(image.reshape(-1, 3), axis=0).max() < 8 else None

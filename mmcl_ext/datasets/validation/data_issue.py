@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mmcl_ext.fileio.printable import name_list, printable
+
 KINDS = (
     'missing',
     'empty',
@@ -37,10 +39,8 @@ class DataIssue:
 
     def describe(self, num_shown: int = 10) -> str:
         """Return the finding as text, with at most ``num_shown`` names."""
-        shown = ', '.join(self.samples[:num_shown])
-        more = len(self.samples) - num_shown
-        rest = f' and {more} more' if more > 0 else ''
-        return f'{self.kind:10s} {len(self.samples):6d}  {self.problem}: {shown}{rest}'
+        names = name_list(self.samples, num_shown)
+        return f'{self.kind:10s} {len(self.samples):6d}  {printable(self.problem)}: {names}'
 
 
 def collect(kind: str, problem: str, samples: Iterable[str]) -> list[DataIssue]:

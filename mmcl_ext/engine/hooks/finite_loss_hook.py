@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmcl_ext.config.user_errors import UserError
+from mmcl_ext.fileio.printable import name_list
 from mmcl_ext.registry import HOOKS
 
 _SHOWN = 8
@@ -119,6 +120,5 @@ def _names(data_batch: Any) -> str:
     samples: Sequence[Any] = ()
     if isinstance(data_batch, Mapping):
         samples = data_batch.get('data_samples') or ()
-    names = [str(getattr(sample, 'sample_name', '?')) for sample in samples[:_SHOWN]]
-    more = f' and {len(samples) - _SHOWN} more' if len(samples) > _SHOWN else ''
-    return ', '.join(names) + more if names else 'without names'
+    names = [str(getattr(sample, 'sample_name', '?')) for sample in samples]
+    return name_list(names, _SHOWN) if names else 'without names'

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmcl_ext.evaluation.scores import are_probabilities
 from mmcl_ext.fileio.file_name import file_name
+from mmcl_ext.fileio.printable import printable
 from mmcl_ext.parallel.unwrap_model import unwrap_model
 from mmcl_ext.registry import HOOKS
 
@@ -43,10 +44,12 @@ class PredictionImageHook(Hook):
         self.out_dir = out_dir
         self.num_frames = num_frames
         self._seen = 0
+        self._taken = set[str]()
 
     def before_test(self, runner: Runner) -> None:
         """Count the samples anew."""
         self._seen = 0
+        self._taken = set[str]()
 
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -69,10 +72,10 @@ class PredictionImageHook(Hook):
         name = sample.metainfo.get('sample_name', f'sample{self._seen}')
         if self.out_dir is not None:
             Path(self.out_dir).mkdir(parents=True, exist_ok=True)
-            stem = file_name(str(name), set())
+            stem = file_name(str(name), self._taken)
             cv2.imwrite(str(Path(self.out_dir) / f'{stem}.png'), picture)
         if self.show:
-            cv2.imshow(str(name), picture)
+            cv2.imshow(printable(str(name)), picture)
             cv2.waitKey(int(self.wait_time * 1000))
             cv2.destroyAllWindows()
 

@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 from mmengine.fileio import BaseStorageBackend, get_file_backend, join_path
 
+from mmcl_ext.fileio.file_name import sample_file
+from mmcl_ext.fileio.image import decode_image
+from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.mmcl.transforms.base import SideDataTransform
 from mmcl_ext.registry import TRANSFORMS
 
@@ -58,8 +61,8 @@ class LoadCompositeImage(SideDataTransform):
         data = self._read(path)
         if data is None:
             raise FileNotFoundError(f'image of sample {sample_name!r} not found: {path}')
-        buffer = np.frombuffer(data, np.uint8)
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if len(buffer) else None
+        with name_file(path):
+            image = decode_image(data)
         if image is None:
             raise ValueError(f'image of sample {sample_name!r} cannot be decoded: {path}')
         return image
@@ -78,7 +81,7 @@ class LoadCompositeImage(SideDataTransform):
         return get_file_backend(self.img_dir, backend_args=self.backend_args, enable_singleton=True)
 
     def _path(self, sample_name: str) -> str:
-        name = f'{sample_name}{self.suffix}'
+        name = str(sample_file('', sample_name, self.suffix))
         return join_path(self.img_dir, name, backend_args=None) if self.img_dir else name
 
     def _read(self, path: str) -> bytes | None:

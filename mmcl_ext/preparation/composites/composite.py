@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.fileio.file_name import file_name, sample_file
+from mmcl_ext.fileio.image import decode_image
 
 ORDERS = ('ltr', 'rtl', 'ttb', 'btt')
 """Where time goes: left to right, right to left, top to bottom, bottom to top."""
@@ -129,9 +131,8 @@ def write_contact_sheets(
     written = []
     for label in sorted({int(label) for label in labels}):
         chosen = [n for n, k in zip(names, labels, strict=True) if k == label][:limit]
-        cells = [_cell(Path(folder) / f'{name}.jpg', name, thumbnail) for name in chosen]
-        safe = ''.join(c if c.isalnum() or c in '-_' else '_' for c in classes[label])
-        path = Path(out) / f'{label:03d}_{safe}.jpg'
+        cells = [_cell(sample_file(folder, name, '.jpg'), name, thumbnail) for name in chosen]
+        path = Path(out) / f'{label:03d}_{file_name(classes[label], set())}.jpg'
         write_image(path, _grid(cells, columns), quality=85)
         written.append(path)
     return written
@@ -139,7 +140,7 @@ def write_contact_sheets(
 
 def _cell(path: Path, name: str, side: int) -> np.ndarray:
     cell = np.full((side + 16, side + 4, 3), 60, dtype=np.uint8)
-    image = cv2.imread(str(path)) if path.exists() else None
+    image = decode_image(path.read_bytes()) if path.exists() else None
     if image is None:
         center, red = (side // 2, side // 2), (0, 0, 255)
         cv2.drawMarker(cell, center, red, cv2.MARKER_TILTED_CROSS, side, thickness=6)

@@ -7,13 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from mmcl_ext.fileio.atomic_file import write_json
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.file_name import sample_file
+from mmcl_ext.fileio.printable import bounded_repr, printable
 from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.parallel.collectives import rank, world_size
 from mmcl_ext.parallel.process_group import from_main_process, gather
@@ -71,9 +72,10 @@ class CompositeReport:
             self.failed |= other.failed
 
     def __str__(self) -> str:
-        lines = [f'WITHOUT A CLIP {name}' for name in self.missing[:_SHOWN]]
+        lines = [f'WITHOUT A CLIP {printable(name)}' for name in self.missing[:_SHOWN]]
         lines += _more(len(self.missing))
-        lines += [f'FAILED {name}: {error}' for name, error in list(self.failed.items())[:_SHOWN]]
+        failed = [f'{name}: {error}' for name, error in list(self.failed.items())[:_SHOWN]]
+        lines += [f'FAILED {printable(text, 500)}' for text in failed]
         lines += _more(len(self.failed))
         absent = f'{self.frames_without_person} tiles without a person; '
         absent = '' if self.frames_without_person is None else absent
@@ -125,7 +127,7 @@ class CompositeFolder:
 
     def image(self, name: str) -> Path:
         """Path of a sample's composite."""
-        return self.path / f'{name}.jpg'
+        return sample_file(self.path, name, '.jpg')
 
     def fill(
         self,
@@ -182,7 +184,11 @@ class CompositeFolder:
     ) -> tuple[CompositeReport, list[int]]:
         """Begin or go on with the recipe; tell what is there and which samples are to do."""
         names = list(samples.names)
-        _check_names(names)
+        if len(set(names)) != len(names):
+            twice = Counter(names).most_common(1)[0][0]
+            raise ValueError(f'sample {bounded_repr(twice)} occurs more than once')
+        for name in names:
+            self.image(name)  # refuses names that lead out of the folder
         available, existing = set(source.names), self.existing()
         there = existing.intersection(names)
         if not there and not available.intersection(names):
@@ -303,16 +309,6 @@ class _Job:
 
 def _is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _check_names(names: Sequence[str]) -> None:
-    """Refuse names that come twice or that lead out of the folder."""
-    if len(set(names)) != len(names):
-        raise ValueError(f'sample {Counter(names).most_common(1)[0][0]!r} occurs more than once')
-    for name in names:
-        path = PurePosixPath(name)
-        if not name or path.is_absolute() or '..' in path.parts:
-            raise ValueError(f'sample name {name!r} cannot be the name of a file in the folder')
 
 
 class SampleNames:

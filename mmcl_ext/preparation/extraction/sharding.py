@@ -20,7 +20,7 @@ import numpy as np
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.fileio.atomic_file import sweep, write_bytes, write_json
-from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.printable import counted, printable
 from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.parallel.collectives import rank, world_size
 from mmcl_ext.parallel.process_group import from_main_process
@@ -89,7 +89,8 @@ class ExtractionReport:
         return ', '.join(f'{name} {shape}' for name, shape in self.shapes.items())
 
     def __str__(self) -> str:
-        lines = [f'SKIPPED {name}: {reason}' for name, reason in self.skipped.items()]
+        skipped = [f'{name}: {reason}' for name, reason in self.skipped.items()]
+        lines = [f'SKIPPED {printable(text, 500)}' for text in skipped]
         made = self.total - self.present - len(self.skipped)
         lines.append(
             f'{self.target}: {counted(self.total, "sample")}, {made} {self.done_word}, '

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES
 from mmcl_ext.datasets.converters import convert_custom, convert_pickle
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.box_file import BoxFile
@@ -20,7 +19,7 @@ from mmcl_ext.datasets.validation.check_features import check_features
 from mmcl_ext.datasets.validation.check_store import check_store
 from mmcl_ext.datasets.validation.data_issue import DataIssue
 from mmcl_ext.fileio.atomic_file import write_json
-from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.printable import counted, printable
 from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.parallel.collectives import rank
 from mmcl_ext.parallel.process_group import from_main_process
@@ -103,15 +102,15 @@ class VideoPreparation:
         self._check_skeletons()
         if self.boxes.endswith('.safetensors'):
             BoxFile(self.boxes)
-        elif self.boxes.endswith('.py'):
-            Config.fromfile(self.boxes)
+        elif self.boxes.endswith(CONFIG_SUFFIXES):
+            load_config(self.boxes)
         elif self.boxes not in ('whole', 'skeleton'):
             raise ValueError(
                 f"boxes: expected 'skeleton', 'whole', a box file (.safetensors) or a "
-                f'configuration (.py), got {self.boxes!r}'
+                f'configuration, got {self.boxes!r}'
             )
         if self.text is not None:
-            Config.fromfile(self.text)
+            load_config(self.text)
         if 'base' in self.training:
             check_base(self.training['base'])
 
@@ -203,7 +202,7 @@ class VideoPreparation:
         if self.boxes.endswith('.safetensors'):
             return BoxFile(self.boxes)
         path = self.out / 'boxes.safetensors'
-        cfg = Config.fromfile(self.boxes)
+        cfg = load_config(self.boxes)
         report = detect_persons(cfg, self.videos, path, **self._options(store))
         self._say(str(report))
         return BoxFile(path)
@@ -211,7 +210,7 @@ class VideoPreparation:
     def _extract_text(self, store: SkeletonStore) -> tuple[Path | None, bool]:
         if self.text is None:
             return None, True
-        cfg = Config.fromfile(self.text)
+        cfg = load_config(self.text)
         cfg.merge_from_dict(dict(self.text_options))
         out = self.out / 'text'
         report = extract_text_features(cfg, self.out / 'composites', out, **self._options(store))
@@ -264,4 +263,4 @@ class VideoPreparation:
 
     def _say(self, text: str) -> None:
         if rank() == 0:
-            print(text, flush=True)
+            print('\n'.join(printable(line, 2000) for line in text.split('\n')), flush=True)

@@ -13,9 +13,11 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
 from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.safe_config import trust
 from mmcl_ext.config.walk import map_texts
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.atomic_file import write_bytes
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.registry import DATASETS, MODELS
 
@@ -68,7 +70,7 @@ class TrainingConfig:
         """Write the configuration file."""
         head, folder = _HEAD.format(name=Path(path).name), Path(path).parent
         base = self.base if '::' in self.base else os.path.abspath(self.base)
-        write_bytes(path, _to_text(head, base, self._settings(), folder).encode())
+        _write(path, _to_text(head, base, self._settings(), folder))
 
     def write_with_features(self, path: str | os.PathLike, base: Path, features: Path) -> None:
         """Write a child of ``base``, in the same folder, that loads image features, not images."""
@@ -79,7 +81,7 @@ class TrainingConfig:
         loader = {'dataset': {'pipeline': pipeline}}
         settings = {'model': model, 'train_dataloader': loader}
         head = '# The images as features of the frozen encoder.\n'
-        write_bytes(path, _to_text(head, base.name, settings, Path(path).parent).encode())
+        _write(path, _to_text(head, base.name, settings, Path(path).parent))
 
     def _settings(self) -> dict[str, Any]:
         train, val = self.splits
@@ -170,9 +172,8 @@ class TrainingConfig:
 
 def check_base(base: str) -> None:
     """Raise a ValueError for a configuration to inherit that cannot be read."""
-    name = base if '::' in base else os.path.abspath(base)
     try:
-        Config.fromstring(f'_base_ = [{name!r}]', '.py')
+        Config.fromfile(Config._get_cfg_path(base, os.path.abspath('config.py'))[0])
     except Exception as error:  # MMEngine and the file itself raise any type
         raise ValueError(f'cannot inherit {base!r}: {error}') from error
 
@@ -203,16 +204,27 @@ def _take_one_sample(cfg: Config) -> None:
     model(**batch, mode='predict')
 
 
+def _write(path: str | os.PathLike, text: str) -> None:
+    write_bytes(path, text.encode())
+    trust(path)
+
+
 def _to_text(head: str, base: str, settings: Mapping[str, Any], folder: Path) -> str:
     settings = map_texts(dict(settings), lambda text: _relative_to(os.path.abspath(folder), text))
     text = Config(settings).pretty_text
     # The name of the folder, put in when the file is read, may hold a quotation mark.
-    text = re.sub(r"""(['"])(\{\{ fileDirname \}\}.*?)\1""", r'"""\2"""', text)
+    text = re.sub(r"""(['"])\{\{ fileDirname \}\}""", r'"""{{ fileDirname }}""" \1', text)
     return f'{head}_base_ = [{base!r}]\n\n{text}'
 
 
 def _relative_to(folder: str, path: str) -> str:
-    """Name a file below a folder by MMEngine's variable for the folder of a configuration."""
+    """Name a file below a folder by MMEngine's variable for the folder of a configuration.
+
+    Raises:
+        ValueError: MMEngine would put something else into the text.
+    """
+    if '{{' in path:
+        raise ValueError(f'a configuration cannot hold {bounded_repr(path)}: it has {{{{')
     if path.startswith(f'{folder}{os.sep}'):
         return f'{{{{ fileDirname }}}}{path.removeprefix(folder)}'
     return path

@@ -4,8 +4,8 @@ from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
 from mmcl_ext.preparation.person_boxes.mmdet_boxes import MMDetPersonBoxes
 from mmcl_ext.preparation.person_boxes.ntu_skeleton_boxes import NTUSkeletonBoxes
 from mmcl_ext.preparation.person_boxes.projected_skeleton_boxes import ProjectedSkeletonBoxes
-from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 from mmcl_ext.preparation.person_boxes.transformers_boxes import TransformersPersonBoxes
+from mmcl_ext.registry import PERSON_BOXES
 
 __all__ = [
     'PERSON_BOXES',

@@ -15,7 +15,7 @@ from mmcl_ext.preparation.extraction.sharding import (
     extract_features,
 )
 from mmcl_ext.preparation.person_boxes.person_box_source import OUTPUTS
-from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
+from mmcl_ext.registry import PERSON_BOXES
 
 
 class BoxShards(FeatureShards):

@@ -16,7 +16,7 @@ from mmengine.registry import DefaultScope
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.preparation.extraction.model_files import hash_file
 from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
-from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
+from mmcl_ext.registry import PERSON_BOXES
 
 
 @PERSON_BOXES.register_module()

@@ -7,8 +7,8 @@ import numpy as np
 
 from mmcl_ext.datasets.converters.skeleton_file import Recording, read_skeleton_file
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
-from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 from mmcl_ext.preparation.person_boxes.skeleton_boxes import ImageJoints, SkeletonBoxes
+from mmcl_ext.registry import PERSON_BOXES
 
 _SUFFIX = '.skeleton'
 

@@ -4,10 +4,10 @@ from functools import cached_property
 from typing import Any
 
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
 from mmcl_ext.preparation.person_boxes.skeleton_boxes import ImageJoints, SkeletonBoxes
 from mmcl_ext.preparation.videos.camera import CAMERAS, PinholeCamera
 from mmcl_ext.preparation.videos.projected_boxes import project_joints
+from mmcl_ext.registry import PERSON_BOXES
 
 
 @PERSON_BOXES.register_module()

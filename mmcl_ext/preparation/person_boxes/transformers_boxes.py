@@ -9,7 +9,7 @@ import transformers
 
 from mmcl_ext.preparation.extraction.model_files import model_recipe
 from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
-from mmcl_ext.preparation.person_boxes.registry import PERSON_BOXES
+from mmcl_ext.registry import PERSON_BOXES
 
 _DTYPES = ('float32', 'float16', 'bfloat16')
 

@@ -5,8 +5,8 @@ from mmcl_ext.preparation.text.composite_reader import CompositeReader
 from mmcl_ext.preparation.text.extract_text_features import extract_text_features
 from mmcl_ext.preparation.text.image_text_vqa import ImageTextVQA
 from mmcl_ext.preparation.text.npy_features import NpyFeatures
-from mmcl_ext.preparation.text.registry import TEXT_SOURCES
 from mmcl_ext.preparation.text.vqa_source import VQASource
+from mmcl_ext.registry import TEXT_SOURCES
 
 __all__ = [
     'TEXT_SOURCES',

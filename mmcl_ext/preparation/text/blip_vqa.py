@@ -6,8 +6,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from mmcl_ext.preparation.text.registry import TEXT_SOURCES
 from mmcl_ext.preparation.text.vqa_source import ForcedAnswer, VQASource
+from mmcl_ext.registry import TEXT_SOURCES
 
 
 @TEXT_SOURCES.register_module()

@@ -8,7 +8,7 @@ from mmcl_ext.preparation.extraction.sharding import (
     FeatureShards,
     extract_features,
 )
-from mmcl_ext.preparation.text.registry import TEXT_SOURCES
+from mmcl_ext.registry import TEXT_SOURCES
 
 
 def extract_text_features(

@@ -7,8 +7,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from mmcl_ext.preparation.text.registry import TEXT_SOURCES
 from mmcl_ext.preparation.text.vqa_source import ForcedAnswer, VQASource
+from mmcl_ext.registry import TEXT_SOURCES
 
 _PER_TOKEN = ('input_ids', 'attention_mask', 'token_type_ids', 'mm_token_type_ids')
 """Inputs with one value per token of the prompt, which grow with the answer."""

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmcl_ext.fileio.file_name import sample_file
 from mmcl_ext.fileio.read_npy import read_npy
 from mmcl_ext.preparation.extraction.sharding import SampleFeatures
-from mmcl_ext.preparation.text.registry import TEXT_SOURCES
+from mmcl_ext.registry import TEXT_SOURCES
 
 
 @TEXT_SOURCES.register_module()
@@ -52,7 +53,7 @@ class NpyFeatures:
             FileNotFoundError: There is no file of this sample.
             ValueError: It is no array, has more than one row, or the wrong type.
         """
-        path = self.folder / f'{name}.npy'
+        path = sample_file(self.folder, name, '.npy')
         if not path.is_file():
             raise FileNotFoundError(f'features of sample {name!r} not found: {path}')
         array = read_npy(path)
