@@ -46,12 +46,16 @@ DEMO_OPTIONS = (
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--numbers', action='store_true', help='print the numbers, too')
+    parser.add_argument(
+        '--plain', action='store_true', help='without fast_training, as trees before it'
+    )
     return parser.parse_args()
 
 
-def flagship_losses() -> np.ndarray:
+def flagship_losses(backbone: dict[str, Any]) -> np.ndarray:
     """Losses of training steps: steps x losses, the latter in the order of their names."""
     cfg = Config.fromfile(FLAGSHIP)
+    cfg.model.backbone.update(backbone)
     cfg.model.co_learning.image_encoder.pretrained = None
     cfg.model.co_learning.frm.text_channels = TEXT_CHANNELS
     torch.manual_seed(0)
@@ -85,7 +89,7 @@ def _batch(seed: int) -> Any:
     return pseudo_collate(samples)
 
 
-def demo(folder: Path) -> dict[str, np.ndarray]:
+def demo(folder: Path, options: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Train, test and export the demo, and return losses, scores and logits."""
     data, work, out = folder / 'data', folder / 'train', folder / 'model.onnx'
     small = ('--train-subjects', '2', '--test-subjects', '1', '--repetitions', '1')
@@ -93,7 +97,7 @@ def demo(folder: Path) -> dict[str, np.ndarray]:
     moved = folder / 'config.py'
     moved.write_text(_with_data(Config.fromfile(DEMO).pretty_text, data))
     words = ('--work-dir', work, '--no-validate', '--seed', '1')
-    _tool('train.py', moved, *words, '--cfg-options', *DEMO_OPTIONS)
+    _tool('train.py', moved, *words, '--cfg-options', *DEMO_OPTIONS, *options)
     (checkpoint,) = work.glob('epoch_2_skeleton.pth')
     dump = folder / 'predictions.pkl'
     _tool('test.py', moved, checkpoint, '--work-dir', folder / 'test', '--dump', dump)
@@ -143,7 +147,9 @@ def main() -> None:
     MMLogger.get_instance('hashes', log_level='ERROR')
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        found = {'flagship losses': flagship_losses(), **demo(Path(folder))}
+        backbone = dict(fast_training=False) if args.plain else {}
+        options = tuple(f'model.backbone.{key}={value}' for key, value in backbone.items())
+        found = {'flagship losses': flagship_losses(backbone), **demo(Path(folder), options)}
     for name, values in found.items():
         digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
         print(f'{name:16} {values.shape!s:10} {digest}')

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcl_ext.models.backbones.empty_person_cache import EmptyPersonCache, settings_key
+from mmcl_ext.models.layers.fast_training import speed_up, weighted_norms
 
 
 class PerPersonBackbone(nn.Module):
@@ -13,14 +14,22 @@ class PerPersonBackbone(nn.Module):
 
     In evaluation without gradients, a slot whose coordinates are all exactly zero is not
     computed: its feature is a constant of the network, see :class:`EmptyPersonCache`, which is
-    computed once and put in its place. Training, gradients, compilation and tracing compute every
-    slot; so does ``skip_empty_persons=False``, with which forward hooks see all of them.
+    computed once and put in its place. In training, the empty persons of a slot have one feature,
+    too: one of them is computed for all, and counts as often in the batch statistics. Gradients
+    in evaluation, compilation, tracing and dropout in the backbone compute every slot; so does
+    ``skip_empty_persons=False``, with which forward hooks see all of them.
+
+    Args:
+        fast_training: Whether training takes the layers of
+            :mod:`mmcl_ext.models.layers.fast_training` and merges empty persons: the same step
+            up to rounding.
     """
 
     skip_empty_persons: bool = True
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, fast_training: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fast_training = fast_training
         self.empty_persons = EmptyPersonCache()
 
     @abstractmethod
@@ -33,22 +42,44 @@ class PerPersonBackbone(nn.Module):
 
     def extract(self, x: Tensor) -> Tensor:
         """Map skeletons (N, M, T, V, C) to features (N, M, C', T', V)."""
+        plain = x.is_meta or torch.compiler.is_compiling() or torch.jit.is_tracing()
+        norms = None if plain else self._prepare_training(x)
         rows = self.normalize_input(x)
-        if self._may_skip(x):
-            present = x.flatten(2).ne(0).any(-1)  # (N, M); NaN is somebody
-            if not present.all():
+        if self.skip_empty_persons and not plain:
+            present = x.detach().flatten(2).ne(0).any(-1)  # (N, M); NaN is somebody
+            if norms:
+                return self._extract_merged(rows, present, norms)
+            if not (self.training or torch.is_grad_enabled() or present.all()):
                 return self._extract_present(x, rows, present)
         return self.encode(rows).unflatten(0, x.shape[:2])
 
-    def _may_skip(self, x: Tensor) -> bool:
-        return (
-            self.skip_empty_persons
-            and not self.training
-            and not torch.is_grad_enabled()
-            and not x.is_meta
-            and not torch.compiler.is_compiling()
-            and not torch.jit.is_tracing()
-        )
+    def _prepare_training(self, x: Tensor) -> list[Any] | None:
+        """Speed the layers up; list the normalisations of merged persons, None for no merging."""
+        if not (self.training and self.fast_training):
+            return None
+        speed_up(self)
+        return None if x.requires_grad else weighted_norms(self)
+
+    def _extract_merged(self, rows: Tensor, present: Tensor, norms: list[Any]) -> Tensor:
+        """Encode the persons who are there, and one empty person for all of its slot."""
+        slot = torch.arange(present.numel(), device=present.device).view(present.shape)
+        first = (~present).int().argmax(0)  # of each slot, (M,)
+        # Each slot's own number, or that of the first empty one in its place.
+        source = slot.where(present, slot.gather(0, first[None]).expand_as(slot))
+        kept, index, multiplicity = source.flatten().unique(return_inverse=True, return_counts=True)
+        merged = len(kept) < len(rows)
+        if not merged and not any(isinstance(norm, nn.SyncBatchNorm) for norm in norms):
+            return self.encode(rows).unflatten(0, present.shape)
+        for norm in norms:
+            norm.multiplicity = multiplicity
+        try:
+            features = self.encode(rows.index_select(0, kept) if merged else rows)
+        finally:
+            for norm in norms:
+                norm.multiplicity = None
+        # With frames outside joints, as the features come.
+        features = features.transpose(-1, -2).index_select(0, index).transpose(-1, -2)
+        return features.unflatten(0, present.shape)
 
     def _extract_present(self, x: Tensor, rows: Tensor, present: Tensor) -> Tensor:
         """Encode the persons who are there, and empty slots not met before."""

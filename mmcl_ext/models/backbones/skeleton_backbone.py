@@ -45,6 +45,7 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         num_person: Person slots M of the input.
         inflate_stages: Stages, counted from 1, that double the channels.
         down_stages: Stages, counted from 1, that halve the frames.
+        kwargs: ``fast_training`` of :class:`PerPersonBackbone`, and ``init_cfg`` of MMEngine.
     """
 
     def __init__(
@@ -56,9 +57,9 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         num_stages: int = 10,
         inflate_stages: Collection[int] = (5, 8),
         down_stages: Collection[int] = (5, 8),
-        init_cfg: dict | list[dict] | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(**kwargs)
         self.graph = build_graph(graph_cfg)
         self.in_channels = in_channels
         self.base_channels = base_channels

@@ -1,8 +1,9 @@
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mmcl_ext.models.layers.initialization import init_fan_out, init_norm
 from mmcl_ext.models.layers.temporal_conv import build_shortcut
@@ -37,6 +38,9 @@ class CTRGraphConv(nn.Module):
         refine: W and w of all subsets; output index (S, C').
     """
 
+    fast: bool = False
+    """Whether training takes :class:`_Aggregate`."""
+
     def __init__(self, in_channels: int, out_channels: int, A: Tensor) -> None:
         super().__init__()
         subsets = A.shape[0]
@@ -59,10 +63,28 @@ class CTRGraphConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, V, T) to (N, C', V, T)."""
         n, _, joints, frames = x.shape
-        topology = self.topology(x).view(n * self.out_channels, joints, -1)
+        fast = self.training and self.fast
+        topology = None if fast else self.topology(x).view(n * self.out_channels, joints, -1)
         value = self.value(x).view(n * self.out_channels, -1, frames)  # (N*C', S*V, T)
-        y = torch.bmm(topology, value).view(n, self.out_channels, joints, frames)
-        return F.relu(self.bn(y) + self.down(x), inplace=True)
+        if topology is None:
+            y = _Aggregate.apply(*self._terms(x, value.dtype), value)
+        else:
+            y = torch.bmm(topology, value)
+        y = self.bn(y.view(n, self.out_channels, joints, frames))
+        return F.relu(y + self.down(x), inplace=True)
+
+    def _terms(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return what :class:`_Aggregate` multiplies: weights and terms of the topologies."""
+        subsets, joints, _ = self.A.shape
+        a, b = self.relation(x.mean(-1)).chunk(2, dim=1)  # (N, S*R, V) each
+        distance = torch.tanh(a.unsqueeze(-2) - b.unsqueeze(-1))  # [v, u]: the last one receives
+        distance = distance.view(len(x), subsets, -1, joints * joints).to(dtype)
+        shared = self.A.transpose(1, 2).reshape(1, subsets, 1, -1).to(dtype)
+        shared = torch.cat((torch.ones_like(shared), shared), dim=2).expand(len(x), -1, -1, -1)
+        weight = self.alpha * self.refine.weight.view(subsets, self.out_channels, -1)
+        bias = self.alpha * cast(Tensor, self.refine.bias).view(subsets, self.out_channels, 1)
+        weight = torch.cat((weight, bias, torch.ones_like(bias)), dim=2).to(dtype)
+        return weight, torch.cat((distance, shared), dim=2)
 
     def topology(self, x: Tensor) -> Tensor:
         """Infer the topologies (N, C', V, S, V) of features (N, C, V, T); the first V receives."""
@@ -76,3 +98,36 @@ class CTRGraphConv(nn.Module):
         # (S, C', 1) and (S, V, V) meet in (C', V, S, V)
         shared = bias.permute(1, 2, 0).unsqueeze(-1) + self.A.transpose(0, 1)
         return refined.contiguous().add_(shared)
+
+
+class _Aggregate(torch.autograd.Function):
+    """Topologies and what the joints receive along them, without copies in other orders.
+
+    With weights (S, C', R + 2) of the terms (N, S, R + 2, V*V) of topologies, the last two
+    terms being 1 and A, and values (N*C', S*V, T): (N*C', V, T).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, terms: Tensor, value: Tensor) -> Tensor:
+        n, subsets, _, pairs = terms.shape
+        width = weight.shape[1]
+        topology = terms.new_empty(n, width, subsets, pairs)
+        for k in range(subsets):
+            torch.bmm(weight[k].expand(n, -1, -1), terms[:, k], out=topology[:, :, k])
+        topology = topology.view(len(value), value.shape[1], -1)  # (N*C', S*V, V)
+        ctx.save_for_backward(weight, terms, value, topology)
+        return torch.bmm(topology.transpose(1, 2), value)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weight, terms, value, topology = ctx.saved_tensors
+        n, subsets, _, pairs = terms.shape
+        dvalue = torch.bmm(topology, grads[0])
+        dtopology = torch.bmm(value, grads[0].transpose(1, 2)).view(n, -1, subsets, pairs)
+        dweight, dterms = torch.empty_like(weight), torch.empty_like(terms)
+        for k in range(subsets):
+            part = dtopology[:, :, k]
+            torch.sum(torch.bmm(part, terms[:, k].transpose(1, 2)), 0, out=dweight[k])
+            torch.bmm(weight[k].t().expand(n, -1, -1), part, out=dterms[:, k])
+        return dweight, dterms, dvalue

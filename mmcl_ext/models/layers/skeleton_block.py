@@ -37,6 +37,6 @@ class SkeletonBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, V, T) to (N, C', V, T')."""
         y = self.tcn(self.gcn(x))
-        if self.residual is not None:
-            y = y + self.residual(x)
-        return F.relu(y)
+        if self.residual is None:
+            return F.relu(y)
+        return F.relu(y + self.residual(x), inplace=True)

@@ -1,7 +1,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -20,4 +19,4 @@ class SubsetConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C * S, V, T), channel index (C, S), to (N, C', V, T)."""
-        return F.conv2d(x, self.weight, self.biases.sum(0))
+        return self._conv_forward(x, self.weight, self.biases.sum(0))
