@@ -12,6 +12,8 @@ from mmengine.registry import DefaultScope
 
 from mmcl_ext.checkpoints.data_description import default_arguments, last_setting, stream_of
 from mmcl_ext.checkpoints.described_types import check_plain
+from mmcl_ext.datasets.store.numbered_classes import check_class_names
+from mmcl_ext.fileio.name_file import DAMAGE, name_file
 from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout, resolve_layout
@@ -165,6 +167,7 @@ def _check_fields(known: Mapping[str, Any]) -> None:
     for key, kind in (('classes', str), ('pipeline', Mapping)):
         if not all(isinstance(item, kind) for item in known[key]):
             raise ValueError(f'model information: {key} does not hold {kind.__name__} alone')
+    _check_repeated(known)
     head = known['model'].get('cls_head')
     K = head.get('num_classes') if isinstance(head, Mapping) else None
     if len(known['classes']) != K:
@@ -198,6 +201,22 @@ def _check_size(known: Mapping[str, Any]) -> None:
 def _volume(value: Any) -> int:
     numbers = value if isinstance(value, (list, tuple)) else (value,)
     return math.prod(abs(number) for number in numbers if isinstance(number, int)) or 1
+
+
+def _check_repeated(known: Mapping[str, Any]) -> None:
+    """Compare what a description says of its classes, joints and pipeline with itself."""
+    check_class_names(known['classes'])
+    with name_file('model information: skeleton', DAMAGE):
+        Layout.from_dict(dict(known['skeleton'], name=known['layout']))
+    pipeline = known['pipeline']
+    persons = last_setting(pipeline, ('num_person',))
+    told = dict(stream=stream_of(pipeline), window=last_setting(pipeline), num_person=persons)
+    for key, value in told.items():
+        if value != known[key] and not (key == 'num_person' and value is None):
+            raise ValueError(
+                f'model information: {key} is {bounded_repr(known[key])}, its pipeline has '
+                f'{bounded_repr(value)}'
+            )
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = dict(

@@ -12,6 +12,7 @@ from mmcl_ext.evaluation.annotation_source import SplitLabels
 from mmcl_ext.evaluation.scores import Scores, check_same_names
 from mmcl_ext.fileio.atomic_file import write_pickle
 from mmcl_ext.fileio.name_file import names_file
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.safe_pickle import load_pickle
 
 NAME_FIELDS = ('sample_name', 'frame_dir', 'filename')
@@ -99,8 +100,25 @@ def _dump_content(items: Sequence[Mapping[str, Any]], source: str) -> _Content:
     numbers = [_single(label, i, source) for i, label in enumerate(labels)]
     searched = any(item.get(SEARCHED_ON_TEST) for item in items)
     classes = items[0].get('classes')
-    known = tuple(map(str, classes)) if isinstance(classes, (list, tuple)) else None
+    known = tuple(classes) if isinstance(classes, (list, tuple)) else None
+    for i, item in enumerate(items):
+        given = item.get('classes')
+        if given is not classes and (None if given is None else tuple(given)) != known:
+            raise ValueError(f'{source}: entry {i} names other classes than entry 0')
+        _check_entry(item, values[i], f'{source}: entry {i}')
     return _Content(names, values, numbers, searched, known)
+
+
+def _check_entry(item: Mapping[str, Any], scores: Any, where: str) -> None:
+    """Compare what an entry says twice."""
+    array, number = np.asarray(scores), item.get('num_classes')
+    if number is not None and array.shape != (number,):
+        raise ValueError(f'{where}: num_classes is {bounded_repr(number)}, scores {array.shape}')
+    label = np.asarray(item.get('pred_label', ()))
+    if label.size == 1 and label.dtype.kind in 'iu' and array.ndim == 1 and array.size:
+        best = int(label.reshape(()))
+        if not 0 <= best < array.size or array[best] < array.max():
+            raise ValueError(f'{where}: pred_label {best} is not the class of the highest score')
 
 
 def _field(item: Mapping[str, Any], index: int, fields: tuple[str, str], source: str) -> Any:

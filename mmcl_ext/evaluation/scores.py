@@ -8,6 +8,8 @@ import numpy as np
 from scipy.special import softmax
 
 from mmcl_ext.checkpoints.data_description import DataDescription, describe_differences
+from mmcl_ext.datasets.store.numbered_classes import check_class_names
+from mmcl_ext.fileio.name_file import name_file
 
 _ROUNDING = 0.01  # half-precision probabilities of 120 classes do not sum to 1 exactly
 
@@ -48,6 +50,12 @@ class Scores:
             pairs = enumerate(self.names)
             twice = next(name for i, name in pairs if self.positions[name] != i)
             raise ValueError(f'{self.source} holds sample {twice!r} twice')
+        if self.classes is not None:
+            with name_file(self.source):
+                check_class_names(self.classes)
+                if len(self.classes) != self.num_classes:
+                    counts = f'{len(self.classes)} names of classes for {self.num_classes} scores'
+                    raise ValueError(counts)
         self._refuse(~np.isfinite(self.values).all(axis=1), 'has a score that is not finite')
         outside = (self.labels < 0) | (self.labels >= self.num_classes)
         self._refuse(outside, f'has a label outside the {self.num_classes} classes')

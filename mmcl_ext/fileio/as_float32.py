@@ -11,7 +11,8 @@ def as_float32(values: Any) -> np.ndarray:
     Raises:
         ValueError: They are complex, text, or no array at all; TypeError as numpy's.
     """
-    if isinstance(values, np.ndarray) and values.dtype.kind not in 'fiub':
-        raise ValueError(f'expected numbers, got {values.dtype}')
+    kind = np.asarray(values).dtype if isinstance(values, np.ndarray | list) else np.dtype(float)
+    if kind.kind not in 'fiub' and (isinstance(values, np.ndarray) or kind.kind != 'O'):
+        raise ValueError(f'expected numbers, got {kind}')
     with np.errstate(over='ignore'):
         return np.array(values, np.float32)

@@ -2,6 +2,7 @@
 
 import csv
 import inspect
+import lzma
 import pickle
 import struct
 import tokenize
@@ -21,7 +22,7 @@ _LONGEST = 1000
 DAMAGE: tuple[type[Exception], ...] = (
     *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError),
     *(AssertionError, EOFError, MemoryError, OSError, SyntaxError, tokenize.TokenError),
-    *(csv.Error, pickle.PickleError, struct.error, zipfile.BadZipFile, zlib.error),
+    *(csv.Error, pickle.PickleError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
 """What reading bytes that are not what they should be may raise."""
 
@@ -50,7 +51,8 @@ def name_file(
                 raise
             raise OSError(_line(f'{path}: {text}')) from error
         is_worded = isinstance(error, ValueError | OSError) and not isinstance(error, UnicodeError)
-        if is_worded and named and all(map(_is_clean, text.splitlines())):
+        lines = [text] if type(error) is ValueError else text.splitlines()
+        if is_worded and named and all(map(_is_clean, lines)):
             raise
         told = text if is_worded else f'damaged, or not what it should be: {_told(error)}'
         raise ValueError(_line(told if is_worded and named else f'{path}: {told}')) from error

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -5,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.graphs.adjacency import hop_distance
 
 Groups = tuple[tuple[int, ...], ...]
@@ -38,11 +40,15 @@ class Layout:
             raise ValueError(
                 f'layout {self.name!r} has {self.num_joints} joints, needs two to {_MOST_JOINTS}'
             )
+        _check_words(self)
         _check_joints(self, 'center', (self.center,))
         for edge in self.edges:
             _check_joints(self, 'edge', edge)
         for pair in self.pairs:
             _check_joints(self, 'left-right pair', pair)
+        twice = [joint for joint, n in Counter(sum(self.pairs, ())).items() if n > 1]
+        if twice:
+            raise ValueError(f'layout {self.name!r}: joint {twice[0]} stands in the pairs twice')
         _check_edges(self)
         _check_connected(self)
         _check_rooted(self)
@@ -84,7 +90,7 @@ class Layout:
         groups = values.get('hd_groups') or {}
         return cls(
             name=values['name'],
-            joint_names=tuple(values['joint_names']),
+            joint_names=_names(values['joint_names']),
             edges=_tuples(values['edges']),
             center=values['center'],
             pairs=_tuples(values.get('pairs', ())),
@@ -92,8 +98,24 @@ class Layout:
         )
 
 
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise ValueError(f'joint_names is a list of names, got {bounded_repr(names)}')
+    return tuple(names)
+
+
 def _tuples(rows: Sequence[Sequence[int]]) -> tuple[Any, ...]:
     return tuple(tuple(row) for row in rows)
+
+
+def _check_words(layout: Layout) -> None:
+    words = (layout.name, *layout.joint_names)
+    if not all(isinstance(word, str) and word and word.isprintable() for word in words):
+        shown = bounded_repr(words)
+        raise ValueError(f'a layout and its joints have names, printable and not empty: {shown}')
+    name, number = Counter(layout.joint_names).most_common(1)[0]
+    if number > 1:
+        raise ValueError(f'layout {layout.name!r}: two joints are called {name!r}')
 
 
 def _check_keys(values: Mapping[str, Any], description: Mapping[str, Any]) -> None:
@@ -163,7 +185,8 @@ def _check_groups(layout: Layout) -> None:
     everyone = list(range(1, layout.num_joints + 1))
     for center, groups in layout.hd_groups.items():
         members = sorted(joint for group in groups for joint in group)
-        if members != everyone or tuple(groups[0]) != (center,):
+        whole = all(type(joint) is int for group in groups for joint in group)
+        if members != everyone or tuple(groups[0]) != (center,) or not (whole and all(groups)):
             raise ValueError(
                 f'layout {layout.name!r}: the hierarchy around {center} must begin with that '
                 f'joint alone and hold each of the joints 1..{layout.num_joints} once, '

@@ -233,12 +233,12 @@ def test_malformed_labels_are_named(source, tmp_path, text, message):
     [
         (b'name,label\na,1000000000000\n', 'label 1000000000000 is no class'),
         (b'name,label\na,gr\xfcn\n', 'not a table in UTF-8'),
-        (b'name,label\na,' + b'1' * 200_000, 'not a table in UTF-8: field larger'),
+        (b'name,label\na,' + b'1' * 200_000, 'damaged.*field larger'),
     ],
 )
 def test_absurd_labels_are_named(source, tmp_path, content, message):
     (source / 'labels.csv').write_bytes(content)
-    with pytest.raises(ValueError, match=f'labels.csv: {message}'):
+    with pytest.raises(ValueError, match=f'labels.csv.*{message}'):
         convert(source, tmp_path / 'o')
 
 

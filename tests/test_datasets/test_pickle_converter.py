@@ -149,7 +149,8 @@ def test_processes_and_a_stopped_run_do_not_change_the_store(tmp_path, monkeypat
     """600 samples are three parts; the second run finds those of the first."""
     names = [f'clip{i}' for i in range(600)]
     annotations = [dict(a, label=0) for a in skeletons(names, np.float16, 17, 2)]
-    path = dump(tmp_path / 'p.pkl', [dict(a, keypoint=a['keypoint'][:, :4]) for a in annotations])
+    cut = [dict(a, keypoint=a['keypoint'][:, :4], total_frames=4) for a in annotations]
+    path = dump(tmp_path / 'p.pkl', cut)
     convert_pickle(path, tmp_path / 'whole', processes=2, progress=False)
 
     reads = []

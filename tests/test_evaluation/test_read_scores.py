@@ -170,7 +170,7 @@ def test_hostile_pickle_is_refused(tmp_path, scores):
         ),
         (
             lambda items: items[5].update(pred_score=torch.rand(3)),
-            r"sample 'a2_s5_t1': expected 4 scores, got float32 of shape \(3,\)",
+            r'entry 5: num_classes is 4, scores \(3,\)',
         ),
         (
             lambda items: items[5].update(gt_label=torch.tensor([1, 2])),

@@ -1,9 +1,9 @@
 """Skeletons of one's own, a file per sample, to an annotation store."""
 
-import csv
-import io
 import os
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -21,13 +21,16 @@ from mmcl_ext.datasets.metainfo.subjects import held_subjects, subjects_of
 from mmcl_ext.datasets.store.numbered_classes import numbered_classes
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.fileio.as_float32 import as_float32
-from mmcl_ext.fileio.name_file import names_file
+from mmcl_ext.fileio.csv_table import Rows, read_table, real_number, whole_number
+from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.read_npy import read_npy
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, load_layout
 
 _SUFFIXES = ('.npy', '.csv', '.json')
 _AXES = ('x', 'y', 'z')
+_NUMBER = re.compile(r'[-+]?\d+(\.\d*)?')
 
 
 @dataclass(frozen=True)
@@ -91,40 +94,32 @@ class _Table:
         self._joints = {name: i for i, name in enumerate(layout.joint_names)}
         self._joints |= {str(i): i for i in range(layout.num_joints)}
         self._num_joints = layout.num_joints
-        rows = csv.DictReader(
-            io.StringIO(member.read().decode('utf-8-sig', 'replace')), strict=True
-        )
-        columns = [name.strip() for name in rows.fieldnames or ()]
+        columns, rows = read_table(member, ('frame', 'joint', 'x', 'y'))
         self._axes = [axis for axis in _AXES if axis in columns]
-        if not {'frame', 'joint', 'x', 'y'} <= set(columns):
-            raise ValueError(f'{member}, line 1: needs frame, joint, x and y, got {columns}')
         self._scored = 'score' in columns
-        rows.fieldnames = columns
         self._cells = self._read(rows)
 
-    def _read(self, rows: csv.DictReader) -> dict[tuple[int, int, int], list[float]]:
+    def _read(self, rows: Rows) -> dict[tuple[int, int, int], list[float]]:
         """Read the lines: values by person, frame and joint."""
         cells: dict[tuple[int, int, int], list[float]] = {}
         fields = [*self._axes, 'score'] if self._scored else self._axes
-        try:
-            for row in rows:
+        for where, row in rows:
+            with name_file(where, DAMAGE):
                 place = self._place(row)
                 if place in cells:
                     raise ValueError('this joint of this frame stands there already')
-                cells[place] = [float(row[field]) for field in fields]
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise ValueError(f'{self._member}, line {rows.line_num}: {error}') from error
+                cells[place] = [real_number(row[field]) for field in fields]
         if not cells:
             raise ValueError(f'{self._member}: no joints')
         return cells
 
     def _place(self, row: Mapping[str, str]) -> tuple[int, int, int]:
-        person, frame = int(row.get('person') or 0), int(row['frame'])
+        person, frame = whole_number(row.get('person') or '0'), whole_number(row['frame'])
         if person < 0 or frame < 0:
             raise ValueError(f'person {person} and frame {frame} count from 0')
-        joint = (row['joint'] or '').strip()
+        joint = row['joint']
         if joint not in self._joints:
-            raise ValueError(f'unknown joint {joint!r}')
+            raise ValueError(f'unknown joint {bounded_repr(joint)}')
         return person, frame, self._joints[joint]
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -244,44 +239,59 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
         raise FileNotFoundError(
             f'there is no table of labels {path}: make it, or give --labels FILE'
         )
-    with path.open(newline='', encoding='utf-8-sig') as file:
-        rows = csv.DictReader(file)
-        try:
-            if not {'name', 'label'} <= set(rows.fieldnames or ()):
-                raise ValueError(f'needs name and label, got {rows.fieldnames}')
-            for row in rows:
-                name, label = (row['name'] or '').strip(), (row['label'] or '').strip()
-                if not name or not label or name in table:
-                    problem = 'comes twice' if name in table else 'needs a name and a label'
-                    raise ValueError(f'sample {name!r} {problem}')
-                table[name] = dict(label=label, split=row.get('split') or '')
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(f'{path}: not a table in UTF-8: {error}') from error
-        except ValueError as error:
-            raise ValueError(f'{path}, line {max(rows.line_num, 1)}: {error}') from error
+    for where, row in read_table(path, ('name', 'label'))[1]:
+        name, label = row['name'], row['label']
+        if not name or not label or name in table:
+            problem = 'comes twice' if name in table else 'needs a name and a label'
+            raise ValueError(f'{where}: sample {bounded_repr(name)} {problem}')
+        splits = [split for split in map(str.strip, row.get('split', '').split(';')) if split]
+        table[name] = dict(label=label, split=';'.join(splits))
+        if len(set(splits)) != len(splits):
+            raise ValueError(f'{where}: sample {bounded_repr(name)} is in a split twice')
+    found = {split for row in table.values() for split in row['split'].split(';')}
+    _check_alike(path, 'split', found)
     return table
+
+
+def _check_alike(path: Path, what: str, names: Collection[str]) -> None:
+    """Refuse names that only capitals or the form of Unicode tell apart."""
+    known: dict[str, str] = {}
+    for name in sorted(names):
+        other = known.setdefault(unicodedata.normalize('NFC', name).casefold(), name)
+        if other != name:
+            raise ValueError(
+                f'{path}: the {what} {bounded_repr(name)} and the {what} {bounded_repr(other)} '
+                'differ in capitals or in their form of Unicode alone: write both in one way'
+            )
 
 
 @names_file
 def _guess_classes(path: Path, table: Mapping[str, Mapping[str, str]]) -> Sequence[str]:
     labels = {row['label'] for row in table.values()}
-    names = sorted(label for label in labels if not label.isdecimal())
-    if not names:
-        return numbered_classes(max(map(int, labels), default=-1))
-    if numbers := sorted(labels - {*names}):
+    names = {label for label in labels if not _NUMBER.fullmatch(label)}
+    _check_alike(path, 'class', names)
+    if names and names != labels:
         raise ValueError(
-            f'the labels are numbers ({numbers[0]!r}) and names ({names[0]!r}): use one kind, or '
-            'give the names by --classes FILE'
+            f'the labels are numbers ({min(labels - names)!r}) and names ({min(names)!r}): use one '
+            'kind, or give the names by --classes FILE'
         )
-    return names
+    if names:
+        return sorted(names)
+    if odd := [label for label in labels if not label.isdecimal()]:
+        raise ValueError(f'{path}: label {min(odd)} is no whole number from 0')
+    return numbered_classes(max(map(int, labels), default=-1))
 
 
 @names_file
 def _label(path: Path, name: str, row: Mapping[str, str], classes: Sequence[str]) -> int:
+    number = int(row['label']) if row['label'].isdecimal() else None
     if row['label'] in classes:
-        return classes.index(row['label'])
-    if row['label'].isdecimal() and int(row['label']) < len(classes):
-        return int(row['label'])
+        index = classes.index(row['label'])
+        if number is not None and number < len(classes) and number != index:
+            raise ValueError(f'{path}: label {number} is the name of class {index}, and a number')
+        return index
+    if number is not None and number < len(classes):
+        return number
     raise ValueError(
         f'{path}: sample {name!r}: label {row["label"]!r} is none of the {len(classes)} classes'
     )

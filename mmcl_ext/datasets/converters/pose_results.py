@@ -8,7 +8,8 @@ import numpy as np
 from mmcl_ext.datasets.converters.person_tracker import MAX_PERSONS, PersonTracker
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.as_float32 import as_float32
-from mmcl_ext.fileio.name_file import names_file
+from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.read_json import read_json
 
 _PLACE = object()  # marks a track of a person whom no tracker has named
@@ -81,7 +82,9 @@ def read_pose_frames(
     for t, other in found.items():
         if other != (V, C):
             raise ValueError(f'{name}: frame {t} has joints {other}, expected {(V, C)}')
-    tracks = sorted(_follow(frames), key=lambda track: -sum(b[:, C].sum() for b in track.values()))
+    with name_file(name, DAMAGE):
+        followed = _follow(frames)
+    tracks = sorted(followed, key=lambda track: -sum(b[:, C].sum() for b in track.values()))
     dense = np.zeros((min(len(tracks), MAX_PERSONS), max(frames) + 1, V, C + 1), np.float32)
     for person, track in zip(dense, tracks, strict=False):
         person[list(track)] = list(track.values())
@@ -137,7 +140,10 @@ def _numbered(content: Any, name: str) -> dict[int, PoseFrame]:
     try:
         for place, frame in enumerate(_frames(content)):
             given = frame.get('frame_id', place) if isinstance(frame, Mapping) else place
-            frames[int(given)] = read_pose_frame(frame)
+            number = int(given)
+            if isinstance(given, bool) or number != float(given) or number in frames:
+                raise ValueError(f'frame_id {bounded_repr(given)} is no new frame number')
+            frames[number] = read_pose_frame(frame)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f'{name}: frame {place}: {error!r}') from error
     first = int(isinstance(content, Mapping) and 0 not in frames)
@@ -159,5 +165,9 @@ def _follow(frames: Mapping[int, PoseFrame]) -> list[dict[int, np.ndarray]]:
         identities |= {i: (_PLACE, place) for i, place in zip(unnamed, places, strict=False)}
         for i, identity in identities.items():
             if identity is not None:
-                tracks.setdefault(identity, {})[number] = bodies[i]
+                track = tracks.setdefault(identity, {})
+                if number in track:
+                    told = bounded_repr(identity)
+                    raise ValueError(f'frame {number}: track_id {told} stands for two persons')
+                track[number] = bodies[i]
     return list(tracks.values())

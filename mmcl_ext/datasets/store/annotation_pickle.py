@@ -1,6 +1,7 @@
 """Annotations in the pickle layout of MMAction2 and PYSKL."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,8 @@ class AnnotationPickle:
 
     def _label(self, index: int) -> int:
         label = self._annotations[index].get('label')
-        if not isinstance(label, (int, np.integer)) or not 0 <= label < MOST_CLASSES:
+        is_whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
+        if label is None or not is_whole or not 0 <= label < MOST_CLASSES:
             problem = f'expected an integer from 0 to {MOST_CLASSES - 1}, got {bounded_repr(label)}'
             raise self._fail(index, 'label', problem)
         return int(label)
@@ -134,13 +136,16 @@ class AnnotationPickle:
             if shape != keypoint.shape[:3]:
                 problem = f'expected {keypoint.shape[:3]}, got {shape}'
                 raise self._fail(index, 'keypoint_score', problem)
+        told = self._annotations[index].get('total_frames', keypoint.shape[1])
+        if not isinstance(told, int | np.integer) or told != keypoint.shape[1]:
+            problem = f'{bounded_repr(told)}, but keypoint has {keypoint.shape[1]} frames'
+            raise self._fail(index, 'total_frames', problem)
         return keypoint.size - int(np.isfinite(keypoint).sum())
 
     def _positions(self, key: str, names: Sequence[str]) -> np.ndarray:
         """Return where a split's samples lie, in the order of the annotations."""
-        if not isinstance(names, list | tuple | set | np.ndarray) or not all(
-            isinstance(name, str) for name in names
-        ):
+        is_list = isinstance(names, list | tuple | set | np.ndarray) and isinstance(key, str)
+        if not is_list or not all(isinstance(name, str) for name in names):
             raise ValueError(f'{self.path}: split {bounded_repr(key)} is no list of names')
         wanted = set(names)
         known = wanted.intersection(self.names)
@@ -148,7 +153,12 @@ class AnnotationPickle:
             unknown = sorted(wanted - known)[0]
             problem = f'names the unknown sample {bounded_repr(unknown)}'
             raise ValueError(f'{self.path}: split {bounded_repr(key)} {problem}')
-        return np.array([i for i, name in enumerate(self.names) if name in wanted], np.int64)
+        found = np.array([i for i, name in enumerate(self.names) if name in wanted], np.int64)
+        if not len(names) == len(wanted) == len(found):
+            told = [*names, *(self.names[i] for i in found.tolist() if len(found) > len(wanted))]
+            twice = bounded_repr(Counter(told).most_common(1)[0][0])
+            raise ValueError(f'{self.path}: split {bounded_repr(key)}: sample {twice} comes twice')
+        return found
 
     def _fail(self, index: int, field: str, problem: str) -> ValueError:
         name = bounded_repr(self.names[index])

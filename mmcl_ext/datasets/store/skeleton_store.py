@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmcl_ext.datasets.store.name_table import NameTable
+from mmcl_ext.datasets.store.numbered_classes import check_class_names
 from mmcl_ext.datasets.store.split_positions import split_positions
 from mmcl_ext.datasets.store.stored_layout import check_stored_layout
 from mmcl_ext.fileio.printable import bounded_repr
@@ -57,6 +58,10 @@ class SkeletonStore(TensorContainer):
         tables = {key: self._table(key, 'I64', (size,)) for key in _TABLES}
         classes = self._names('classes')
         row_end = self._check_tables(tables, len(classes))
+        try:
+            check_class_names(classes)
+        except ValueError as error:
+            raise self._wrong('classes', str(error)) from None
         try:
             names = NameTable(self._table('name_text', 'U8', (None,)), tables['name_end'])
         except ValueError as error:

@@ -14,8 +14,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from mmcl_ext.datasets.store.numbered_classes import check_class_names
 from mmcl_ext.datasets.store.skeleton_store import FORMAT, FORMAT_VERSION, SPLIT_PREFIX
 from mmcl_ext.fileio.atomic_file import atomic_file
+from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.fileio.tensor_header import encode_header, frame_header
 from mmcl_ext.graphs.layouts import get_layout
 
@@ -102,6 +104,8 @@ class _StoreWriter:
         self.num_joints = len(description['joint_names'])
         self.num_channels: int | None = None
         self.has_score: bool | None = None
+        with name_file(path):
+            check_class_names(classes)
         self.num_classes = len(classes)
         self.splits = {key: list(names) for key, names in splits.items()}
         self.positions: dict[str, int] = {}
