@@ -136,7 +136,7 @@ def test_score_files(tmp_path: Path, items: list, message: str) -> None:
         (dict(joint_names=[0, 1, 2, 3]), 'have names, printable'),
         (dict(joint_names='abcd'), "a list of names, got 'abcd'"),
         (dict(name='a\n\x1b[2J'), 'have names, printable'),
-        (dict(name=5), 'have names, printable'),
+        (dict(name=5), "an object with a 'name'"),
         (dict(pairs=[[1, 2], [1, 3]]), 'joint 1 stands in the pairs twice'),
         (dict(pairs=[[1, 1]]), 'joint 1 stands in the pairs twice'),
         (dict(hd_groups={'1': [[1], [], [2, 3, 4]]}), 'hierarchy around 1'),
