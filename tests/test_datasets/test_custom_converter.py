@@ -291,5 +291,12 @@ def test_splits_by_subject(tmp_path):
 
     with pytest.raises(ValueError, match=r"'p1_wave_0'.*does not match p\(x\)"):
         convert(folder, tmp_path / 'o.safetensors', subject_pattern='p(x)')
+    with pytest.raises(ValueError, match='fraction must be between 0 and 1'):
+        convert(folder, tmp_path / 'o.safetensors', subject_pattern=r'p(\d).*', fraction=0.0)
     with pytest.raises(ValueError, match='--fraction goes with --subject-pattern'):
         convert(folder, tmp_path / 'o.safetensors', fraction=0.4)
+
+
+def test_samples_without_splits(source, tmp_path):
+    (source / 'labels.csv').write_text('name,label\na,wave\nb,kick\n')
+    assert 'splits: none' in str(convert(source, tmp_path / 'out.safetensors')).splitlines()

@@ -68,7 +68,7 @@ class ConversionReport:
         for name, count in self.splits.items():
             dropped = self.split_drops.get(name, 0)
             texts.append(f'{name} {count}' + (f' ({dropped} dropped)' if dropped else ''))
-        return name_list(texts, _MOST_SPLITS)
+        return name_list(texts, _MOST_SPLITS) or 'none'
 
 
 def _some(names: tuple[str, ...]) -> str:

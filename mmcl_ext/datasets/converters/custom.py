@@ -185,7 +185,9 @@ def convert_custom(
     notes = []
     if subject_pattern is not None:
         names = [item.name for item in items]
-        parts, tested = _split_subjects(names, subject_pattern, fraction or 0.25)
+        parts, tested = _split_subjects(
+            names, subject_pattern, 0.25 if fraction is None else fraction
+        )
         splits |= parts
         notes.append(f'subjects tested on: {", ".join(tested)}')
     elif fraction is not None:
