@@ -61,6 +61,7 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
     if named and ('://' in named or Path(named).is_file()):
         return named
     paths = [p for kind in ('epoch', 'iter') for p in Path(work_dir).glob(f'{kind}_*.pth')]
+    paths = [p for p in paths if p.stem.rpartition('_')[2].isdecimal()]  # none that are stripped
     return str(max(paths, key=lambda p: p.stat().st_mtime)) if paths else None
 
 

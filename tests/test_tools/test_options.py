@@ -27,7 +27,7 @@ def test_last_checkpoint_is_the_named_one(tmp_path):
 def test_without_a_good_name_it_is_the_newest(tmp_path, content):
     touch(tmp_path, 'epoch_10.pth', age=2)
     newest = touch(tmp_path, 'epoch_9.pth', age=1)
-    touch(tmp_path, 'epoch_11_skeleton_pth', age=0)
+    touch(tmp_path, 'epoch_11_skeleton.pth', age=0)
     touch(tmp_path, '.epoch_12.pth.tmp', age=0)
     if content is not None:
         (tmp_path / 'last_checkpoint').write_text(content)
