@@ -60,7 +60,7 @@ def train_model(
     *,
     work_dir: str | os.PathLike | None = None,
     seed: int | None = None,
-    amp: bool = False,
+    amp: bool | str = False,
     resume: str | None = None,
 ) -> nn.Module:
     """Train, and say where to go on if interrupted; the model comes without a wrapper.
@@ -72,7 +72,7 @@ def train_model(
         work_dir: Folder of logs and checkpoints; None takes the configuration's, else one in
             ``work_dirs`` that is named after it.
         seed: Random seed, in place of the configuration's.
-        amp: Mixed precision; on a CPU in bfloat16.
+        amp: Mixed precision; on a CPU in bfloat16. ``'auto'``: unless a CPU would emulate it.
         resume: Checkpoint to go on from, or ``'auto'`` for the last one in ``work_dir``.
     """
     cfg = copy.deepcopy(cfg)
@@ -80,7 +80,7 @@ def train_model(
     set_randomness(cfg, seed)
     set_resume(cfg, resume)
     if amp:
-        set_amp(cfg)
+        set_amp(cfg, auto=amp == 'auto')
     if cfg.get('load_from'):
         require_checkpoint(cfg.load_from)
     prepare_launch(cfg)

@@ -1,10 +1,11 @@
-"""Mixed precision without a GPU."""
-
+import pytest
 import torch
 from mmengine.config import Config
 from torch import nn
 
 from mmcl_ext import apis
+from mmcl_ext.config import options
+from mmcl_ext.config.processor import cpu_instructions
 from mmcl_ext.registry import OPTIM_WRAPPERS
 
 
@@ -35,3 +36,24 @@ def test_settings_of_the_gpu_wrapper_are_left_out():
     )
     apis.set_amp(cfg)
     assert cfg.optim_wrapper == dict(type='CPUAmpOptimWrapper')
+
+
+def test_instructions_are_read(tmp_path):
+    info = tmp_path / 'cpuinfo'
+    info.write_text('flags\t: fpu avx2 avx512f avx512_bf16 amx_bf16 amx_tile\n')
+    assert cpu_instructions(str(info)) == ['avx2', 'avx512', 'avx512_bf16', 'amx']
+    info.write_text('flags\t: fpu avx2\n')
+    assert cpu_instructions(str(info)) == ['avx2']
+    assert cpu_instructions(str(tmp_path / 'none')) == []
+
+
+@pytest.mark.parametrize('native', [True, False])
+def test_emulated_bfloat16(native, monkeypatch, capsys):
+    monkeypatch.setattr(options, 'has_bfloat16', lambda: native)
+    for auto in (False, True):
+        cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
+        options.set_amp(cfg, auto=auto)
+        assert (cfg.optim_wrapper.type == 'CPUAmpOptimWrapper') == (native or not auto)
+        warning = capsys.readouterr().err
+        assert ('times as long as in float32' in warning) == (not native and not auto)
+        assert warning.count('\n') <= 1
