@@ -165,13 +165,20 @@ def build_pipeline(info: ModelInfo) -> list[Any]:
 
 
 def _build(step: dict[str, Any], info: ModelInfo) -> Any:
+    step = {key: _pair(value) for key, value in step.items()}
     try:
         if info.foreign:
             return build_described(step, TRANSFORMS, info.scope)
         with DefaultScope.overwrite_default_scope(info.scope):
-            return TRANSFORMS.build(dict(step))
+            return TRANSFORMS.build(step)
     except (KeyError, TypeError, ValueError) as error:
+        hint = f'; {_HOW_TO_IMPORT}' if isinstance(error, KeyError) else ''
         raise ValueError(
-            f'cannot build the transform {step.get("type")!r:.200}: {error.args[0]}; '
-            f'{_HOW_TO_IMPORT}'
+            f'cannot build the transform {step.get("type")!r:.200}: {error.args[0]}{hint}'
         ) from error
+
+
+def _pair(value: Any) -> Any:
+    """Make a tuple of a list of numbers, which a description cannot tell apart."""
+    numbers = isinstance(value, list) and all(type(item) in (int, float) for item in value)
+    return tuple(value) if numbers else value

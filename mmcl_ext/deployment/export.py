@@ -105,7 +105,7 @@ def export(
     else:
         raise ValueError(f'the network reads {input_key(model)}: give --clips to check with')
     _check_preprocessor(model, inputs)
-    portable = portable_form(model, shape if inputs.ndim == 5 else inputs.shape[1:])
+    portable = portable_form(model, shape if input_key(model) == 'keypoint' else inputs.shape[1:])
     with atomic_path(out) as draft:
         write_model(portable, info, draft, kind)
         checks = tuple(check_file(draft, name, model, inputs) for name in _installed(kind))

@@ -1,6 +1,7 @@
 """A network of a user's own: from its folder to exported files and back, with equal scores."""
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from tiny_data import FAST_OPTIONS, write_tiny_store
 from tool_module import load_tool, run_main
 
 from mmcl_ext import apis
 from mmcl_ext.checkpoints.load import load_deployed
+from mmcl_ext.config.build_model import build_model
 from mmcl_ext.deployment import export as exporting
 from mmcl_ext.inference import MMCLInferencer
 
@@ -234,3 +237,32 @@ def test_a_preprocessor_that_changes_the_input_is_refused(published, tmp_path, m
     monkeypatch.setattr(exporting, 'load_deployed', load)
     with pytest.raises(ValueError, match='Scaling changes the input'):
         exporting.export(published, None, tmp_path / 'a.ts', kind='torchscript', num_clips=2)
+
+
+def test_heat_maps(tmp_path):
+    """PoseC3D on a pickle of MMAction2's: the file takes what the pipeline makes of joints."""
+    from test_models.test_posec3d import PIPELINE, TINY, sample
+
+    names = [f'clip{i}' for i in range(5)]
+    annotations = [sample(i) | dict(frame_dir=name) for i, name in enumerate(names)]
+    data = tmp_path / 'data.pkl'
+    data.write_bytes(pickle.dumps(dict(split=dict(val=names), annotations=annotations)))
+    head = dict(type='HeatmapHead', num_classes=6, average_clips='prob')
+    backbone = dict(type='PoseC3D', **TINY)
+    model = dict(type='SkeletonRecognizer', backbone=backbone, cls_head=head, input_key='imgs')
+    dataset = dict(type='SkeletonDataset', ann_file=str(data), split='val', pipeline=PIPELINE)
+    cfg = Config(dict(default_scope='mmcl_ext', model=model))
+    cfg.test_dataloader = dict(dataset=dict(dataset, layout='coco'))
+    cfg.dump(tmp_path / 'posec3d.py')
+    state = build_model(model).state_dict()
+    torch.save(dict(state_dict=state, meta={}), tmp_path / 'c.pth')
+    files = (tmp_path / 'posec3d.py', tmp_path / 'c.pth')
+    with pytest.raises(ValueError, match='the network reads imgs: give --clips'):
+        exporting.export(*files, tmp_path / 'a.pt2', kind='torch_export')
+    done = exporting.export(*files, tmp_path / 'a.pt2', kind='torch_export', clips=data)
+    assert done.checks[0].clips == 5
+    exported = MMCLInferencer(tmp_path / 'a.pt2', trust=True)
+    for ours, theirs in zip(
+        MMCLInferencer(*files)([str(data)]), exported([str(data)]), strict=True
+    ):
+        np.testing.assert_allclose(theirs.pred_score, ours.pred_score, rtol=1e-4, atol=1e-6)
