@@ -108,9 +108,37 @@ def wrong_values(cfg: Any) -> Iterator[str]:
     rate = _find(cfg, 'optim_wrapper.optimizer.lr')
     if rate is not None and not (isinstance(rate, (int, float)) and rate >= 0):
         yield f'optim_wrapper.optimizer.lr must be a number of at least 0, got {rate!r}'
+    known = _accuracies(cfg)
+    best = _find(cfg, 'default_hooks.checkpoint.save_best')
+    for key in [best] if isinstance(best, str) else best or ():
+        if known and key != 'auto' and key not in known:
+            given = ', '.join(known)
+            yield f'default_hooks.checkpoint.save_best is {key!r}; val_evaluator gives {given}'
     start = cfg.get('load_from')
     if isinstance(start, str) and ':' not in start and not Path(start).is_file():
         yield f'load_from: there is no checkpoint {start!r}'
+
+
+def _accuracies(cfg: Any) -> list[str]:
+    """Name what a validation by ``AccMetric`` alone will give; nothing where others validate."""
+    found = cfg.get('val_evaluator') or {}
+    evaluators = found if isinstance(found, (list, tuple)) else [found]
+    names = []
+    for evaluator in evaluators:
+        chosen = evaluator.get('metric_list', ('top_k_accuracy', 'mean_class_accuracy'))
+        chosen = (chosen,) if isinstance(chosen, str) else chosen
+        if evaluator.get('type') != 'AccMetric' or not set(chosen) <= _ACCURACIES:
+            return []
+        topk = _find(evaluator, 'metric_options.top_k_accuracy.topk') or (1, 5)
+        K = _find(cfg, 'model.cls_head.num_classes')
+        ranks = [k for k in ([topk] if isinstance(topk, int) else topk) if k == 1 or not K or k < K]
+        given = {'top_k_accuracy': [f'top{k}' for k in ranks], 'mean_class_accuracy': ['mean1']}
+        prefix = evaluator.get('prefix') or 'acc'
+        names += [f'{prefix}/{name}' for kind in chosen for name in given[kind]]
+    return names
+
+
+_ACCURACIES = {'top_k_accuracy', 'mean_class_accuracy'}
 
 
 def _find(cfg: Any, name: str) -> Any:

@@ -122,3 +122,26 @@ def test_every_shipped_configuration_has_no_problem(repo):
     trained = [cfg for cfg in map(Config.fromfile, sorted(paths)) if 'model' in cfg]
     assert len(trained) > 20
     assert [p for cfg in trained for p in find_problems(cfg)] == []
+
+
+@pytest.mark.parametrize(
+    ('best', 'options', 'told'),
+    [
+        ('acc/top2', {}, 'acc/top1, acc/top5, acc/mean1'),
+        ('top1', {}, 'acc/top1, acc/top5, acc/mean1'),
+        ('acc/top5', {'model.cls_head.num_classes': 4}, 'acc/top1, acc/mean1'),
+        (['acc/top1', 'acc/top3'], {}, 'acc/top1, acc/top5, acc/mean1'),
+        ('acc/top5', {'val_evaluator.metric_options': {'top_k_accuracy': {'topk': (1, 3)}}},
+         'acc/top1, acc/top3, acc/mean1'),
+        ('acc/mean1', {'val_evaluator.metric_list': 'top_k_accuracy'}, 'acc/top1, acc/top5'),
+        ('auto', {}, None),
+        ('acc/mean1', {}, None),
+        ('mine/x', {'val_evaluator.type': 'ConfusionMatrix'}, None),
+    ],
+)  # fmt: skip
+def test_the_best_checkpoint_is_kept_by_a_metric_that_is_there(repo, best, options, told):
+    """The runner would say so after the first epoch."""
+    path = repo / 'configs/skeleton/ctrgcn_demo.py'
+    cfg = load_config(path, {**options, 'default_hooks.checkpoint.save_best': best})
+    found = [problem for problem in find_problems(cfg) if 'save_best' in problem]
+    assert [problem.rpartition('gives ')[2] for problem in found] == ([told] if told else [])

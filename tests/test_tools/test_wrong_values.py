@@ -1,36 +1,100 @@
 """A wrong value of any option ends a tool in one line, without a traceback."""
 
-import argparse
+import contextlib
+import os
+import signal
 import warnings
 from pathlib import Path
 
 import pytest
-from tool_module import load_tool, run_main
+from tool_inputs import write_tool_inputs
+from tool_module import load_tool, parsers_of, run_main
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
-NO_INPUT = ('demo', 'make_demo_data', 'convert', 'web')  # nothing to read, or sub-commands
-NAMES = sorted(
-    str(path.relative_to(TOOLS)) for path in TOOLS.rglob('*.py') if path.stem not in NO_INPUT
-)
+NAMES = sorted(str(path.relative_to(TOOLS)) for path in TOOLS.rglob('*.py'))
 WRONG = ('missing', 'empty', 'folder')
+SECONDS = 60
+
+# Words with which each command runs quickly and well, apart from the options under test.
+GOOD = {
+    'ablation.py': 'ablation.json --dry-run',
+    'analysis/browse_dataset.py': 'store.safetensors --num 1 --motion none --out-dir out',
+    'analysis/compare.py': 'j.pkl b.pkl --resamples 9 --out-dir out',
+    'analysis/confusion_matrix.py': 'j.pkl --out out/c.png',
+    'analysis/get_complexity.py': 'utd.py',
+    'checkpoint/export_official.py': 'epoch_1.pth out/o.pt',
+    'checkpoint/import_official.py': 'epoch_1.pth out/i.pth',
+    'checkpoint/publish.py': 'utd.py epoch_1.pth out/p.pth',
+    'checkpoint/strip.py': 'epoch_1.pth out/s.pth',
+    'data/convert.py utdmhad': 'clips out/s.safetensors --quiet',
+    'data/convert.py ntu60': 'clips out/s.safetensors --quiet',
+    'data/convert.py ntu120': 'clips out/s.safetensors --quiet',
+    'data/convert.py ctrgcn-npz': 'clips out/s.safetensors --quiet',
+    'data/convert.py pickle': 'a.pkl out/s.safetensors --quiet --processes 1',
+    'data/convert.py nwucla': 'clips out/s.safetensors --quiet',
+    'data/convert.py sysu': 'clips out/s.safetensors --quiet',
+    'data/convert.py custom': 'clips out/s.safetensors --quiet --layout kinect_v1 --processes 1',
+    'data/convert.py export-pickle': 'store.safetensors out/e.pkl --quiet',
+    'data/detect_persons.py': 'boxes.py store.safetensors out/b.safetensors --quiet',
+    'data/extract_image_features.py': 'utd.py out/f.safetensors --quiet',
+    'data/extract_text_features.py': 'text.py images out/t --quiet',
+    'data/hold_out.py': 'store.safetensors out/h.safetensors --split xsub_train --by hash',
+    'data/make_composites.py utdmhad': 'clips store.safetensors out/c --quiet --jobs 1',
+    'data/make_composites.py ntu': 'clips clips out/c --quiet --jobs 1',
+    'data/make_composites.py nwucla': 'clips store.safetensors out/c --quiet --jobs 1',
+    'data/make_composites.py videos': 'clips out/c --quiet --jobs 1',
+    'data/make_demo_data.py': 'out/d --train-subjects 1 --test-subjects 0 --jobs 1 --quiet',
+    'data/prepare_videos.py': 'clips store.safetensors out/p --quiet --jobs 1',
+    'data/validate.py': 'store.safetensors --quiet',
+    'demo.py': '--quick',
+    'deploy/export.py': 'utd.py epoch_1.pth out/x.ts --format torchscript --num-clips 1',
+    'ensemble.py': 'j.pkl b.pkl --resamples 9',
+    'infer.py': 'clips/c0.npy --model utd.py --checkpoint epoch_1.pth',
+    'rerun_results.py': '--list',
+    'stream.py': 'clips/c0.npy --model utd.py --checkpoint epoch_1.pth',
+    'test.py': 'utd.py epoch_1.pth --work-dir out/test',
+    'train.py': 'utd.py --work-dir out/train --cfg-options train_cfg.max_epochs=1',
+    'web.py': '--model utd.py --checkpoint epoch_1.pth',
+}
+NOT_STARTED = ('web.py', 'demo.py', 'rerun_results.py')
+"""What serves or works for hours: their options are tried with an input that is missing."""
+SLOW = ('train.py', 'test.py', 'deploy/export.py', 'infer.py', 'data/make_demo_data.py')
+# Options whose effect is not the command's own: they wait, show a window, or start processes.
+LEFT = ('help', 'show', 'local_rank', 'launcher', 'realtime', 'webcam', 'wait_time', 'device')
 
 
-class ParserFound(Exception):  # noqa: N818
-    """Carries a tool's parser out of its ``parse_args``."""
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    root = write_tool_inputs(tmp_path_factory.mktemp('wrong'))
+    (root / 'ablation.json').write_text('{"variants": {"a": {"config": "utd.py"}}}')
+    (root / 'text.py').write_text("source = dict(type='NpyFeatures', pad=0)\n")
+    (root / 'empty').touch()
+    return root
 
 
-def parser_of(tool, monkeypatch):
-    """Find the parser of a tool: the first that it asks to parse."""
+@contextlib.contextmanager
+def limited():
+    """Stop what takes too long."""
 
-    def capture(self, *args, **kwargs):
-        raise ParserFound(self)
+    def stop(*_):
+        raise TimeoutError
 
-    with monkeypatch.context() as patch:
-        patch.setattr(argparse.ArgumentParser, 'parse_args', capture)
-        patch.setattr('sys.argv', ['tool'])
-        with pytest.raises(ParserFound) as found:
-            tool.main()
-    return found.value.args[0]
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def wrong_path(tmp_path, kind):
+    path = tmp_path / f'{kind}.py'
+    if kind == 'empty':
+        path.touch()
+    elif kind == 'folder':
+        path.mkdir()
+    return str(path)
 
 
 def required(parser, value):
@@ -44,13 +108,27 @@ def required(parser, value):
     return words
 
 
-def wrong_path(tmp_path, kind):
-    path = tmp_path / f'{kind}.py'
-    if kind == 'empty':
-        path.touch()
-    elif kind == 'folder':
-        path.mkdir()
-    return str(path)
+def wrong_values(action, some):
+    """Values that are no numbers, numbers out of any range, and paths that lead nowhere."""
+    if action.choices or action.nargs == 0:
+        return ['abc'] if action.choices else []
+    if action.type in (int, float):
+        found = ['-1', 'abc', '0', '9' * 30, *(['nan', 'inf'] if action.type is float else [])]
+    else:
+        found = ['/nowhere/x', 'clips', 'empty', '']
+    return found[:1] if some else found
+
+
+def run(tool, words, monkeypatch, capsys):
+    with warnings.catch_warnings(), limited():
+        warnings.simplefilter('ignore')
+        status, output, error = run_main(tool, words, monkeypatch, capsys)
+    assert 'Traceback' not in output + error, f'{words}: {error}'
+    if status not in (0, 130) and 'error: ' not in output + error:
+        assert status == 2 or output, f'{words}: no word of what is wrong'
+    lines = [line for line in error.splitlines() if line.startswith('error: ')]
+    assert all(len(line) < 2100 for line in lines)
+    return status, error
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -58,26 +136,45 @@ def test_inputs_that_are_no_files_of_the_tool(name, tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('RANK', raising=False)
     tool = load_tool(TOOLS / name)
-    parser = parser_of(tool, monkeypatch)
-    for kind in WRONG:
-        words = required(parser, wrong_path(tmp_path, kind))
-        if not words:
-            pytest.skip('nothing is required')
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            status, _, error = run_main(tool, words, monkeypatch, capsys)
-        assert status, f'{kind}: {words}'
-        assert 'error: ' in error, f'{kind}: {error}'
+    for command, parser in parsers_of(tool, monkeypatch):
+        place = tmp_path / '-'.join(['x', *command])
+        place.mkdir()
+        for kind in WRONG:
+            words = required(parser, wrong_path(place, kind))
+            if words:
+                status, error = run(tool, [*command, *words], monkeypatch, capsys)
+                assert status, f'{kind}: {words}'
+                assert 'error: ' in error, f'{kind}: {error}'
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_options_that_are_no_numbers(name, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ('name', 'some'),
+    [
+        *((name, True) for name in NAMES if name not in SLOW),
+        *(pytest.param(name, False, marks=pytest.mark.slow) for name in NAMES),
+    ],
+)
+def test_every_option(name, some, folder, monkeypatch, capsys):
+    """A new option is covered by itself, a new tool needs its words in the table."""
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv('RANK', raising=False)
     tool = load_tool(TOOLS / name)
-    parser = parser_of(tool, monkeypatch)
-    for action in parser._actions:
-        if action.type in (int, float) or (action.choices and action.option_strings):
-            number = action.nargs if isinstance(action.nargs, int) else 1
-            words = [*required(parser, 'x'), action.option_strings[0], *['abc'] * number]
-            status, _, error = run_main(tool, words, monkeypatch, capsys)
-            assert status == 2
-            assert 'abc' in error
+    faults = []
+    for command, parser in parsers_of(tool, monkeypatch):
+        good = [*command, *GOOD[' '.join([name, *command])].split()]
+        if name in NOT_STARTED:
+            good = [*command, *required(parser, '/nowhere/x')]
+        for action in parser._actions:
+            if action.dest in LEFT or not action.option_strings:
+                continue
+            for value in wrong_values(action, some):
+                if name in NOT_STARTED and value != 'abc' and '--model' not in good:
+                    continue
+                number = action.nargs if isinstance(action.nargs, int) else 1
+                words = [*good, action.option_strings[0], *[value] * number]
+                os.environ.pop('MMCL_EXT_SAFE_CONFIG', None)
+                try:
+                    run(tool, words, monkeypatch, capsys)
+                except Exception as error:
+                    faults.append(f'{" ".join(words)}: {type(error).__name__}: {error}'[:300])
+    assert not faults, '\n'.join(faults)
