@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,8 @@ from mmcl_ext.fileio.printable import bounded_repr
 Rows = Iterator[tuple[str, dict[str, str]]]
 """Place for messages, such as ``a.csv, line 3``, and cells by column, without blanks around."""
 
+_LONG_LINE = re.compile(rb'[^\r\n]{100001}')
+
 
 @names_file
 def read_table(
@@ -22,10 +25,13 @@ def read_table(
     """Read the columns and the rows of a table in UTF-8; cells that are lacking are empty.
 
     Raises:
-        ValueError: There is no such table, a column is missing or comes twice, or, while the rows
-            are read, a row has more cells than there are columns; names file and line.
+        ValueError: There is no such table, a line has more than 100,000 bytes, a column is missing
+            or comes twice, or, while the rows are read, a row has more cells than there are
+            columns; names file and line.
     """
     data = source.read() if isinstance(source, ArchiveFile) else Path(source).read_bytes()
+    if _LONG_LINE.search(data):
+        raise ValueError(f'{source}: no table, for a line has more than 100,000 bytes')
     try:
         text = data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
