@@ -7,10 +7,7 @@ models = dict(blip='BLIP', llava='LLaVA', deepseek_vl='DeepSeek-VL')
 variants = {
     name: dict(
         title=f'FRM, {model}',
-        options={
-            '{text}': f'data/ntu120/text_{name}/hidden_states.safetensors',
-            '{loader}': f'data/ntu120/text_{name}/hidden_states.safetensors',
-        },
+        options=dict(text_file=f'data/ntu120/text_{name}/hidden_states.safetensors'),
         prepare=[
             dict(
                 makes=f'data/ntu120/text_{name}/hidden_states.safetensors',
@@ -25,3 +22,16 @@ variants = {
     )
     for name, model in models.items()
 }
+ctrsgcn = {'model.backbone.type': 'CTRSGCN'}
+variants['ctrsgcn_skeleton'] = dict(
+    title='CTRS-GCN, skeleton only',
+    config='../skeleton/ctrgcn_mmcl110e_ntu120.py',
+    options=ctrsgcn,
+    reference='ctrsgcn_skeleton',
+)
+variants['ctrsgcn_blip'] = dict(
+    title='CTRS-GCN, FRM, BLIP',
+    options={**variants['blip']['options'], **ctrsgcn},
+    prepare=variants['blip']['prepare'],
+    reference='ctrsgcn_skeleton',
+)

@@ -11,10 +11,7 @@ questions = dict(
 variants = {
     name: dict(
         title=question,
-        options={
-            '{text}': f'data/ntu120/text_{name}/hidden_states.safetensors',
-            '{loader}': f'data/ntu120/text_{name}/hidden_states.safetensors',
-        },
+        options=dict(text_file=f'data/ntu120/text_{name}/hidden_states.safetensors'),
         prepare=[
             dict(
                 makes=f'data/ntu120/text_{name}/hidden_states.safetensors',

@@ -1,4 +1,4 @@
-# Table 10 of MMCL: trained on NTU RGB+D 120, tested on six actions of UTD-MHAD, whose 20 joints
+# Trained on NTU RGB+D 120 on the HD-Graph, tested on six actions of UTD-MHAD, whose 20 joints
 # become Kinect v2's 25. For a skeleton-only checkpoint, too. With texts at test time:
 # --cfg-options text_refinement=replace
 _base_ = [
@@ -10,4 +10,4 @@ joints = dict(type='InterpolateJoints', target='nturgb+d-ctrgcn')
 pipeline = [joints, *_base_.test_pipeline[:-1], _base_.pack_target]
 test_dataloader = dict(dataset=dict(_delete_=True, pipeline=pipeline, **_base_.target))
 test_evaluator = _base_.zero_shot_metric
-text_file = 'data/utdmhad/text_features.safetensors'  # read only if text_refinement is set
+test_text_file = 'data/utdmhad/text_features.safetensors'  # read only if text_refinement is set

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +109,8 @@ class Campaign:
         try:
             while pending or any(slots):
                 for i, slot in enumerate(slots):
-                    slots[i] = self._advance(i, slot, pending)
+                    busy = {other.run.training_key for other in slots if other}
+                    slots[i] = self._advance(i, slot, pending, busy)
                 self._progress.show([slot.run for slot in slots if slot])
                 time.sleep(0.2)
         finally:
@@ -146,10 +147,19 @@ class Campaign:
             return last_line(log)
         return '' if Path(step.makes).exists() else 'the command ended well but did not make it'
 
-    def _advance(self, index: int, slot: '_Slot | None', pending: list[Run]) -> '_Slot | None':
-        """Look after one place: start a run, or its next stage, or leave it alone."""
+    def _advance(
+        self, index: int, slot: '_Slot | None', pending: list[Run], busy: Collection[str]
+    ) -> '_Slot | None':
+        """Look after one place: start a run, or its next stage, or leave it alone.
+
+        A run whose training is at work for another one, in ``busy``, waits to share it.
+        """
         if slot is None:
-            return self._begin(index, pending.pop(0)) if pending else None
+            free = next((run for run in pending if run.training_key not in busy), None)
+            if free is None:
+                return None
+            pending.remove(free)
+            return self._begin(index, free)
         status = slot.process.poll()
         self._progress.tell_epochs(slot.run)
         if status is None:

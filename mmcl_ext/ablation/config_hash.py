@@ -25,8 +25,17 @@ _DECISIVE = (
     'model_wrapper_cfg',
     'runner_type',
     'data_recipe',
+    'text_refinement',
 )
 """Settings that may change a result: what MMEngine's Runner reads, and how data were generated."""
+
+_OF_THE_TEST = (
+    'test_dataloader',
+    'test_evaluator',
+    'test_cfg',
+    'text_refinement',
+    'test_text_file',
+)
 
 _WATCHERS = (
     'timer',
@@ -57,13 +66,30 @@ def decisive_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
     kept['train_cfg'] = _without(kept.get('train_cfg', {}), _VALIDATION)
     for name in ('train_dataloader', 'test_dataloader'):
         kept[name] = _without(kept.get(name, {}), _LOADER_SPEED)
+    if cfg.get('text_refinement'):
+        kept['test_text_file'] = cfg.get('test_text_file') or cfg.get('text_file')
     return json.loads(json.dumps(kept, sort_keys=True, default=str))
+
+
+def training_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Take those decisive settings that the training depends on."""
+    return _without(decisive_settings(cfg), _OF_THE_TEST)
 
 
 def config_hash(cfg: Mapping[str, Any], processes: int = 1) -> str:
     """Hash the decisive settings, ``randomness`` among them, and the number of processes."""
-    settings = decisive_settings(cfg) | ({'processes': processes} if processes > 1 else {})
-    text = json.dumps(settings, sort_keys=True)
+    return _hash(decisive_settings(cfg), processes)
+
+
+def training_hash(cfg: Mapping[str, Any], processes: int = 1) -> str:
+    """Hash what the training depends on: runs that are only tested differently share it."""
+    return _hash(training_settings(cfg), processes)
+
+
+def _hash(settings: dict[str, Any], processes: int) -> str:
+    text = json.dumps(
+        settings | ({'processes': processes} if processes > 1 else {}), sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

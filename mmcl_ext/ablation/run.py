@@ -11,7 +11,12 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from mmcl_ext.ablation.config_hash import config_hash, decisive_settings, differences
+from mmcl_ext.ablation.config_hash import (
+    config_hash,
+    differences,
+    training_hash,
+    training_settings,
+)
 from mmcl_ext.ablation.declaration import Variant
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.options import last_checkpoint, set_randomness
@@ -88,6 +93,7 @@ class Run:
         self.variant, self.seed, self.launch = variant, seed, launch
         self.cfg = training_config(variant, seed, options)
         self.key = config_hash(self.cfg, launch.processes)
+        self.training_key = training_hash(self.cfg, launch.processes)
         self._root = root
 
     def __str__(self) -> str:
@@ -103,7 +109,7 @@ class Run:
     @property
     def result(self) -> dict[str, Any]:
         """Outcome of the test, empty before there is one."""
-        found = _read_json(self.folder / 'result.json')
+        found = read_json(self.folder / 'result.json')
         return found if found.get('key') == self.key else {}
 
     @property
@@ -141,7 +147,8 @@ class Run:
         if last is None:
             raise FileNotFoundError(f'{self}: the training left no checkpoint in {self._work_dir}')
         stripped = Path(last.removesuffix('.pth') + '_skeleton.pth')
-        return stripped if stripped.is_file() else Path(last)
+        whole = self.cfg.get('text_refinement') or not stripped.is_file()
+        return Path(last) if whole else stripped
 
     def ended_epochs(self) -> list[str]:
         """Read the epochs that have ended from the log: number, loss, accuracy in training."""
@@ -173,7 +180,17 @@ class Run:
         if not config.is_file():
             with atomic_path(config) as draft:
                 self.cfg.dump(draft)
+        self._share_training()
         return self._test(config) if self._state.get('trained') else self._train(config)
+
+    def _share_training(self) -> None:
+        """Take the training of a run here that differs in its test alone, if it has ended."""
+        for path in sorted(self._root.glob(f'*-seed{self.seed}/state.json')):
+            theirs = read_json(path)
+            same = theirs.get('training_key') == self.training_key
+            if same and theirs.get('trained') and not self._state.get('trained'):
+                work_dir = theirs.get('work_dir') or str(path.parent / 'train')
+                write_json(self.folder / 'state.json', {**theirs, 'work_dir': work_dir})
 
     def finish(self, stage: Stage, status: int, seconds: float, where: Mapping[str, str]) -> None:
         """Record how a stage has ended: its exit status, its time, and ``where`` it ran."""
@@ -183,7 +200,7 @@ class Run:
             reason = last_line(stage.log)
             state['failure'] = f'{stage.name} ended with status {status}: {reason}'
         elif stage.name == 'train':
-            state.update(trained=True, where=dict(where))
+            state.update(trained=True, where=dict(where), training_key=self.training_key)
         else:
             try:
                 self._record(state, where)
@@ -209,7 +226,7 @@ class Run:
         checkpoint = last_checkpoint(work_dir)
         if checkpoint is None:
             raise FileNotFoundError(f'{work_dir} has no checkpoint')
-        found = differences(decisive_settings(self.cfg), decisive_settings(dumped_config(work_dir)))
+        found = differences(training_settings(self.cfg), training_settings(dumped_config(work_dir)))
         if found and not whatever_config:
             raise ValueError(f'{work_dir} is no run of {self}: it differs in {found[:8]}')
         reached = re.search(r'(\d+)\.pth$', checkpoint)
@@ -225,7 +242,7 @@ class Run:
 
     @property
     def _state(self) -> dict[str, Any]:
-        return _read_json(self.folder / 'state.json')
+        return read_json(self.folder / 'state.json')
 
     @property
     def _work_dir(self) -> Path:
@@ -296,7 +313,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
     files = sorted(path for path in folder.glob('*/*.json') if path.stem == path.parent.name)
     if not files:
         raise FileNotFoundError(f'the test left no metrics in {folder}')
-    found = _read_json(files[-1])
+    found = read_json(files[-1])
     times = ('time', 'data_time')
     return {k: float(v) for k, v in found.items() if k not in times and isinstance(v, (int, float))}
 
@@ -307,7 +324,7 @@ def last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), 'no output')[:300]
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; an absent or unreadable file gives an empty one."""
     try:
         return read_json(path, dict)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmcl_ext.ablation.declaration import Ablation, Variant
+from mmcl_ext.ablation.declaration import Ablation, Fused, Variant
+from mmcl_ext.ablation.fused import fused_metrics, fused_weights
 from mmcl_ext.ablation.run import Run
 from mmcl_ext.evaluation.text_table import write_csv
 from mmcl_ext.fileio.atomic_file import write_bytes, write_json
@@ -22,12 +23,15 @@ def summarize(ablation: Ablation, runs: Sequence[Run]) -> dict[str, Any]:
         ``title``, ``rows`` with one entry a variant, and ``environments``. A row has, for each
         metric, ``seeds`` (number by seed), ``mean``, ``std`` (sample standard deviation, None
         with one seed) and ``gain``, the same of the differences to its reference at equal seeds.
+        The rows of fused systems come last; one has a row where all its streams are among the runs.
     """
     variants = list(dict.fromkeys(run.variant.name for run in runs))
     by_name = {variant.name: variant for variant in ablation.variants}
     rows: list[dict[str, Any]] = []
     for name in variants:
         rows.append(_row(by_name[name], [run for run in runs if run.variant.name == name]))
+    rows += [_fused_row(ablation, fused, runs) for fused in ablation.fused]
+    rows = [row for row in rows if row]
     by_variant = {row['variant']: row for row in rows}
     for row in rows:
         reference = by_variant.get(row['reference'] or ablation.variants[0].name)
@@ -84,6 +88,44 @@ def _row(variant: Variant, runs: Sequence[Run]) -> dict[str, Any]:
         failures={run.seed: run.failure for run in runs if run.failure},
         folders={run.seed: str(run.folder) for run in runs},
         differs_in={s: r['differs_in'] for s, r in done if r.get('differs_in')},
+    )
+
+
+def _fused_row(ablation: Ablation, fused: Fused, runs: Sequence[Run]) -> dict[str, Any]:
+    """Row of a fused system, empty where a stream is not among the runs."""
+    by_seed: dict[int, dict[str, Run]] = {}
+    for run in runs:
+        if run.variant.name in fused.streams:
+            by_seed.setdefault(run.seed, {})[run.variant.name] = run
+    if any(len(members) < len(fused.streams) for members in by_seed.values()) or not by_seed:
+        return {}
+    metrics: dict[str, dict[int, float]] = {}
+    failures, pending, seconds = {}, [], []
+    for seed, members in by_seed.items():
+        results = [run.result for run in members.values()]
+        if not all(results):
+            pending.append(seed)
+            continue
+        try:
+            found = fused_metrics(fused, members)
+        except (OSError, ValueError) as error:
+            failures[seed] = str(error)
+            continue
+        for name, value in found.items():
+            metrics.setdefault(name, {})[seed] = value
+        seconds.append(sum(result['train_seconds'] or 0 for result in results))
+    return dict(
+        variant=fused.name,
+        title=fused.title,
+        reference=fused.reference or ablation.fused[0].name,
+        streams=list(fused.streams),
+        weights=list(fused_weights(fused)[0]),
+        metrics={name: _statistics(values) for name, values in metrics.items()},
+        seeds=[seed for seed in by_seed if seed not in (*pending, *failures)],
+        train_seconds=statistics.mean(seconds) if any(seconds) else None,
+        pending=pending,
+        failures=failures,
+        differs_in={},
     )
 
 

@@ -11,7 +11,7 @@ from yaml import YAMLError
 
 from mmcl_ext.config.layout_files import settle_layouts
 from mmcl_ext.config.user_errors import UserError
-from mmcl_ext.config.variables import READ, check_option, check_overrides
+from mmcl_ext.config.variables import READ, followed, settle_overrides
 from mmcl_ext.config.walk import walk_types
 from mmcl_ext.fileio.name_file import DAMAGE, name_file
 
@@ -29,7 +29,7 @@ def load_config(filename: str | Path, options: Mapping[str, Any] | None = None) 
     path = Path(filename)
     with name_file(path, _MISTAKEN):
         cfg = _read(path)
-        check_overrides(cfg, path)
+        settle_overrides(cfg, path)
         for option, value in (options or {}).items():
             _merge(cfg, option, value)
         apply_stream(cfg)
@@ -47,10 +47,10 @@ def require(cfg: Config, *names: str) -> None:
 
 def _merge(cfg: Config, option: str, value: Any) -> None:
     _check_name(cfg, option)
-    check_option(cfg, option)
+    options = followed(cfg, option, value)
     problem = None
     try:
-        cfg.merge_from_dict({option: value})
+        cfg.merge_from_dict(options)
     except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
         problem = shorten(' '.join(str(error).split()), 150, placeholder=' ...')
     if problem is not None:

@@ -15,6 +15,7 @@ READ = frozenset(inspect.signature(Runner.__init__).parameters) | {
     'stream',
     'text_refinement',
     'text_file',
+    'test_text_file',
     'allow_differences',
     'nonfinite_loss',
     'runner_type',
@@ -29,24 +30,55 @@ READ = frozenset(inspect.signature(Runner.__init__).parameters) | {
 """Top-level names that something reads after the file has been read."""
 
 
-def check_option(cfg: Config, option: str) -> None:
-    """Refuse an option that sets a variable whose value has been copied already, and say where."""
+def followed(cfg: Config, option: str, value: Any) -> dict[str, Any]:
+    """Add to an option that sets a variable with a path the settings that hold the same path.
+
+    Returns:
+        The options to merge: ``text_file=PATH`` also reaches the transform and the module that
+        the file has given ``text_file``.
+
+    Raises:
+        UserError: The value of another variable has been copied already; with the settings that
+            hold it.
+    """
     name, _, rest = option.partition('.')
-    if name in READ or name not in cfg:
-        return
+    options = {option: value}
+    if name == 'text_file' and cfg.get('test_text_file'):
+        raise UserError(
+            "option 'text_file' names texts of the training; the test reads test_text_file, "
+            f'{cfg.test_text_file!r}'
+        )
+    if name not in cfg:
+        return options
+    if _is_path(cfg[name]) and not rest:
+        return options | dict.fromkeys(_copies(cfg, name, cfg[name]), value)
+    if name in READ:
+        return options
     places = [f'{place}{"." * bool(rest)}{rest}' for place in _copies(cfg, name, cfg[name])]
     if places:
         raise UserError(
             f'option {option!r} would change nothing, for {name!r} was copied when the file was '
             f'read: set {", ".join(places[:4])}'
         )
+    return options
 
 
-def check_overrides(cfg: Config, path: Path) -> None:
-    """Refuse a file that sets a variable of its base, whose value has been copied already."""
-    names = _assigned(path) - READ - {'_base_'}
+def settle_overrides(cfg: Config, path: Path) -> None:
+    """Let a path that a file sets in a variable of its base reach what holds the base's path.
+
+    Raises:
+        UserError: It sets another variable, whose value has been copied already; with the
+            settings that hold the base's value.
+    """
+    names = _assigned(path) - {'_base_'}
     for base in _bases(path) if names else ():
         for name in sorted(names & set(base)):
+            if _is_path(base[name]) and _is_path(cfg.get(name)):
+                places = _copies(cfg, name, base[name])
+                cfg.merge_from_dict(dict.fromkeys(places, cfg[name]))
+                continue
+            if name in READ:
+                continue
             if base[name] == cfg.get(name) or _copies(cfg, name, cfg.get(name)):
                 continue
             places = _copies(cfg, name, base[name])
@@ -55,6 +87,10 @@ def check_overrides(cfg: Config, path: Path) -> None:
                     f'{path}: {name} changes nothing, for the value of the base file was copied '
                     f'when that was read: set {", ".join(places[:4])}'
                 )
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and '/' in value
 
 
 def _bases(path: Path) -> Iterator[Config]:

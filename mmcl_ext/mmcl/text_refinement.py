@@ -24,9 +24,11 @@ def check_mode(mode: str | None) -> None:
 def refine_at_test(cfg: Config) -> None:
     """Turn a test into one with the trained, fixed FRM, as ``text_refinement`` tells, in place.
 
-    The network keeps backbone, head and FRM; the pipeline loads the feature from ``text_file``.
+    The network keeps backbone, head and FRM; the pipeline loads the feature from ``test_text_file``,
+    or from ``text_file`` where training and test share one.
     """
-    mode, file = cfg.get('text_refinement'), cfg.get('text_file')
+    mode = cfg.get('text_refinement')
+    file = cfg.get('test_text_file') or cfg.get('text_file')
     check_mode(mode)
     if not cfg.model.get('co_learning', {}).get('frm'):
         raise ValueError(f'text_refinement={mode!r}: the model has no refinement module (frm=None)')

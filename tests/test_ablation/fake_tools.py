@@ -68,3 +68,20 @@ def write_declaration(path: Path, variants: str, head: str = "config = 'config.p
 
 
 LR = "{'optim_wrapper.optimizer.lr': 0.2}"
+
+SCORING_TEST = """
+import json, pickle, re, sys
+from pathlib import Path
+config = Path(sys.argv[1]).read_text()
+folder = Path(sys.argv[sys.argv.index('--work-dir') + 1]) / 'now'
+folder.mkdir(parents=True)
+wrong = round(float(re.search(r'lr=([\\d.]+)', config)[1]) * 10)
+def scores(i):
+    label = i % 2
+    margin = -1.0 if i == wrong else 2.0
+    return [margin * (label == 0), margin * (label == 1)]
+items = [dict(sample_name=f's{i}', gt_label=i % 2, pred_score=scores(i)) for i in range(8)]
+with open(sys.argv[sys.argv.index('--dump') + 1], 'wb') as file:
+    pickle.dump(items, file)
+(folder / 'now.json').write_text(json.dumps({'acc/top1': 7 / 8}))
+"""

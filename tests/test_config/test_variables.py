@@ -7,6 +7,7 @@ import pytest
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.user_errors import UserError
 
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 BASE = """
 ann_file = 'a.safetensors'
 small = dict(width=8)
@@ -50,6 +51,25 @@ def test_a_child_that_sets_a_copied_variable(base):
         'train_dataloader = dict(dataset=dict(ann_file=ann_file))\n'
     )
     assert load_config(child).train_dataloader.dataset.ann_file == 'mine'
+
+
+def test_a_path_reaches_what_the_file_gave_it_to(base):
+    base.write_text(BASE.replace('a.safetensors', 'data/a.safetensors'))
+    cfg = load_config(base, {'ann_file': 'b.safetensors'})
+    assert cfg.ann_file == cfg.train_dataloader.dataset.ann_file == 'b.safetensors'
+    child = base.with_name('child.py')
+    child.write_text("_base_ = 'base.py'\nann_file = 'data/mine'\n")
+    assert load_config(child).train_dataloader.dataset.ann_file == 'data/mine'
+
+
+@pytest.mark.parametrize('name', ['mmcl/ctrgcn_ntu120', 'mmcl/ctrgcn_demo'])
+def test_the_texts_and_images_of_a_training_have_one_place(name):
+    options = dict(text_file='mine/text.safetensors', image_dir='mine/images')
+    cfg = load_config(CONFIGS / f'{name}.py', options)
+    load_image, load_text = cfg.train_dataloader.dataset.pipeline[:2]
+    assert (load_image.img_dir, load_text.file) == ('mine/images', 'mine/text.safetensors')
+    assert cfg.model.co_learning.frm.text_channels == 'mine/text.safetensors'
+    assert 'data/' not in repr([load_image, load_text, cfg.model.co_learning])
 
 
 def test_a_child_of_a_base_by_name(tmp_path):

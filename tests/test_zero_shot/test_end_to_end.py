@@ -189,15 +189,15 @@ def test_incomplete_refinement_stops(root, trained):
     with pytest.raises(ValueError, match='frm=None'):
         run_test(root, 'c', trained, text_refinement='add', **{'model.co_learning.frm': None})
     with pytest.raises(ValueError, match='needs text_file'):
-        run_test(root, 'd', trained, text_refinement='add', text_file=None)
+        run_test(root, 'd', trained, text_refinement='add', test_text_file=None, text_file=None)
     other = 'data/ntu120/text_features.safetensors'  # up to sample011
     with pytest.raises(ValueError, match='missing for 9 of 12 test samples: sample023'):
-        run_test(root, 'e', trained, text_refinement='add', text_file=other)
+        run_test(root, 'e', trained, text_refinement='add', test_text_file=other)
     names = [f'sample{i:03d}' for i in range(54)]
     write_tiny_text(root / 'wide.safetensors', names, width=6)
     with pytest.raises(ValueError, match="weight' has shape"):
         run_test(
-            root, 'f', trained, text_refinement='add', text_file=str(root / 'wide.safetensors')
+            root, 'f', trained, text_refinement='add', test_text_file=str(root / 'wide.safetensors')
         )
     skeleton = REPO / 'configs/skeleton/ctrgcn_hdgraph_ntu120.py'
     with pytest.raises(ValueError, match='needs a model with a refinement module'):

@@ -3,7 +3,7 @@ title = 'Alignment with images (FAM) and its encoder'
 reference = 'skeleton'
 resnet34 = dict(type='ImageEncoder', backbone=dict(type='mmaction.ResNet', depth=34))
 variants = dict(
-    skeleton=dict(title='skeleton only', config='../skeleton/{name}.py'),
+    skeleton=dict(title='skeleton only', config='../skeleton/{plain}.py'),
     resnet34=dict(
         title='FAM, ResNet-34',
         config='./parts/{name}_fam.py',

@@ -2,7 +2,7 @@
 title = 'Refinement by text (FRM)'
 reference = 'skeleton'
 variants = dict(
-    skeleton=dict(title='skeleton only', config='../skeleton/{name}.py'),
+    skeleton=dict(title='skeleton only', config='../skeleton/{plain}.py'),
     diagonal=dict(title='FRM, two diagonal maps', config='./parts/{name}_frm.py'),
     full=dict(
         title='FRM, two full matrices',
@@ -12,7 +12,7 @@ variants = dict(
     # Without a text that selects, refinement is a larger weight of the classification loss.
     heavier=dict(
         title='skeleton only, loss x 1.2',
-        config='../skeleton/{name}.py',
+        config='../skeleton/{plain}.py',
         options={'model.cls_head.loss_cls': dict(type='CrossEntropyLoss', loss_weight=1.2)},
     ),
 )

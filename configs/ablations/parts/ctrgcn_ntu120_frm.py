@@ -1,5 +1,5 @@
 # Refinement by text alone: no alignment, no image.
-_base_ = '../../mmcl/ctrgcn_hdgraph_ntu120.py'
+_base_ = '../../mmcl/ctrgcn_ntu120.py'
 
 model = dict(co_learning=dict(image_encoder=None, fam=None))
 pack = {**_base_.pack_co_learning, 'collect_keys': ('keypoint', 'text')}

@@ -1,5 +1,5 @@
 # Alignment with images alone: no refinement, no text.
-_base_ = '../../mmcl/ctrgcn_hdgraph_ntu120.py'
+_base_ = '../../mmcl/ctrgcn_ntu120.py'
 
 model = dict(co_learning=dict(frm=None))
 pack = {**_base_.pack_co_learning, 'collect_keys': ('keypoint', 'image')}

@@ -1,0 +1,58 @@
+"""Fused systems of an ablation: the scores of several of its variants, added with fixed weights."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmcl_ext.ablation.declaration import Fused
+from mmcl_ext.ablation.run import Run, read_json
+from mmcl_ext.evaluation import PRESETS, Scores, fuse, read_scores, write_scores
+from mmcl_ext.evaluation.accuracy import label_ranks, mean_class_accuracy
+from mmcl_ext.fileio.atomic_file import write_json
+
+
+def fused_metrics(fused: Fused, runs: Mapping[str, Run]) -> dict[str, float]:
+    """Fuse the score files of one seed, whose ``runs`` are given by variant, and measure them.
+
+    The scores and the numbers are kept in ``fused`` beside the folder of the runs, and read from
+    there while the runs and the weights are the same.
+
+    Returns:
+        ``acc/top1``, ``acc/top5`` (of more than five classes) and ``acc/mean1``, shares.
+
+    Raises:
+        ValueError: The score files do not hold the same samples and classes.
+    """
+    members = [runs[name] for name in fused.streams]
+    weights, treatment = fused_weights(fused)
+    decisive = json.dumps([[run.key for run in members], weights, treatment])
+    key = hashlib.sha256(decisive.encode()).hexdigest()[:10]
+    stem = f'{fused.name}-{key}-seed{members[0].seed}'
+    root = members[0].folder.parents[1] / 'fused'
+    kept = read_json(root / f'{stem}.json')
+    if not kept:
+        scores = [read_scores(run.folder / 'predictions.pkl') for run in members]
+        together = fuse(scores, weights, treatment, fused.name)
+        root.mkdir(parents=True, exist_ok=True)
+        write_scores(root / f'{stem}.pkl', together)
+        kept = _measure(together)
+        write_json(root / f'{stem}.json', kept)
+    return kept
+
+
+def fused_weights(fused: Fused) -> tuple[Sequence[float], str]:
+    """Weights of the streams, and what is done to the scores before they are added."""
+    if isinstance(fused.weights, str):
+        preset = PRESETS[fused.weights]
+        return preset.weights, preset.scores or 'raw'
+    return fused.weights, 'raw'
+
+
+def _measure(scores: Scores) -> dict[str, Any]:
+    ranks = label_ranks(scores.values, scores.labels)
+    found = {'acc/top1': float((ranks < 1).mean())}
+    if scores.num_classes > 5:
+        found['acc/top5'] = float((ranks < 5).mean())
+    found['acc/mean1'] = mean_class_accuracy(ranks < 1, scores.labels, scores.num_classes)
+    return found
