@@ -49,6 +49,7 @@ def write_tiny_text(path, names, width=5):
     from mmcl_ext.mmcl import write_feature_file
 
     features = np.random.default_rng(2).normal(size=(len(names), width)).astype('f4')
+    Path(path).parent.mkdir(exist_ok=True)
     write_feature_file(path, features, names, metadata=dict(source='random'))
 
 
@@ -60,7 +61,7 @@ def write_tiny_data(root):
         store.parent.mkdir(parents=True, exist_ok=True)
         names = write_tiny_store(store)
         write_tiny_images(root / 'data' / name / 'composites', names)
-        write_tiny_text(root / 'data' / name / 'text_features.safetensors', names)
+        write_tiny_text(root / 'data' / name / 'text/hidden_states.safetensors', names)
     return names
 
 

@@ -9,4 +9,4 @@ joints = dict(type='InterpolateJoints', target='nturgb+d-ctrgcn')
 pipeline = [joints, *_base_.test_pipeline[:-1], _base_.pack_target]
 test_dataloader = dict(dataset=dict(_delete_=True, pipeline=pipeline, **_base_.target))
 test_evaluator = _base_.zero_shot_metric
-test_text_file = 'data/utdmhad/text_features.safetensors'  # read only if text_refinement is set
+test_text_file = 'data/utdmhad/text/hidden_states.safetensors'  # for text_refinement

@@ -24,8 +24,8 @@ def check_mode(mode: str | None) -> None:
 def refine_at_test(cfg: Config) -> None:
     """Turn a test into one with the trained, fixed FRM, as ``text_refinement`` tells, in place.
 
-    The network keeps backbone, head and FRM; the pipeline loads the feature from ``test_text_file``,
-    or from ``text_file`` where training and test share one.
+    The network keeps backbone, head and FRM; the pipeline loads the feature from
+    ``test_text_file``, or from ``text_file`` where training and test share one.
     """
     mode = cfg.get('text_refinement')
     file = cfg.get('test_text_file') or cfg.get('text_file')

@@ -52,7 +52,9 @@ def _scope():
 
 def resolved_hash(cfg: dict[str, Any]) -> str:
     """Hash what decides about a result; a default counts as if it had been written."""
-    cfg = json.loads(json.dumps({key: cfg.get(key) for key in RUN}))
+    text = json.dumps({key: cfg.get(key) for key in RUN})
+    # where texts lie: named after the output of the extraction since then
+    cfg = json.loads(text.replace('text/hidden_states.safetensors', 'text_features.safetensors'))
     model = cfg['model']
     model.pop('data_preprocessor', None)  # the default of its class everywhere
     if model['backbone']['type'] == 'InfoGCN':

@@ -101,7 +101,7 @@ def test_nwucla_learns_with_images_and_texts(tmp_path, monkeypatch):
     store = data / 'nwucla.safetensors'
     names = write_tiny_store(store, layout='kinect_v1', num_person=1)
     write_tiny_images(data / 'composites', names)
-    write_tiny_text(data / 'text_features.safetensors', names)
+    write_tiny_text(data / 'text/hidden_states.safetensors', names)
     encoder = dict(
         _delete_=True, type='ImageEncoder', backbone=dict(type='mmaction.ResNet', depth=18)
     )

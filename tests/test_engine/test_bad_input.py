@@ -13,7 +13,7 @@ from mmcl_ext.registry import HOOKS
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/mmcl/ctrgcn_hdgraph_ntu120.py'
 STORE = Path('data/ntu120/ntu120.safetensors')
-TEXT = Path('data/ntu120/text_features.safetensors')
+TEXT = Path('data/ntu120/text/hidden_states.safetensors')
 STEPS = []
 
 

@@ -99,7 +99,7 @@ def test_testing_needs_the_skeletons_only(root, trained, tmp_path):
     blind = tmp_path / 'blind'  # the same folder without images and texts
     shutil.copytree(root / 'data', blind / 'data')
     shutil.rmtree(blind / 'data/ntu120/composites')
-    (blind / 'data/ntu120/text_features.safetensors').unlink()
+    (blind / 'data/ntu120/text/hidden_states.safetensors').unlink()
     run(blind, 'test.py', MMCL, trained / 'epoch_2.pth', '--work-dir', 'whole', '--dump', 'a.pkl')
     stripped = trained / 'epoch_2_skeleton.pth'
     call(

@@ -21,7 +21,7 @@ SOURCE = REPO / 'configs/mmcl/ctrgcn_hdgraph_ntu120.py'
 TARGET = REPO / 'configs/zero_shot/ctrgcn_hdgraph_ntu120_to_utdmhad.py'
 FINETUNE = REPO / 'configs/zero_shot/ctrgcn_hdgraph_ntu120_finetune_utdmhad.py'
 ACTIONS = (2, 5, 6, 23, 24, 26)  # of UTD-MHAD, 0-based, that the authors test
-TEXT = 'data/utdmhad/text_features.safetensors'
+TEXT = 'data/utdmhad/text/hidden_states.safetensors'
 
 
 def write_target(folder):
@@ -38,7 +38,7 @@ def write_target(folder):
         splits=splits,
     )
     tested = [s['name'] for s in samples if s['label'] in ACTIONS]
-    write_tiny_text(folder / 'text_features.safetensors', tested)
+    write_tiny_text(folder / 'text/hidden_states.safetensors', tested)
 
 
 def configure(path, work_dir, **options):
@@ -86,7 +86,7 @@ def trained(root):
 @pytest.fixture(scope='module')
 def plain(root, trained):
     """The ordinary test, while the target's and the source's texts are away."""
-    texts = [root / TEXT, root / 'data/ntu120/text_features.safetensors']
+    texts = [root / TEXT, root / 'data/ntu120/text/hidden_states.safetensors']
     for file in texts:
         file.rename(file.with_suffix('.away'))
     try:
@@ -190,7 +190,7 @@ def test_incomplete_refinement_stops(root, trained):
         run_test(root, 'c', trained, text_refinement='add', **{'model.co_learning.frm': None})
     with pytest.raises(ValueError, match='needs text_file'):
         run_test(root, 'd', trained, text_refinement='add', test_text_file=None, text_file=None)
-    other = 'data/ntu120/text_features.safetensors'  # up to sample011
+    other = 'data/ntu120/text/hidden_states.safetensors'  # up to sample011
     with pytest.raises(ValueError, match='missing for 9 of 12 test samples: sample023'):
         run_test(root, 'e', trained, text_refinement='add', test_text_file=other)
     names = [f'sample{i:03d}' for i in range(54)]

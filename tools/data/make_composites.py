@@ -26,6 +26,7 @@ from mmcl_ext.preparation.person_boxes.ntu_skeleton_boxes import NTUSkeletonBoxe
 from mmcl_ext.preparation.person_boxes.person_box_source import ComputedBoxes
 from mmcl_ext.preparation.videos.depth import UTDDepthSource
 from mmcl_ext.preparation.videos.nwucla_video import CROPS, NWUCLAVideoSource
+from mmcl_ext.preparation.videos.sysu_videos import SYSUVideos
 from mmcl_ext.preparation.videos.utd_video import UTDVideoSource
 from mmcl_ext.preparation.videos.video import VIDEO_BACKENDS
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
@@ -40,6 +41,7 @@ def parse_args() -> argparse.Namespace:
     add_utdmhad(commands.add_parser('utdmhad', help='depth maps or videos of UTD-MHAD'))
     add_ntu(commands.add_parser('ntu', help='videos of NTU RGB+D, boxed by the .skeleton files'))
     add_nwucla(commands.add_parser('nwucla', help='videos of Northwestern-UCLA'))
+    add_sysu(commands.add_parser('sysu', help='images of SYSU 3D HOI'))
     add_videos(commands.add_parser('videos', help='any folder of videos'))
     for command in commands.choices.values():
         add_common(command)
@@ -77,9 +79,23 @@ def add_nwucla(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--crop', choices=CROPS, default='motion', help='what moves, or all')
 
 
-def add_videos(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('videos', help='folder with the videos, however deep')
+def add_sysu(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('source', help='folder with SUBJECT/videoK/rgb, however deep')
+    parser.add_argument('store', help='annotation store made by convert.py')
     parser.add_argument('out', help='folder for the images')
+    parser.add_argument('--boxes', help='box file made by detect_persons.py; else whole frames')
+
+
+def add_videos(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('videos', help='folder with the videos or folders of images, however deep')
+    parser.add_argument('out', help='folder for the images')
+    parser.add_argument(
+        '--names',
+        nargs=2,
+        metavar=('PATTERN', 'NAME'),
+        help='regular expression for the end of a path without its ending, and the name of the '
+        r"sample: '(a\d+)/(v\d+)_(s\d+)_(e\d+)' '\1_\3_\4_\2'",
+    )
     parser.add_argument('--boxes', help='box file made by detect_persons.py; else whole frames')
     parser.add_argument('--store', help='only the samples of this annotation store')
 
@@ -118,8 +134,15 @@ def prepare_nwucla(args: argparse.Namespace) -> Prepared:
     return NWUCLAVideoSource(args.videos, args.crop, args.backend), SkeletonStore(args.store)
 
 
+def prepare_sysu(args: argparse.Namespace) -> Prepared:
+    store = SkeletonStore(args.store)
+    videos = SYSUVideos(args.source, list(store.metadata.get('subjects') or ()))
+    boxes = BoxFile(args.boxes) if args.boxes else None
+    return VideoSource(videos, boxes, args.backend), store
+
+
 def prepare_videos(args: argparse.Namespace) -> Prepared:
-    videos = VideoFolder(args.videos)
+    videos = VideoFolder(args.videos, naming=args.names and tuple(args.names))
     source = VideoSource(videos, BoxFile(args.boxes) if args.boxes else None, args.backend)
     return source, SkeletonStore(args.store) if args.store else SampleNames(videos.names)
 
@@ -128,6 +151,7 @@ PREPARE: dict[str, Callable[[argparse.Namespace], Prepared]] = {
     'utdmhad': prepare_utdmhad,
     'ntu': prepare_ntu,
     'nwucla': prepare_nwucla,
+    'sysu': prepare_sysu,
     'videos': prepare_videos,
 }
 

@@ -3,7 +3,7 @@
 _base_ = './co_learning.py'
 
 image_dir = 'data/nwucla/composites'
-text_file = 'data/nwucla/text_features.safetensors'
+text_file = 'data/nwucla/text/hidden_states.safetensors'
 co_learning = dict(frm=dict(text_channels=text_file))  # the file tells the width
 load_co_learning = [
     dict(type='LoadCompositeImage', img_dir=image_dir),

@@ -1,4 +1,4 @@
-"""Frames out of video files."""
+"""Frames out of video files, and of folders that hold one image per frame."""
 
 import importlib.util
 import os
@@ -8,7 +8,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 
-from mmcl_ext.preparation.videos.decoders import opencv_decoder, pyav_decoder
+from mmcl_ext.preparation.videos.decoders import image_decoder, opencv_decoder, pyav_decoder
 
 _DECODERS: dict[str, ModuleType] = {
     'pyav': pyav_decoder,
@@ -30,7 +30,7 @@ def count_frames(path: str | os.PathLike, backend: str = 'auto') -> int:
         ValueError: If it cannot be opened or holds no frame, or the backend is unknown or not
             installed.
     """
-    count: int = _decoder(backend).count(path)
+    count: int = _decoder(path, backend).count(path)
     if not count:
         raise ValueError(f'{path}: video without a single frame')
     return count
@@ -52,7 +52,7 @@ def read_frames(
     wanted = {int(index) for index in indices}
     if wanted and min(wanted) < 0:
         raise ValueError(f'{path}: frame {min(wanted)} does not exist')
-    found: dict[int, np.ndarray] = _decoder(backend).read(path, wanted)
+    found: dict[int, np.ndarray] = _decoder(path, backend).read(path, wanted)
     if missing := sorted(wanted - found.keys()):
         raise ValueError(f'{path}: frames {missing} cannot be read, the video ends before them')
     return [found[int(index)] for index in indices]
@@ -102,8 +102,10 @@ def check_backend(backend: str) -> None:
         raise ValueError("video backend 'pyav' needs the package 'av': not installed")
 
 
-def _decoder(backend: str) -> ModuleType:
+def _decoder(path: str | os.PathLike, backend: str) -> ModuleType:
     check_backend(backend)
+    if os.path.isdir(path):
+        return image_decoder
     if backend == 'auto':
         backend = 'pyav' if has_pyav() else 'opencv'
     return _DECODERS[backend]

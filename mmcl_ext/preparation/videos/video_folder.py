@@ -1,22 +1,34 @@
 """The videos of a folder, by sample name."""
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+
+from mmcl_ext.preparation.videos.decoders.image_decoder import IMAGE_SUFFIXES
 
 VIDEO_SUFFIXES = ('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv')
 """Endings of the files that are taken for videos."""
 
 
 class VideoFolder:
-    """Videos that lie in a folder, however deep, each named after its sample.
+    r"""Videos that lie in a folder, however deep, each named after its sample.
+
+    A folder that holds images is a video, too, with one image per frame.
 
     Args:
         path: The folder; links are followed.
+        naming: A regular expression for the end of a video's path, from the start of a folder's or
+            file's name on and without the file's ending, and the name of its sample with groups as
+            in :func:`re.sub`: ``(r'(a\d+)/(v\d+)_(s\d+)_(e\d+)', r'\1_\3_\4_\2')``. Videos that
+            it does not match are left out. None for the file's name alone.
         suffixes: Endings of videos, in lower case.
         strip: Ends of file names that do not belong to the sample's name, such as ``_rgb`` of NTU
             RGB+D and ``_color`` of UTD-MHAD.
+
+    Raises:
+        ValueError: The pattern is no regular expression, or the name asks for a group without one.
     """
 
     def __init__(
@@ -24,8 +36,10 @@ class VideoFolder:
         path: str | os.PathLike,
         suffixes: Sequence[str] = VIDEO_SUFFIXES,
         strip: Sequence[str] = ('_rgb', '_color'),
+        naming: tuple[str, str] | None = None,
     ) -> None:
         self.path, self.suffixes, self.strip = Path(path), tuple(suffixes), tuple(strip)
+        self._naming = None if naming is None else _compile(*naming)
 
     @property
     def names(self) -> list[str]:
@@ -36,7 +50,8 @@ class VideoFolder:
             ValueError: Two videos belong to one sample.
         """
         if not self._videos:
-            raise FileNotFoundError(f'{self.path} has no video ({", ".join(self.suffixes)})')
+            which = ', '.join(self.suffixes) if self._naming is None else self._naming[0].pattern
+            raise FileNotFoundError(f'{self.path} has no video ({which})')
         return sorted(self._videos)
 
     def video(self, name: str) -> Path:
@@ -55,19 +70,47 @@ class VideoFolder:
         if not self.path.is_dir():
             raise FileNotFoundError(f'no folder of videos at {self.path}')
         found: dict[str, Path] = {}
-        for parent, _, files in os.walk(self.path, followlinks=True):
-            for file in files:
-                path = Path(parent, file)
-                if path.suffix.lower() not in self.suffixes or file.startswith('.'):
-                    continue
-                name = self._sample_name(path.stem)
-                if name in found:
-                    raise ValueError(f'sample {name!r} has two videos: {found[name]} and {path}')
+        for path in self._walk():
+            name = self._sample_name(path)
+            if name in found:
+                raise ValueError(
+                    f'sample {name!r} has two videos: {found[name]} and {path}; where folders are '
+                    'part of the name, say so (--names PATTERN NAME)'
+                )
+            if name is not None:
                 found[name] = path
         return found
 
-    def _sample_name(self, stem: str) -> str:
+    def _walk(self) -> Iterator[Path]:
+        """Yield video files, and folders of images that hold no video."""
+        for parent, _, files in os.walk(self.path, followlinks=True):
+            shown = [Path(parent, file) for file in files if not file.startswith('.')]
+            videos = [path for path in shown if path.suffix.lower() in self.suffixes]
+            yield from videos
+            if not videos and any(path.suffix.lower() in IMAGE_SUFFIXES for path in shown):
+                yield Path(parent)
+
+    def _sample_name(self, path: Path) -> str | None:
+        below = path.relative_to(self.path) if path != self.path else Path(path.name)
+        stem = below.as_posix() if path.is_dir() else below.with_suffix('').as_posix()
+        if self._naming is not None:
+            pattern, name = self._naming
+            match = pattern.fullmatch(stem)
+            return match.expand(name) if match else None
+        stem = stem.rpartition('/')[2]
         for end in self.strip:
             if stem.endswith(end) and len(stem) > len(end):
                 return stem.removesuffix(end)
         return stem
+
+
+def _compile(pattern: str, name: str) -> tuple[re.Pattern[str], str]:
+    problem: Exception | None = None
+    try:
+        compiled = re.compile(f'(?:.*/)?(?:{pattern})')
+        re.sub('(.)' * compiled.groups, name, 'x' * compiled.groups)
+    except (re.error, IndexError) as error:
+        problem = error
+    if problem is not None:
+        raise ValueError(f'names {pattern!r} {name!r}: {problem}')
+    return compiled, name

@@ -1,0 +1,40 @@
+"""Folders of images, one image per frame, in the order of the numbers in their names."""
+
+import os
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+"""Endings of the files that are taken for frames."""
+
+
+def image_files(path: str | os.PathLike) -> list[Path]:
+    """List the frames: ``2.jpg`` comes before ``10.jpg``."""
+    files = [f for f in Path(path).iterdir() if f.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted((f for f in files if not f.name.startswith('.')), key=_natural)
+
+
+def count(path: str | os.PathLike) -> int:
+    """Count the images."""
+    return len(image_files(path))
+
+
+def read(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
+    """Read frames (H, W, 3) uint8 BGR."""
+    files = image_files(path)
+    found = {}
+    for index in sorted(wanted):
+        if index < len(files):
+            frame = cv2.imread(str(files[index]), cv2.IMREAD_COLOR)
+            if frame is None:
+                raise ValueError(f'{files[index]}: not a readable image')
+            found[index] = frame
+    return found
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    parts = re.split(r'(\d+)', path.name)
+    return [(int(part), '') if part.isdigit() else (0, part) for part in parts]
