@@ -8,6 +8,7 @@ from mmcl_ext.preparation.extraction.sharding import (
     FeatureShards,
     extract_features,
 )
+from mmcl_ext.preparation.text.answers import ANSWERS
 from mmcl_ext.registry import TEXT_SOURCES
 
 
@@ -36,6 +37,6 @@ def extract_text_features(
         source.names if names is None else names,
         batch_size=cfg.get('batch_size', 16),
         chunk_size=cfg.get('chunk_size', 64),
-        texts=out / 'answers.jsonl' if 'question' in settings else None,
+        texts=out / ANSWERS if 'question' in settings else None,
     )
     return extract_features(source, shards, target=out, **options)
