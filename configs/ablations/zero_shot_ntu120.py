@@ -6,7 +6,9 @@ targets = dict(utdmhad='UTD-MHAD', sysu='SYSU')
 
 hd_gcn = {
     'model.backbone.type': 'HDGCN',
-    'model.backbone.graph_cfg': dict(_delete_=True, type='HDGraph', layout='nturgb+d', center=1),
+    'model.backbone.graph_cfg': dict(
+        _delete_=True, type='HDGraph', layout='nturgb+d', center=1, flatten=None
+    ),
 }
 rows = dict(
     ctrsgcn=('CTRS-GCN', 'ctrgcn_mmcl110e', {'model.backbone.type': 'CTRSGCN'}),

@@ -30,7 +30,7 @@ def twin_of(path):
     There that name is the backbone's own recipe; the twin has MMCL's schedule.
     """
     network, _, data = path.stem.partition('_')
-    stem = f'{network}_mmcl110e_{data}' if data in ('ntu60', 'ntu120') else path.stem
+    stem = f'{network}_mmcl110e_{data}' if data.startswith('ntu') else path.stem
     return CONFIGS / 'skeleton' / f'{stem}.py'
 
 

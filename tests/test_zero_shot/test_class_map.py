@@ -103,7 +103,7 @@ def test_as_many_sequences_are_tested_as_the_page_says(shared, path):
     stem = {'ntu120_to_utdmhad': 'ntu120_to_utdmhad_all'}.get(path.stem, path.stem)
     stem = stem.removesuffix('_paper')
     row = rf'\| `ctrgcn_(?:hdgraph_)?{stem}` \|.*\| (\d+) \((\d+)\) \| (\d+) \|'
-    assert re.findall(row, page) == [(str(sum(tested)), str(len(class_map.rows)), str(number))]
+    assert set(re.findall(row, page)) == {(str(sum(tested)), str(len(class_map.rows)), str(number))}
 
 
 def test_class_names():
