@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmcl_ext.ablation.declaration import Fused
-from mmcl_ext.ablation.run import Run, read_json
+from mmcl_ext.ablation.run import Run, read_state
 from mmcl_ext.evaluation import PRESETS, Scores, fuse, read_scores, write_scores
 from mmcl_ext.evaluation.accuracy import label_ranks, mean_class_accuracy
 from mmcl_ext.fileio.atomic_file import write_json
@@ -30,7 +30,7 @@ def fused_metrics(fused: Fused, runs: Mapping[str, Run]) -> dict[str, float]:
     key = hashlib.sha256(decisive.encode()).hexdigest()[:10]
     stem = f'{fused.name}-{key}-seed{members[0].seed}'
     root = members[0].folder.parents[1] / 'fused'
-    kept = read_json(root / f'{stem}.json')
+    kept = read_state(root / f'{stem}.json')
     if not kept:
         scores = [read_scores(run.folder / 'predictions.pkl') for run in members]
         together = fuse(scores, weights, treatment, fused.name)

@@ -109,7 +109,7 @@ class Run:
     @property
     def result(self) -> dict[str, Any]:
         """Outcome of the test, empty before there is one."""
-        found = read_json(self.folder / 'result.json')
+        found = read_state(self.folder / 'result.json')
         return found if found.get('key') == self.key else {}
 
     @property
@@ -186,7 +186,7 @@ class Run:
     def _share_training(self) -> None:
         """Take the training of a run here that differs in its test alone, if it has ended."""
         for path in sorted(self._root.glob(f'*-seed{self.seed}/state.json')):
-            theirs = read_json(path)
+            theirs = read_state(path)
             same = theirs.get('training_key') == self.training_key
             if same and theirs.get('trained') and not self._state.get('trained'):
                 work_dir = theirs.get('work_dir') or str(path.parent / 'train')
@@ -242,7 +242,7 @@ class Run:
 
     @property
     def _state(self) -> dict[str, Any]:
-        return read_json(self.folder / 'state.json')
+        return read_state(self.folder / 'state.json')
 
     @property
     def _work_dir(self) -> Path:
@@ -313,7 +313,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
     files = sorted(path for path in folder.glob('*/*.json') if path.stem == path.parent.name)
     if not files:
         raise FileNotFoundError(f'the test left no metrics in {folder}')
-    found = read_json(files[-1])
+    found = read_state(files[-1])
     times = ('time', 'data_time')
     return {k: float(v) for k, v in found.items() if k not in times and isinstance(v, (int, float))}
 
@@ -324,7 +324,7 @@ def last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), 'no output')[:300]
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_state(path: Path) -> dict[str, Any]:
     """Read a JSON object; an absent or unreadable file gives an empty one."""
     try:
         return read_json(path, dict)
