@@ -106,7 +106,11 @@ def load_ablation(filename: str | Path) -> Ablation:
     fused = tuple(_fused(path, name, fields, filled) for name, fields in systems.items())
     named = {system.reference for system in fused} - {None, *systems}
     if named or systems.keys() & filled.keys():
-        wrong = f'the reference {sorted(named)} is none of them' if named else 'it names a variant'
+        wrong = (
+            f'the reference {sorted(map(str, named))} is none of them'
+            if named
+            else 'it names a variant'
+        )
         raise ValueError(f'{path}, fused: {wrong}')
     return Ablation(path.stem, str(declared.get('title', path.stem)), tuple(ordered), fused)
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmcl_ext.preparation.videos.sysu_videos import SYSUVideos
-from mmcl_ext.preparation.videos.video import count_frames, read_frames
+from mmcl_ext.preparation.videos.video import count_frames, iter_frames, read_frames
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
 from mmcl_ext.preparation.videos.video_source import VideoSource
 
@@ -75,6 +75,7 @@ def test_a_folder_of_images_is_a_video(tmp_path):
     path = folder.video('a3')
     assert count_frames(path) == 3
     assert [frame[0, 0, 0] for frame in read_frames(path, [2, 0, 1])] == [10, 1, 2]
+    assert [frame[0, 0, 0] for _, frame in iter_frames(path)] == [1, 2, 10]
     with pytest.raises(ValueError, match='the video ends before'):
         read_frames(path, [3])
     clip = VideoSource(folder).load('a3', np.zeros(0), 2, 'first')

@@ -77,7 +77,7 @@ def iter_frames(
     """
     check_backend(backend)
     live = isinstance(source, int) or '://' in os.fspath(source)
-    decoder = _DECODERS['opencv'] if live else _decoder(backend)
+    decoder = _DECODERS['opencv'] if live else _decoder(source, backend)
     empty = True
     for frame in decoder.frames(source):
         empty = False

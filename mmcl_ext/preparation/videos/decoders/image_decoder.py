@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,9 @@ import numpy as np
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 """Endings of the files that are taken for frames."""
+
+FRAMES_PER_SECOND = 30.0
+"""Images do not tell their time."""
 
 
 def image_files(path: str | os.PathLike) -> list[Path]:
@@ -33,6 +37,12 @@ def read(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
                 raise ValueError(f'{files[index]}: not a readable image')
             found[index] = frame
     return found
+
+
+def frames(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield the frames one after the other, with the seconds of thirty frames a second."""
+    for index in range(count(path)):
+        yield index / FRAMES_PER_SECOND, read(path, {index})[index]
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
