@@ -102,7 +102,7 @@ def check_backend(backend: str) -> None:
         raise ValueError("video backend 'pyav' needs the package 'av': not installed")
 
 
-def _decoder(path: str | os.PathLike, backend: str) -> ModuleType:
+def _decoder(path: str | os.PathLike | int, backend: str) -> ModuleType:
     check_backend(backend)
     if os.path.isdir(path):
         return image_decoder
