@@ -20,11 +20,12 @@ EXTRAS_TESTS := tests/test_checkpoints/test_data_description.py tests/test_deplo
 PYTEST = -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-extras test-detect test-web pose lint docs check-machine clean
+.PHONY: help demo test coverage test-slow test-extras test-detect test-web pose lint docs check-machine clean
 
 help:
 	@echo 'make demo         train with co-learning on generated data, test from the skeleton alone'
 	@echo 'make test         run the tests'
+	@echo 'make coverage     run the tests and tell which share of the package they run'
 	@echo 'make test-slow    run the tests that take minutes'
 	@echo 'make test-extras  run the tests of what needs optional packages: exports, PyAV, TensorBoard'
 	@echo 'make test-detect  run the tests that need mmcv with operators and mmdet, in $(VENV_DETECT)'
@@ -39,6 +40,11 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(VENV)/bin/python $(PYTEST)
+
+# In one process: lines that only child processes run are not counted.
+coverage: $(VENV)/.installed
+	$(VENV)/bin/python -m coverage run --source mmcl_ext -m pytest -p no:xdist $(PYTEST_FLAGS)
+	$(VENV)/bin/python -m coverage report --skip-covered --sort cover
 
 test-slow: $(VENV)/.installed
 	$(VENV)/bin/python $(PYTEST) -m slow

@@ -21,14 +21,21 @@ def test_every_type_and_shape_as_scipy_reads_it(tmp_path, dtype, compressed):
     shapes = ((3, 4), (2, 3, 4), (1, 1), (1, 2), (2, 3, 1, 5), (0, 3))
     values = {f'v{i}': rng.integers(0, 100, shape).astype(dtype) for i, shape in enumerate(shapes)}
     path = tmp_path / 'a.mat'
-    others = dict(text='abc', cells=np.array([1, 'a'], object), fields=dict(a=1))
+    others = dict(
+        text='abc', cells=np.array([1, 'a'], object), fields=dict(a=1), j=np.array([[1j]])
+    )
     savemat(path, others | values, do_compression=compressed)
     for name, expected in loadmat(path, variable_names=list(values)).items():
         if name in values:
             found = read_matlab_field(ArchiveFile(path), name)
             assert found.dtype == expected.dtype
             np.testing.assert_array_equal(found, expected)
-    for name, message in (('text', 'expected numbers'), ('cells', 'class 1 '), ('no', 'missing')):
+    for name, message in (
+        ('text', 'expected numbers'),
+        ('cells', 'class 1 '),
+        ('j', 'numbers'),
+        ('no', 'missing'),
+    ):
         with pytest.raises(ValueError, match=f'a.mat: field {name}.*{message}'):
             read_matlab_field(ArchiveFile(path), name)
 

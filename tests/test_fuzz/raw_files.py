@@ -110,13 +110,13 @@ def read_ntu(path: Path) -> None:
         NTUReader('mmaction', translate=True, second_body='copy')(ArchiveFile(path))
 
 
-def body(joints: int, size: int = 2) -> dict[str, object]:
-    pose = RNG.normal(size=(joints, size)).round(2).tolist()
-    return dict(keypoints=pose, keypoint_scores=[0.5] * joints, track_id=3)
+def body(joints: int, track_id: int = 3) -> dict[str, object]:
+    pose = RNG.normal(size=(joints, 2)).round(2).tolist()
+    return dict(keypoints=pose, keypoint_scores=[0.5] * joints, track_id=track_id)
 
 
 def pose_seeds(folder: Path) -> list[bytes]:
-    frames = [dict(frame_id=t, instances=[body(17), body(17)][: t + 1]) for t in range(2)]
+    frames = [dict(frame_id=t, instances=[body(17), body(17, 4)][: t + 1]) for t in range(2)]
     contents = (
         frames,
         dict(meta_info=dict(name='coco'), instance_info=[dict(f, frame_id=1) for f in frames[:1]]),
