@@ -73,14 +73,22 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def official_model(folder: str) -> nn.Module:
-    """Import the authors' network from their repository."""
+def official_model(
+    folder: str, graph: str = 'ntu_rgb_d', num_class: int = CLASSES, num_person: int = 2
+) -> nn.Module:
+    """Import the authors' network from their repository, with a module of its ``graph`` folder."""
     if not Path(folder, 'model', 'ctrgcn.py').is_file():
         raise SystemExit(f'error: {folder!r} is no clone of the official CTR-GCN repository')
     sys.path.insert(0, folder)
     kind = importlib.import_module('model.ctrgcn').Model
-    graph = dict(graph='graph.ntu_rgb_d.Graph', graph_args=dict(labeling_mode='spatial'))
-    return kind(num_class=CLASSES, num_point=JOINTS, num_person=2, **graph)
+    made = importlib.import_module(f'graph.{graph}').Graph(labeling_mode='spatial')
+    return kind(
+        num_class=num_class,
+        num_point=made.A.shape[-1],
+        num_person=num_person,
+        graph=f'graph.{graph}.Graph',
+        graph_args=dict(labeling_mode='spatial'),
+    )
 
 
 @torch.no_grad()
