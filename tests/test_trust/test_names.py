@@ -89,7 +89,7 @@ def test_checks_and_subsets(store, tmp_path, monkeypatch, capsys):
     words = ['pickle', 'a.pkl', 'b.safetensors', '--quiet', '--processes', 1]
     status, text = run('data/convert.py', words, tmp_path, monkeypatch, capsys)
     assert status == 0
-    assert SkeletonStore('b.safetensors').names == tuple(NAMES)
+    assert list(SkeletonStore('b.safetensors').names) == NAMES
 
 
 def test_reports_of_scores(store, tmp_path, monkeypatch, capsys):
