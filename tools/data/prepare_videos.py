@@ -1,8 +1,8 @@
-"""Prepare videos of your own for co-learning: ``prepare_videos.py VIDEOS SKELETONS OUT``.
+"""Prepare videos of your own for co-learning: ``prepare_videos.py VIDEOS [SKELETONS] OUT``.
 
-Converts the skeletons where needed, boxes the persons, makes composites and, as wanted, text and
-image features, checks all of it and writes a configuration to train with. An interrupted run goes
-on where it was.
+Finds the poses in the videos, or converts the skeletons where needed, boxes the persons, makes
+composites and, as wanted, text and image features, checks all of it and writes a configuration to
+train with. An interrupted run goes on where it was.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.preparation.composites.composite import ORDERS
 from mmcl_ext.preparation.extraction.command_line import add_run_options, run_step
 from mmcl_ext.preparation.own_videos.prepare_videos import VideoPreparation
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 from mmcl_ext.preparation.videos.video import VIDEO_BACKENDS
 
 
@@ -23,7 +24,10 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('videos', type=Path, help='folder with one video per sample')
     parser.add_argument(
-        'skeletons', type=Path, help='store, annotation pickle, or folder with files and labels.csv'
+        'skeletons',
+        type=Path,
+        nargs='?',
+        help='store, annotation pickle, or folder with files and labels.csv; else found in VIDEOS',
     )
     parser.add_argument('out', type=Path, help='folder for everything that is made')
     parser.add_argument('--layout', default='coco', help="skeleton layout of a folder's files")
@@ -56,6 +60,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--backend', choices=VIDEO_BACKENDS, default='auto', help='video decoder')
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='workers')
     parser.add_argument('--partial', action='store_true', help='leave samples without a video out')
+    parser.add_argument(
+        '--coordinates', choices=('metres', 'pixels'), default='metres', help='of poses from VIDEOS'
+    )
+    add_pose_options(parser)
     add_run_options(parser)
     add_safe_config(parser)
     return parser.parse_args()
@@ -73,9 +81,11 @@ def prepare(args: argparse.Namespace) -> bool:
         composite=pick(args, 'num_tiles', 'size', 'margin', 'order', 'rule', 'quality'),
         training=pick(args, 'base', 'train_split', 'val_split', 'batch_size'),
         progress=not args.quiet,
-        **pick(args, 'videos', 'skeletons', 'out', 'layout', 'labels', 'boxes', 'text'),
+        pose=PoseSettings.of(args),
+        skeletons=args.skeletons,
+        **pick(args, 'videos', 'out', 'layout', 'labels', 'boxes', 'text'),
         **pick(args, 'text_options', 'image_features', 'training_options'),
-        **pick(args, 'backend', 'jobs', 'on_error', 'partial'),
+        **pick(args, 'backend', 'jobs', 'on_error', 'partial', 'coordinates'),
     )
     return preparation.run()
 

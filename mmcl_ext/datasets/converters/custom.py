@@ -166,13 +166,13 @@ def convert_custom(
     """
     layout_name = load_layout(layout)
     path = Path(labels) if labels is not None else Path(source) / 'labels.csv'
-    table = _read_labels(path)
-    classes = tuple(classes or _guess_classes(path, table))
+    table = read_labels(path)
+    classes = tuple(classes or guess_classes(path, table))
     members = _find_samples(source)
     for file in {path.name.removesuffix('.csv'), 'labels'} - set(table):
         members.pop(file, None)
     items = [
-        SampleInfo(name, _label(path, name, row, classes), members[name])
+        SampleInfo(name, label_of(path, name, row, classes), members[name])
         for name, row in table.items()
         if name in members
     ]
@@ -234,7 +234,7 @@ def _find_samples(source: str | os.PathLike) -> dict[str, ArchiveFile]:
 
 
 @names_file
-def _read_labels(path: Path) -> dict[str, dict[str, str]]:
+def read_labels(path: Path) -> dict[str, dict[str, str]]:
     """Read the label file: the columns by sample name."""
     table: dict[str, dict[str, str]] = {}
     if not path.is_file():
@@ -268,7 +268,8 @@ def _check_alike(path: Path, what: str, names: Collection[str]) -> None:
 
 
 @names_file
-def _guess_classes(path: Path, table: Mapping[str, Mapping[str, str]]) -> Sequence[str]:
+def guess_classes(path: Path, table: Mapping[str, Mapping[str, str]]) -> Sequence[str]:
+    """Name the classes of a table: its labels, or numbers."""
     labels = {row['label'] for row in table.values()}
     names = {label for label in labels if not _NUMBER.fullmatch(label)}
     _check_alike(path, 'class', names)
@@ -285,7 +286,8 @@ def _guess_classes(path: Path, table: Mapping[str, Mapping[str, str]]) -> Sequen
 
 
 @names_file
-def _label(path: Path, name: str, row: Mapping[str, str], classes: Sequence[str]) -> int:
+def label_of(path: Path, name: str, row: Mapping[str, str], classes: Sequence[str]) -> int:
+    """Number the class of a row of the table."""
     number = int(row['label']) if row['label'].isdecimal() else None
     if row['label'] in classes:
         index = classes.index(row['label'])

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,14 @@ from mmcl_ext.fileio.printable import counted, printable
 from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.parallel.collectives import rank
 from mmcl_ext.parallel.process_group import from_main_process
+from mmcl_ext.parallel.resumable_parts import content_hash
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
 from mmcl_ext.preparation.features.image_features import extract_image_features
 from mmcl_ext.preparation.own_videos.training_config import TrainingConfig, check_base, try_config
 from mmcl_ext.preparation.person_boxes import detect_persons
 from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
+from mmcl_ext.preparation.pose.convert_videos import VideoPoseReader, convert_videos
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings
 from mmcl_ext.preparation.text import extract_text_features
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
 from mmcl_ext.preparation.videos.video_source import Boxes, VideoSource
@@ -42,8 +45,11 @@ class VideoPreparation:
     Attributes:
         videos: Folder of the videos, named after the samples.
         skeletons: Annotation store; annotation pickle of MMAction2 or PYSKL; or folder with a
-            file per sample (MMPose's results in JSON, .npy, .csv) and ``labels.csv``.
+            file per sample (MMPose's results in JSON, .npy, .csv) and ``labels.csv``. None finds
+            the poses in the videos, see :func:`convert_videos`.
         labels: Table of a folder's labels; None for ``labels.csv`` within.
+        pose: How poses come out of videos.
+        coordinates: Train on ``'metres'`` where the estimator gives them, or on ``'pixels'``.
         boxes: ``'skeleton'`` (two-dimensional skeletons in pixels of the videos), ``'whole'``
             (whole frames), a box file, or a configuration of a detector.
         training_options: Settings to override in the configuration whose encoder is cached.
@@ -51,10 +57,12 @@ class VideoPreparation:
     """
 
     videos: Path
-    skeletons: Path
+    skeletons: Path | None
     out: Path
     layout: str = 'coco'
     labels: Path | None = None
+    pose: PoseSettings = field(default_factory=PoseSettings)
+    coordinates: str = 'metres'
     boxes: str = 'skeleton'
     text: Path | None = None
     text_options: Mapping[str, Any] = field(default_factory=dict)
@@ -115,6 +123,11 @@ class VideoPreparation:
             check_base(self.training['base'])
 
     def _check_skeletons(self) -> None:
+        if self.labels is not None and not self.labels.is_file():
+            raise FileNotFoundError(f'no table of labels at {self.labels}')
+        if self.skeletons is None:
+            self.pose.build()  # tells what is not installed
+            return
         if not self.skeletons.exists():
             raise FileNotFoundError(f'no skeletons at {self.skeletons}')
         if not self.skeletons.is_dir() and self.skeletons.suffix not in ('.safetensors', '.pkl'):
@@ -122,10 +135,13 @@ class VideoPreparation:
                 f'{self.skeletons}: expected a store (.safetensors), an annotation pickle (.pkl) '
                 'or a folder of skeletons'
             )
-        if self.labels is not None and not self.labels.is_file():
-            raise FileNotFoundError(f'no table of labels at {self.labels}')
 
     def _open_store(self) -> SkeletonStore:
+        if self.skeletons is None:
+            from_main_process(self._find_poses)
+            metres = self.out / 'skeletons.safetensors'
+            in_pixels = self.coordinates == 'pixels' or not metres.exists()
+            return SkeletonStore(self._pixels if in_pixels else metres)
         if self.skeletons.suffix == '.safetensors':
             return SkeletonStore(self.skeletons)
         path = self.out / 'skeletons.safetensors'
@@ -145,11 +161,41 @@ class VideoPreparation:
         self._say(f'{path}: {len(kept)} of {len(store)} samples have a video')
         return kept
 
+    @property
+    def _pixels(self) -> Path:
+        return self.out / 'pixels.safetensors'
+
+    def _find_poses(self) -> None:
+        """Find the poses in the videos unless that is done."""
+        recipe = content_hash([asdict(self.pose), str(self.labels), str(self.videos.absolute())])
+        note, folder = self.out / 'poses.json', self.out / 'poses'
+        if note.exists() and read_json(note) != recipe:
+            raise ValueError(f'{folder} was made of other videos or settings: use another folder')
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(note, recipe)
+        read = VideoPoseReader(self.pose, folder, metric=False)
+        for path in (self._pixels, self.out / 'skeletons.safetensors'):
+            if path.exists():
+                self._say(f'{path}: was there')
+            elif path == self._pixels or read.estimator.metric:
+                report = convert_videos(
+                    VideoFolder(self.videos),
+                    path,
+                    replace(read, metric=path != self._pixels),
+                    self.labels,
+                    processes=1,  # the networks use all cores, and do not survive a fork
+                    on_error=self.on_error,
+                    progress=self.progress,
+                )
+                self._say(str(report))
+
     def _convert(self, path: Path) -> None:
         """Convert the skeletons unless that is done; refuse what was made of other ones."""
+        skeletons = self.skeletons
+        assert skeletons is not None
         labels = None if self.labels is None else os.path.abspath(self.labels)
         recipe = {
-            'skeletons': os.path.abspath(self.skeletons),
+            'skeletons': os.path.abspath(skeletons),
             'labels': labels,
             'layout': self.layout,
         }
@@ -159,11 +205,11 @@ class VideoPreparation:
                 raise ValueError(f'{path} was made of {found}, not of {recipe}: remove it')
             self._say(f'{path}: was there')
             return
-        if self.skeletons.suffix == '.pkl':
-            report = convert_pickle(self.skeletons, path, progress=self.progress)
+        if skeletons.suffix == '.pkl':
+            report = convert_pickle(skeletons, path, progress=self.progress)
         else:
             report = convert_custom(
-                self.skeletons,
+                skeletons,
                 path,
                 layout=self.layout,
                 labels=self.labels,
@@ -198,7 +244,7 @@ class VideoPreparation:
         if self.boxes == 'whole':
             return None
         if self.boxes == 'skeleton':
-            return PixelBoxes(store)
+            return PixelBoxes(SkeletonStore(self._pixels) if self.skeletons is None else store)
         if self.boxes.endswith('.safetensors'):
             return BoxFile(self.boxes)
         path = self.out / 'boxes.safetensors'

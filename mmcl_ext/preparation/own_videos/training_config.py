@@ -21,7 +21,7 @@ from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.registry import DATASETS, MODELS
 
-_BUILT_IN = ('nturgb+d', 'nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose')
+_BUILT_IN = ('nturgb+d', 'nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose', 'blazepose')
 _HEAD = """\
 # Written by tools/data/prepare_videos.py; the folder may be moved. Training and test:
 #   python tools/train.py FOLDER/{name} --work-dir work_dirs/own
