@@ -21,6 +21,7 @@ from mmcl_ext.inference.inference_report import (
 )
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
+from mmcl_ext.inference.relevance import joint_relevance
 from mmcl_ext.inference.video_prediction import VideoPrediction, is_video, predict_video
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 
@@ -40,6 +41,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=8, help='clips per forward pass')
     parser.add_argument('--pictures', type=int, default=20, help='clips to draw at most')
     parser.add_argument('--motion', choices=('gif', 'mp4'), help='write moving skeletons, too')
+    parser.add_argument(
+        '--explain', action='store_true', help='tell which joints speak for the class, and when'
+    )
     add_pose_options(parser)
     parser.add_argument('--video', help='video of the one input, to draw its joints over')
     parser.add_argument(
@@ -50,6 +54,8 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'--top-k must be positive, got {args.top_k}')
     if args.video and (len(args.inputs) > 1 or not args.out):
         parser.error('--video takes one INPUT and --out')
+    if args.explain and not args.out:
+        parser.error('--explain needs --out')
     if args.video and not Path(args.video).is_file():
         parser.error(f'there is no video {args.video!r}')
     return args
@@ -94,7 +100,7 @@ def predict(
     for video, inputs in itertools.groupby(args.inputs, is_video):
         source = predict_videos if video else predict_skeletons
         for result in source(args, inferencer, inputs):
-            report(args, result, taken, inferencer.info.layout, values)
+            report(args, result, taken, inferencer, values)
 
 
 def predict_skeletons(
@@ -119,7 +125,7 @@ def report(
     args: argparse.Namespace,
     result: VideoPrediction | InferenceResult,
     taken: set[str],
-    layout: str,
+    inferencer: MMCLInferencer,
     values: list[dict[str, Any]],
 ) -> None:
     """Print a result, remember it, and draw it as long as there are few."""
@@ -131,10 +137,27 @@ def report(
             result.write_poses(path)
             if len(taken) <= args.pictures:
                 result.write_overlay(f'{path}_overlay.mp4')
+            if args.explain:
+                for number, person in enumerate(result.persons, 1):
+                    value = values[-1]['persons'][number - 1]
+                    explain(inferencer, person, value, f'{path}_person_{number}')
         return
     print(table_row(result, args.top_k), flush=True)
     if args.out and result.error is None and len(taken) < args.pictures:
-        draw(args, result, file_name(result.name, taken), layout)
+        name = file_name(result.name, taken)
+        draw(args, result, name, inferencer.info.layout)
+        if args.explain:
+            explain(inferencer, result, values[-1], str(Path(args.out) / name))
+
+
+def explain(
+    inferencer: MMCLInferencer, result: InferenceResult, value: dict[str, Any], path: str
+) -> None:
+    """Add the relevance of the joints to a result and draw it."""
+    if result.clip is not None:
+        relevance = joint_relevance(inferencer, result.clip)
+        value['relevance'] = relevance.to_dict()
+        relevance.draw(f'{path}_relevance.png', result.clip)
 
 
 def save(

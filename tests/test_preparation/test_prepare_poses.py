@@ -51,8 +51,8 @@ def test_videos_are_all_that_is_needed(tool, videos, tmp_path):
     assert 'train with: python tools/train.py' in text
     assert 'checked: ' in text
     pixels, store = (SkeletonStore(out / f'{n}.safetensors') for n in ('pixels', 'skeletons'))
-    assert store.names == ('l0', 'l1', 'l2', 'l3', 'l4', 'r0')
-    assert store.classes == ('left', 'right')
+    assert tuple(store.names) == ('l0', 'l1', 'l2', 'l3', 'l4', 'r0')
+    assert tuple(store.classes) == ('left', 'right')
     assert store.labels.tolist() == [0] * 5 + [1]
     assert {k: len(v) for k, v in store.splits.items()} == dict(train=5, val=1)
     assert (store.layout, store.num_channels, pixels.num_channels) == ('blazepose', 3, 2)
