@@ -100,7 +100,8 @@ def _describe(path: Path, error: Exception) -> Exception | None:
     if isinstance(error, SyntaxError):
         return UserError(f'{path} or a base of it has a syntax error: {error}')
     if isinstance(error, ValueError) and path.suffix != '.py':
-        return UserError(str(error))
+        reason = str(error).removeprefix(f'{path}: ')
+        return UserError(f'{path} is no configuration: {reason}')
     if not isinstance(error, OSError):
         reason = ' '.join(str(error).split()) or 'nested too deep'
         return UserError(f'{_place(path, error)}: {type(error).__name__}: {reason}')
