@@ -10,7 +10,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-MIM_ITEMS = ('configs', 'tools', 'model-index.yml')
+MIM_ITEMS = ('configs', 'tools', 'model-index.yml', 'dataset-index.yml')
 """What MMEngine and MIM look for in ``mmcl_ext/.mim``."""
 
 
@@ -87,6 +87,8 @@ setup(
     description='Skeleton-based action recognition with multi-modality co-learning',
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
+    author='mmcl_ext contributors',
+    keywords='skeleton, action recognition, multi-modality, co-learning, MMEngine, MMAction2',
     license='Apache-2.0',
     license_files=['LICENSE'],
     classifiers=[

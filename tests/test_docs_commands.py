@@ -18,9 +18,12 @@ import pytest
 REPO = Path(__file__).resolve().parent.parent
 PAGES = [
     REPO / 'README.md',
+    REPO / 'CONTRIBUTING.md',
+    *sorted((REPO / '.github').rglob('*.md')),
     *sorted((REPO / 'docs').rglob('*.md')),
     *sorted((REPO / 'configs').rglob('README.md')),
     REPO / 'docs/results.toml',
+    REPO / 'dataset-index.yml',
 ]
 LAUNCHERS = {
     'tools/dist_train.sh': ('tools/train.py', 0),
@@ -32,8 +35,10 @@ LAUNCHERS = {
 
 
 def fenced(page: Path) -> str:
-    """The shell blocks of a page; of results.toml, the commands."""
+    """The shell blocks of a page; of a list of results or data sets, the commands."""
     text = page.read_text()
+    if page.suffix == '.yml':
+        return '\n'.join(re.findall(r'^  Command: (.+)$', text, re.M))
     if page.suffix == '.toml':
         return '\n'.join(c for r in tomllib.loads(text)['result'] for c in r.get('commands', []))
     return '\n'.join(

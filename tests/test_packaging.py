@@ -22,6 +22,7 @@ SOURCES = (
     'README.md',
     'LICENSE',
     'model-index.yml',
+    'dataset-index.yml',
     'requirements',
     'configs',
     'tools',
@@ -101,7 +102,8 @@ def test_wheel_holds_the_package_and_its_mim(source: Path, wheel: zipfile.ZipFil
     package = {f'mmcl_ext/{name}' for name in files_below(source / 'mmcl_ext')}
     mim = {f'mmcl_ext/.mim/{top}/{name}' for top in ('configs', 'tools')
            for name in files_below(source / top)}  # fmt: skip
-    assert held == package | mim | {'mmcl_ext/.mim/model-index.yml'}
+    indices = {f'mmcl_ext/.mim/{name}-index.yml' for name in ('model', 'dataset')}
+    assert held == package | mim | indices
     assert any(name.startswith('mmcl_ext/.mim/configs/mmcl/') for name in held)
 
 

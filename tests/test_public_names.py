@@ -81,7 +81,8 @@ def test_a_users_script_is_typed(tmp_path: Path, repo: Path) -> None:
     ignore = shutil.ignore_patterns('__pycache__', '.mim')
     for name in ('mmcl_ext', 'requirements'):
         shutil.copytree(repo / name, source / name, ignore=ignore)
-    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml'):
+    files = ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE')
+    for name in (*files, 'model-index.yml', 'dataset-index.yml'):
         shutil.copy(repo / name, source)
     subprocess.run([sys.executable, '-m', 'pip', 'install', *target, source], check=True)
     script = tmp_path / 'script.py'
