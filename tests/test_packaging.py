@@ -251,6 +251,7 @@ def test_imports_of_the_package_are_declared(repo: Path) -> None:
         'cv2': 'mmaction2',
         'mmaction': 'mmaction2',
         'mmcv': 'mmcv-lite',
+        'yaml': 'pyyaml',
     }
     declared = {re.split(r'[<>=]', line)[0] for line in requirements(repo, 'runtime', 'lite')}
     missing = set()
