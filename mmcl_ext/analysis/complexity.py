@@ -20,6 +20,7 @@ from mmcl_ext.evaluation.text_table import format_table
 _AXES = 'N, M, T, V, C'
 _NTU = dict(type='SkeletonGraph', layout='nturgb+d', mode='mmaction_spatial')
 _NTU_CTRGCN = dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial')
+_NTU_RANDOM = dict(type='SkeletonGraph', layout='nturgb+d', mode='random')
 _NTU_HD = dict(type='HDGraph', layout='nturgb+d', center=1, flatten=None)
 
 
@@ -77,8 +78,10 @@ MORE_BACKBONES: tuple[BackboneRow, ...] = (
     ),
     BackboneRow('AAGCN', dict(type='AAGCN', graph_cfg=_NTU)),
     BackboneRow('2s-AGCN', dict(type='AAGCN', graph_cfg=_NTU, gcn_attention=False)),
+    BackboneRow('DG-STGCN', dict(type='DGSTGCN', graph_cfg=_NTU_RANDOM)),
+    BackboneRow('DG-STGCN, 96', dict(type='DGSTGCN', graph_cfg=_NTU_RANDOM, base_channels=96)),
 )
-"""Backbones of MMAction2 that the paper does not list."""
+"""Backbones that the paper does not list."""
 
 
 def recognizer_cfg(row: BackboneRow, num_classes: int) -> dict[str, Any]:

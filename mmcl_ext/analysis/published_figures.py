@@ -1,8 +1,8 @@
 """What networks cost as their authors published them, where this package computes them otherwise.
 
-CTRS-GCN, InfoGCN, CTR-GCN and HD-GCN merge published layers here and leave out work that the
-result does not need, so no counter sees the authors' layers in them. The figures are recorded
-for the shipped configurations; docs/complexity.md tells how they were taken.
+CTRS-GCN, InfoGCN, CTR-GCN, HD-GCN and DG-STGCN merge published layers here and leave out work
+that the result does not need, so no counter sees the authors' layers in them. The figures are
+recorded for the shipped configurations; docs/complexity.md tells how they were taken.
 """
 
 from typing import NamedTuple
@@ -32,13 +32,21 @@ CTRGCN  1426892 1x1x52x20x3  617726720 1414882  579933120
 CTRGCN  1431261 1x1x64x20x3  752626432 1419251  706111232
 CTRGCN  1427406 1x1x64x20x3  752622592 1415396  706107392
 CTRGCN    68663 1x1x32x25x3   25696832   59283   20228032
+DGSTGCN 1701172 1x2x64x25x3 1606026240 1650762 1593216768
+DGSTGCN 1716592 1x2x64x25x3 1606041600 1666182 1593232128
+DGSTGCN 1701172 1x2x100x25x3 2496195360 1650762 2477170560
+DGSTGCN 1716592 1x2x100x25x3 2496210720 1666182 2477185920
+DGSTGCN 3728796 1x2x64x25x3 3557868288 3678386 3538555008
+DGSTGCN 3751896 1x2x64x25x3 3557891328 3701486 3538578048
+DGSTGCN 3728796 1x2x100x25x3 5530179840 3678386 5501487840
+DGSTGCN 3751896 1x2x100x25x3 5530202880 3701486 5501510880
 HDGCN   1675400 1x2x64x25x3 1822435072 1647988 1890193664
 HDGCN   1659980 1x2x64x25x3 1822419712 1632568 1890178304
 HDGCN   1606450 1x1x52x20x3  579780416 1619538  621901632
 HDGCN   1610819 1x1x64x20x3  706835008 1623907  756270464
 """
 
-REWRITTEN = ('CTRSGCN', 'InfoGCN', 'CTRGCN', 'HDGCN')
+REWRITTEN = ('CTRSGCN', 'InfoGCN', 'CTRGCN', 'HDGCN', 'DGSTGCN')
 """Backbones that this package computes in another order than their authors."""
 
 

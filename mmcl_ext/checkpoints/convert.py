@@ -18,9 +18,6 @@ from mmcl_ext.config.build_model import build_model
 from mmcl_ext.fileio.checkpoint import read_checkpoint, write_checkpoint
 from mmcl_ext.version import __version__
 
-TRAIN_ONLY = ('mlp.', 'PosMatrix', 'NegMatrix', 'inception_v3.', 'FAM_Aligh.')
-"""What the reference code of co-learning stores beside the skeleton network."""
-
 
 class ConvertedCheckpoint(NamedTuple):
     """A foreign checkpoint in our layout; ``train_only`` keeps the published names of a branch."""
@@ -43,8 +40,8 @@ def import_state(
 
     No checkpoint stores InfoGCN's order ``k`` and HD-GCN's centre of mass, counted from 1.
     """
-    train_only = {key: value for key, value in state.items() if key.startswith(TRAIN_ONLY)}
     family = detect_family(state)
+    train_only = {key: x for key, x in state.items() if key.startswith(family.train_only)}
     network = family.clean({key: state[key] for key in state if key not in train_only})
     try:
         settings = _settings(family, network, model_cfg, Options(k, center))
@@ -55,7 +52,7 @@ def import_state(
         raise ValueError(f'this looks like {family.name}, but {error}') from error
     converted = family.to_ours(network)
     model.load_state_dict(converted, strict=True)
-    name = f'{family.name}, trained with co-learning' if train_only else family.name
+    name = f'{family.name}, trained with {family.branch}' if train_only else family.name
     return ConvertedCheckpoint(name, settings.model_cfg, converted, train_only, settings.notes)
 
 

@@ -8,7 +8,7 @@ from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import resolve_layout
 from mmcl_ext.registry import GRAPHS
 
-_MODES = ('spatial', 'mmaction_spatial', 'stgcn_spatial', 'binary_adj')
+_MODES = ('spatial', 'mmaction_spatial', 'stgcn_spatial', 'binary_adj', 'random')
 
 
 @GRAPHS.register_module()
@@ -18,7 +18,9 @@ class SkeletonGraph:
     A is a float32 array (S, V, V), row-receives: ``y[u] = sum_v A[s, u, v] x[v]``. The ``mode`` is
     a partition of :mod:`mmcl_ext.graphs.adjacency`: 'spatial' (CTR-GCN's, S = 3),
     'mmaction_spatial' (what MMAction2 calls 'spatial', S = 3), 'stgcn_spatial' (S = 1 + 2 *
-    max_hop) or 'binary_adj' (S = 1); only 'stgcn_spatial' spans more than one hop.
+    max_hop) or 'binary_adj' (S = 1); only 'stgcn_spatial' spans more than one hop. With 'random'
+    (DG-STGCN's start for adjacencies that are trained) no bone is in A: S is ``num_filter``, and
+    NumPy's global generator draws every value from N(init_off, init_std^2).
     """
 
     def __init__(
@@ -26,15 +28,23 @@ class SkeletonGraph:
         layout: str | Layout | Mapping[str, Any],
         mode: str = 'spatial',
         max_hop: int = 1,
+        num_filter: int = 8,
+        init_off: float = 0.04,
+        init_std: float = 0.02,
     ) -> None:
         if mode not in _MODES:
             raise ValueError(f'unknown mode {mode!r} of a skeleton graph; known are {_MODES}')
         if max_hop < 1 or (max_hop > 1 and mode != 'stgcn_spatial'):
             raise ValueError(f'max_hop={max_hop} is not possible with mode {mode!r}')
+        if num_filter < 1 or (num_filter != 8 and mode != 'random'):
+            raise ValueError(f'num_filter={num_filter} is not possible with mode {mode!r}')
         self.layout = resolve_layout(layout)
         self.mode = mode
         self.max_hop = max_hop
-        self.A = self._partition().astype(np.float32)
+        shape = (num_filter, self.num_joints, self.num_joints)
+        random = mode == 'random'
+        array = np.random.normal(init_off, init_std, shape) if random else self._partition()
+        self.A = array.astype(np.float32)
 
     def _partition(self) -> np.ndarray:
         skeleton = (self.num_joints, self.layout.edges)

@@ -3,6 +3,7 @@
 from mmcl_ext.models.backbones.aagcn import AAGCN
 from mmcl_ext.models.backbones.ctrgcn import CTRGCN
 from mmcl_ext.models.backbones.ctrsgcn import CTRSGCN
+from mmcl_ext.models.backbones.dgstgcn import DGSTGCN
 from mmcl_ext.models.backbones.hdgcn import HDGCN
 from mmcl_ext.models.backbones.infogcn import InfoGCN
 from mmcl_ext.models.backbones.posec3d import PoseC3D
@@ -20,6 +21,7 @@ __all__ = [
     'AAGCN',
     'CTRGCN',
     'CTRSGCN',
+    'DGSTGCN',
     'HDGCN',
     'STGCN',
     'GCNHead',

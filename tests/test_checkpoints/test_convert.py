@@ -13,7 +13,7 @@ from torch import nn
 from mmcl_ext import apis
 from mmcl_ext.checkpoints import convert as official
 from mmcl_ext.checkpoints.data_description import DataDescription
-from mmcl_ext.checkpoints.families import CTRGCNFamily
+from mmcl_ext.checkpoints.families import CTRGCNFamily, DGSTGCNFamily
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.config.build_model import build_model
 from mmcl_ext.fileio.checkpoint import read_checkpoint
@@ -25,6 +25,8 @@ PARITY = [
     ('ctrsgcn_ntu60', 'CTRSGCN', {}, 1e-9),
     ('infogcn_ntu60_k1', 'InfoGCN', {'k': 1}, 1e-6),
     ('hdgcn_com1_ntu60', 'HDGCN', {'center': 1}, 1e-9),
+    ('dgstgcn64_ntu60', 'DGSTGCN', {}, 1e-9),
+    ('dgstgcn96_ntu60', 'DGSTGCN', {}, 1e-9),
 ]
 SMALL = dict(base_channels=16, num_stages=4, inflate_stages=[3], down_stages=[3])
 
@@ -383,6 +385,61 @@ def test_train_only_entries_are_kept_on_demand(tmp_path, tool, mmcl_state):
         torch.testing.assert_close(branch.fam(feature), mlp(feature, 'FAM_Aligh.mlp'))
         image = branch.image_encoder.Conv2d_1a_3x3.conv.weight
         assert torch.equal(image, mmcl_state['inception_v3.Conv2d_1a_3x3.conv.weight'])
+
+
+TRAIN_ONLY = {
+    'ProtoGCN': [
+        *('backbone.post.weight', 'backbone.bn.running_mean', 'backbone.prn.query_matrix.weight'),
+        *('backbone.prn.memory_matrix.weight', 'cls_head.csc_loss.cl_fc.weight'),
+    ],
+    'ACLNet': ['cls_head.inter_loss.cl_fc.weight', 'cls_head.intra_loss.cl_fc.bias'],
+}
+
+
+def dgstgcn_state(**changes) -> dict[str, torch.Tensor]:
+    """Make a small DG-STGCN of ours and give its state PYSKL's layout."""
+    graph = dict(type='SkeletonGraph', layout='kinect_v1', mode='random')
+    backbone = dict(type='DGSTGCN', graph_cfg=graph, **SMALL, **changes)
+    head = dict(type='GCNHead', num_classes=7)
+    model = build_model(dict(type='SkeletonRecognizer', backbone=backbone, cls_head=head))
+    randomize(model)
+    return DGSTGCNFamily().to_theirs(model.state_dict())
+
+
+@pytest.mark.parametrize('source', TRAIN_ONLY)
+def test_what_contrasts_topologies_is_left_out(tmp_path, tool, source):
+    state = dgstgcn_state()
+    left_out = {key: torch.rand(2) for key in TRAIN_ONLY[source]}
+    torch.save({'state_dict': {**state, **left_out}}, tmp_path / 'a.pth')
+    out = tool('import_official', tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert 'ProtoGCN or ACLNet, trained with contrastive learning' in out
+    assert f'\n{len(left_out)} train-only entries left out\n' in out
+    x = torch.rand(1, 1, 12, 20, 3)
+    plain = official.import_state(state)
+    model = build_model(plain.model_cfg).eval()
+    model.load_state_dict(plain.state_dict)
+    with torch.no_grad():
+        assert torch.equal(run_imported(tmp_path / 'b.pth', x), model(dict(keypoint=x[:, None])))
+
+
+def test_settings_of_dgstgcn_are_found():
+    imported = official.import_state(dgstgcn_state())
+    assert imported.model_cfg['backbone'] == dict(
+        type='DGSTGCN',
+        graph_cfg=dict(type='SkeletonGraph', layout='kinect_v1', mode='random'),
+        base_channels=16,
+        num_stages=4,
+        inflate_stages=(3,),
+        down_stages=(3,),
+    )
+
+
+def test_dgstgcn_with_a_normalisation_per_slot_is_refused():
+    state = dgstgcn_state()
+    norm = [key for key in state if 'data_bn' in key and state[key].ndim]
+    state.update({key: state[key].repeat(2) for key in norm})
+    with pytest.raises(ValueError, match='has 120 entries in place of one for each of 20 joints'):
+        official.import_state(state)
 
 
 def test_one_subset_is_ambiguous(tmp_path, tool):

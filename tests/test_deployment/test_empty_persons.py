@@ -8,7 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmcl_ext.models import AAGCN, CTRGCN, CTRSGCN, HDGCN, STGCN, InfoGCN, SkeletonRecognizer
+from mmcl_ext.models import (
+    AAGCN,
+    CTRGCN,
+    CTRSGCN,
+    DGSTGCN,
+    HDGCN,
+    STGCN,
+    InfoGCN,
+    SkeletonRecognizer,
+)
 from mmcl_ext.models.backbones.empty_person_cache import EmptyPersonCache
 
 NTU = dict(type='mmcl_ext.SkeletonGraph', layout='nturgb+d', mode='spatial')
@@ -17,6 +26,7 @@ SMALL = dict(base_channels=16, num_stages=3, inflate_stages=(3,), down_stages=(3
 BACKBONES = {
     'ctrgcn': lambda **kw: CTRGCN(NTU, **SMALL, **kw),
     'ctrsgcn': lambda **kw: CTRSGCN(NTU, **SMALL, **kw),
+    'dgstgcn': lambda **kw: DGSTGCN(NTU, **SMALL, **kw),
     'hdgcn': lambda **kw: HDGCN(HIERARCHY, **SMALL, **kw),
     'infogcn': lambda **kw: InfoGCN(NTU, **SMALL, **kw),
     'stgcn': lambda **kw: STGCN(NTU, **SMALL, **kw),
@@ -38,7 +48,7 @@ def trained(network: nn.Module) -> nn.Module:
             for tensor in (module.bias.data, module.running_mean):
                 tensor.copy_(0.3 * torch.randn(tensor.shape, generator=generator))
     for name, parameter in network.named_parameters():
-        if name.endswith('alpha'):
+        if name.endswith(('alpha', 'beta', 'fusion')):
             parameter.data.fill_(0.5)
     return network.eval()
 

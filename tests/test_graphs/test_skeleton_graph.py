@@ -182,11 +182,28 @@ def test_renaming_the_joints_moves_rows_and_columns(mode):
     np.testing.assert_array_equal(B[:, new[:, None], new[None, :]], A)
 
 
+def test_random_values_are_those_of_numpys_generator():
+    np.random.seed(3)
+    A, other = (SkeletonGraph('coco', 'random').A for _ in range(2))
+    assert A.shape == (8, 17, 17)
+    assert A.dtype == np.float32
+    assert A.mean() == pytest.approx(0.04, abs=0.002)
+    assert A.std() == pytest.approx(0.02, abs=0.002)
+    assert not np.array_equal(A, other)
+    np.random.seed(3)
+    np.testing.assert_array_equal(SkeletonGraph('coco', 'random').A, A)
+    wide = SkeletonGraph('coco', 'random', num_filter=2, init_off=1, init_std=0).A
+    np.testing.assert_array_equal(wide, np.ones((2, 17, 17)))
+
+
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
         (dict(layout='ntu'), "unknown layout 'ntu'"),
-        (dict(layout='coco', mode='random'), "unknown mode 'random'"),
+        (dict(layout='coco', mode='chance'), "unknown mode 'chance'"),
+        (dict(layout='coco', mode='random', num_filter=0), 'num_filter=0 is not possible'),
+        (dict(layout='coco', mode='spatial', num_filter=3), 'num_filter=3 is not possible'),
+        (dict(layout='coco', mode='random', max_hop=2), 'max_hop=2 is not possible'),
         (dict(layout='coco', mode='spatial', max_hop=2), 'max_hop=2 is not possible'),
         (dict(layout='coco', mode='stgcn_spatial', max_hop=0), 'max_hop=0 is not possible'),
     ],

@@ -10,12 +10,14 @@ ON_HEATMAPS = ('PoseC3D',)
 
 SMALL = dict(base_channels=16, num_stages=4, inflate_stages=(3,), down_stages=(3,))
 SPATIAL = dict(type='SkeletonGraph', mode='spatial')
+RANDOM = dict(type='SkeletonGraph', mode='random')
 UNION = dict(type='HDGraph', flatten='union')
 HIERARCHY = dict(type='HDGraph', flatten=None)
 LEVELS = dict(type='HDGraph', flatten='levels')
 VARIANTS = {
     'CTRGCN': [{}, dict(relu_after_concat=True)],
     'CTRSGCN': [{}, dict(topology='graph')],
+    'DGSTGCN': [{}],
     'HDGCN': [{}],
     'InfoGCN': [{}, dict(k=8, topology='graph')],
     'STGCN': [
@@ -39,6 +41,8 @@ def graphs(name: str) -> list[dict]:
         every = [dict(HIERARCHY, layout=layout) for layout in layout_names()]
         return [*every, dict(HIERARCHY, layout='kinect_v1', center=2)]
     every = [dict(SPATIAL, layout=layout) for layout in layout_names()]
+    if name == 'DGSTGCN':
+        every.append(dict(RANDOM, layout='nturgb+d'))
     levels = dict(LEVELS, layout='kinect_v1', center=2)
     return [*every, dict(UNION, layout='nturgb+d'), levels]
 

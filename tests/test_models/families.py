@@ -20,8 +20,10 @@ class Family(NamedTuple):
     small: dict
     float64: float = 1e-9
     float32: float = 1e-5
+    training: float = 1e-8
 
 
+RANDOM = dict(type='SkeletonGraph', layout='nturgb+d', mode='random')
 HIERARCHY = dict(type='HDGraph', layout='nturgb+d', flatten=None)
 SMALL = dict(base_channels=16, num_stages=3, inflate_stages=(3,), down_stages=(2,))
 
@@ -56,6 +58,23 @@ FAMILIES = {
         SMALL,
         float64=1e-6,  # the authors' attention rounds to float32
     ),
+    'dgstgcn64': Family(
+        'dgstgcn64_ntu60',
+        dict(type='DGSTGCN', graph_cfg=RANDOM),
+        'GCNHead',
+        {60: 1_701_172, 120: 1_716_592},
+        SMALL,
+        training=1e-7,  # training amplifies rounding
+    ),
+    'dgstgcn96': Family(
+        'dgstgcn96_ntu60',
+        dict(type='DGSTGCN', graph_cfg=RANDOM, base_channels=96),
+        'GCNHead',
+        {60: 3_728_796, 120: 3_751_896},
+        SMALL,
+        float32=2e-5,
+        training=1e-7,
+    ),
 }
 
 
@@ -74,5 +93,8 @@ Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 def converters(name: str) -> tuple[Converter, Converter]:
     """Return the conversions from and to the official layout."""
     kinds = (families.CTRGCNFamily, families.CTRSGCNFamily, families.HDGCNFamily)
-    known = {kind.backbone.lower(): kind() for kind in (*kinds, families.InfoGCNFamily)}
+    known: dict[str, families.Family] = {
+        kind.backbone.lower(): kind() for kind in (*kinds, families.InfoGCNFamily)
+    }
+    known |= dict.fromkeys(('dgstgcn64', 'dgstgcn96'), families.DGSTGCNFamily())
     return known[name].to_ours, known[name].to_theirs

@@ -13,6 +13,7 @@ from mmcl_ext.registry import MODELS
 from test_models import catalogue
 
 GRAPH = dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial')
+RANDOM = dict(type='SkeletonGraph', layout='nturgb+d', mode='random')
 HIERARCHY = dict(type='HDGraph', layout='nturgb+d', center=1, flatten=None)
 
 
@@ -56,7 +57,7 @@ def test_parameters_are_measured(repo: Path) -> None:
     )
     assert {name for name, _, _ in rows} == set(catalogue.names())
     for name, arguments, count in rows:
-        graph = HIERARCHY if name == 'HDGCN' else GRAPH
+        graph = dict(HDGCN=HIERARCHY, DGSTGCN=RANDOM).get(name, GRAPH)
         backbone = dict(type=name, graph_cfg=graph, **eval(f'dict({arguments})'))
         head = 'InfoGCNHead' if name == 'InfoGCN' else 'GCNHead'
         with DefaultScope.overwrite_default_scope('mmcl_ext'):

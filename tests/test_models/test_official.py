@@ -32,7 +32,14 @@ def test_output(shared: Path, name: str, dtype: torch.dtype) -> None:
         assert relative_error(output, data['output']) <= family.float32
 
 
-@pytest.mark.parametrize('name', [name for name in FAMILIES if name != 'infogcn'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == 'dgstgcn96' else ())
+        for name in FAMILIES
+        if name != 'infogcn'
+    ],
+)
 def test_training(shared: Path, name: str) -> None:
     """Five SGD steps in float64; InfoGCN draws noise in training, so none were recorded."""
     state, data = fixture(shared, FAMILIES[name].fixture)
@@ -44,7 +51,7 @@ def test_training(shared: Path, name: str) -> None:
     inputs = ours(data['train_input'].double())
     for expected in data['train_losses_float64'].tolist():
         loss = F.cross_entropy(model(inputs), data['train_labels'])
-        assert loss.item() == pytest.approx(expected, rel=1e-8)
+        assert loss.item() == pytest.approx(expected, rel=FAMILIES[name].training)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -77,7 +84,10 @@ def test_strange_entries_are_named(name: str) -> None:
     merged = next(
         key
         for key in state
-        if '.2.weight' in key or '.2.conv3.weight' in key or '.2.0.0.weight' in key
+        if '.branches.2.0.weight' in key
+        or '.2.weight' in key
+        or '.2.conv3.weight' in key
+        or '.2.0.0.weight' in key
     )
     del state[merged]
     with pytest.raises(ValueError, match=f'lacks {merged!r}'):

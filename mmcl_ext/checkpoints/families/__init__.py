@@ -1,6 +1,7 @@
 """Families of published checkpoints: signature, settings and key table."""
 
 from mmcl_ext.checkpoints.families.ctrgcn import CTRGCNFamily, CTRSGCNFamily
+from mmcl_ext.checkpoints.families.dgstgcn import DGSTGCNFamily
 from mmcl_ext.checkpoints.families.family import Family
 from mmcl_ext.checkpoints.families.hdgcn import HDGCNFamily
 from mmcl_ext.checkpoints.families.infogcn import InfoGCNFamily
@@ -19,6 +20,7 @@ FAMILIES = (
     MMActionCTRGCNFamily(),
     MMActionAAGCNFamily(),
     MMActionSTGCNFamily(),
+    DGSTGCNFamily(),
 )
 """All known families."""
 

@@ -45,6 +45,8 @@ class Family:
         backbone: Class name of our backbone.
         traits: Attributes that our backbone must have, since no entry shows them.
         options: Names of the :class:`Options` that it has.
+        train_only: What the keys of entries begin with that only training needs.
+        branch: What these entries are there for.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Family:
     backbone: str
     traits: Mapping[str, Any] = MappingProxyType({})
     options: tuple[str, ...] = ()
+    train_only: tuple[str, ...] = ()
+    branch = 'co-learning'
 
     def configure(self, state: State, options: Options) -> Settings:
         """Find the settings from a published state."""

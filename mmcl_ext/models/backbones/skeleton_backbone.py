@@ -34,19 +34,22 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
     """Normalised skeletons through a chain of blocks on (N*M, C, V, T).
 
     Shape: (N, M, T, V, C) to (N, M, C', T', V). A subclass builds one block per stage in
-    :meth:`build_block`. The input is normalised per person slot, joint and coordinate, as in
-    the published networks. In evaluation, empty person slots cost nothing, see
-    :class:`PerPersonBackbone`.
+    :meth:`build_block`. The input is normalised per person slot, joint and coordinate, or, where
+    the class says so, alike for all persons, whose number is then free. In evaluation, empty
+    person slots cost nothing, see :class:`PerPersonBackbone`.
 
     Args:
         graph_cfg: Configuration of a registered graph, or a built one.
         in_channels: Coordinates per joint.
         base_channels: Channels of the first stage.
-        num_person: Person slots M of the input.
+        num_person: Person slots M of the input; without a normalisation per slot, the usual M.
         inflate_stages: Stages, counted from 1, that double the channels.
         down_stages: Stages, counted from 1, that halve the frames.
         kwargs: ``fast_training`` of :class:`PerPersonBackbone`, and ``init_cfg`` of MMEngine.
     """
+
+    norm_per_slot: bool = True
+    """Whether each person slot has an input normalisation of its own."""
 
     def __init__(
         self,
@@ -69,7 +72,8 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         self.down_stages = tuple(down_stages)
         shapes = list(self.block_shapes())
         self.out_channels = shapes[-1].out_channels
-        self.data_bn = nn.BatchNorm1d(num_person * self.graph.num_joints * self.stem_channels)
+        slots = num_person if self.norm_per_slot else 1
+        self.data_bn = nn.BatchNorm1d(slots * self.graph.num_joints * self.stem_channels)
         self.blocks = nn.ModuleList(self.build_block(shape) for shape in shapes)
 
     @property
@@ -95,7 +99,8 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map skeletons to features (N, M, C', T', V) with T' innermost in memory."""
-        check_skeleton(x, self.num_person, self.graph.num_joints, self.in_channels)
+        persons = self.num_person if self.norm_per_slot else None
+        check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
         return self.extract(x)
 
     def encode(self, rows: Tensor) -> Tensor:
@@ -108,7 +113,7 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         """Normalise skeletons (N, M, T, V, C) and return them as (N*M, C'', V, T)."""
         x = self.stem(x)
         n, persons, frames, joints, channels = x.shape
-        x = x.permute(0, 1, 3, 4, 2).reshape(n, -1, frames)  # (N, M*V*C, T)
+        x = x.permute(0, 1, 3, 4, 2).reshape(-1, self.data_bn.num_features, frames)
         x = self.data_bn(x).view(n * persons, joints, channels, frames)
         return x.transpose(1, 2).contiguous()
 

@@ -26,3 +26,11 @@ def init_norm(norm: _BatchNorm, weight: float = 1.0, std: float = 0.0) -> None:
     """Initialise a normalisation: weight ~ N(weight, std), bias 0."""
     nn.init.normal_(norm.weight, weight, std)
     nn.init.zeros_(norm.bias)
+
+
+def init_default(module: nn.Module) -> nn.Module:
+    """Give all convolutions of a module PyTorch's own initial values; return the module."""
+    for part in module.modules():
+        if isinstance(part, _ConvNd):
+            part.reset_parameters()
+    return module

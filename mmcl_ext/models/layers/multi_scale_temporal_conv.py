@@ -38,32 +38,38 @@ class MultiScaleTemporalConv(nn.Module):
         init: str = 'fan_out',
     ) -> None:
         super().__init__()
-        branches = len(dilations) + 2
-        if out_channels % branches:
-            raise ValueError(
-                f'out_channels={out_channels} cannot be shared evenly by {branches} branches'
-            )
-        self.width = out_channels // branches
+        self.widths = self.share(out_channels, len(dilations) + 2)
+        *reduced, plain = self.widths
+        self.width = plain
         self.stride = stride
         self.dilations = tuple(dilations)
         self.relu_after_concat = relu_after_concat
-        self.reduce = nn.Conv2d(in_channels, (branches - 1) * self.width, 1)
-        self.reduce_bn = nn.BatchNorm2d((branches - 1) * self.width)
+        self.reduce = nn.Conv2d(in_channels, sum(reduced), 1)
+        self.reduce_bn = nn.BatchNorm2d(sum(reduced))
         self.convs = nn.ModuleList(
             nn.Conv2d(
-                self.width,
-                self.width,
+                width,
+                width,
                 (1, kernel_size),
                 stride=(1, stride),
                 padding=(0, dilation * (kernel_size // 2)),
                 dilation=(1, dilation),
             )
-            for dilation in self.dilations
+            for width, dilation in zip(reduced, self.dilations, strict=False)
         )
         self.pool = nn.MaxPool2d((1, 3), stride=(1, stride), padding=(0, 1))
-        self.shortcut = nn.Conv2d(in_channels, self.width, 1, stride=(1, stride))
+        self.shortcut = nn.Conv2d(in_channels, plain, 1, stride=(1, stride))
         self.bn = nn.BatchNorm2d(out_channels)
         self._init(init)
+
+    @staticmethod
+    def share(channels: int, branches: int) -> list[int]:
+        """Share the channels out to the branches."""
+        if channels % branches:
+            raise ValueError(
+                f'out_channels={channels} cannot be shared evenly by {branches} branches'
+            )
+        return [channels // branches] * branches
 
     def _init(self, init: str) -> None:
         if init == 'fan_out':
@@ -77,9 +83,13 @@ class MultiScaleTemporalConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, V, T) to (N, C', V, T')."""
-        branch = self._sparse_branches if self._skips_frames else self._dense_branches
-        y = self.bn(torch.cat((*branch(x), self.shortcut(x)), dim=1))
+        y = self.bn(self.concatenate(x))
         return F.relu(y, inplace=True) if self.relu_after_concat else y
+
+    def concatenate(self, x: Tensor) -> Tensor:
+        """Compute the branches side by side: (N, C, V, T) to (N, C', V, T')."""
+        branch = self._sparse_branches if self._skips_frames else self._dense_branches
+        return torch.cat((*branch(x), self.shortcut(x)), dim=1)
 
     @property
     def _skips_frames(self) -> bool:
@@ -93,7 +103,7 @@ class MultiScaleTemporalConv(nn.Module):
     def _dense_branches(self, x: Tensor) -> list[Tensor]:
         """Compute the convolution branches and the pooling from all frames."""
         h = F.relu(self.reduce_bn(self.reduce(x)), inplace=True)
-        *parts, last = h.split(self.width, dim=1)
+        *parts, last = h.split(self.widths[:-1], dim=1)
         convolved = [conv(part) for conv, part in zip(self.convs, parts, strict=True)]
         return [*convolved, self.pool(last)]
 
@@ -116,7 +126,8 @@ class MultiScaleTemporalConv(nn.Module):
 
     def _reduce_part(self, x: Tensor, index: int) -> Tensor:
         """Lead into one branch (1x1, BN with running statistics, ReLU)."""
-        part = slice(index * self.width, (index + 1) * self.width)
+        start = sum(self.widths[:index])
+        part = slice(start, start + self.widths[index])
         bias = cast(Tensor, self.reduce.bias)[part]
         norm = self.reduce_bn
         mean, var = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
