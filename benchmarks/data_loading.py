@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 
 import mmcl_ext
 from mmcl_ext.datasets import SkeletonDataset
-from mmcl_ext.datasets.converters import convert_pickle
+from mmcl_ext.datasets.converters.pickle_file import convert_pickle
 
 PACK = dict(
     type='PackActionInputs', collect_keys=('keypoint',), meta_keys=('frame_dir', 'sample_name')

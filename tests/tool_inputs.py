@@ -7,7 +7,7 @@ import numpy as np
 from inference_models import UTD, write_checkpoint, write_config
 from tiny_data import tiny_samples, write_tiny_images
 
-from mmcl_ext.datasets.converters import UTDMHAD_CLASSES
+from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
 from mmcl_ext.datasets.store import write_store
 
 CONFIGS = UTD.parents[1]

@@ -8,7 +8,12 @@ import argparse
 import os
 from pathlib import Path
 
-from mmcl_ext import ablation
+from mmcl_ext.ablation.campaign import Campaign
+from mmcl_ext.ablation.declaration import load_ablation, select
+from mmcl_ext.ablation.environment import describe_environment, job_environments
+from mmcl_ext.ablation.run import Launch, Run, reuse, take
+from mmcl_ext.ablation.table import render, summarize, write_summary
+from mmcl_ext.ablation.try_build import try_build
 from mmcl_ext.config.command_line import add_cfg_options
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
@@ -53,34 +58,34 @@ def parse_args() -> argparse.Namespace:
 @one_line_errors()
 def main() -> None:
     args = parse_args()
-    declared = ablation.load_ablation(args.ablation)
-    launch = ablation.Launch(TOOLS, args.processes, args.validate)
+    declared = load_ablation(args.ablation)
+    launch = Launch(TOOLS, args.processes, args.validate)
     root = Path(args.work_dir)
     runs = [
-        ablation.Run(variant, seed, root / 'runs', launch, args.cfg_options)
-        for variant in ablation.select(declared, args.only)
+        Run(variant, seed, root / 'runs', launch, args.cfg_options)
+        for variant in select(declared, args.only)
         for seed in dict.fromkeys(args.seeds)
     ]
     if args.dry_run:
         print('\n'.join(run.describe() for run in runs))
-        print('\n'.join([*ablation.try_build(runs), 'all variants were checked']))
+        print('\n'.join([*try_build(runs), 'all variants were checked']))
         return
     if args.table:
-        print(ablation.render(ablation.summarize(declared, runs)))
+        print(render(summarize(declared, runs)))
         return
-    for line in (*ablation.reuse(runs, args.reuse), *(ablation.take(runs, t) for t in args.take)):
+    for line in (*reuse(runs, args.reuse), *(take(runs, t) for t in args.take)):
         print(line)
 
     def write() -> None:
-        ablation.write_summary(ablation.summarize(declared, runs), root / declared.name)
+        write_summary(summarize(declared, runs), root / declared.name)
 
-    campaign = ablation.Campaign(
+    campaign = Campaign(
         runs,
         launch,
         logs=root / 'prepare',
-        where=ablation.describe_environment(TOOLS),
+        where=describe_environment(TOOLS),
         jobs=args.jobs,
-        environments=ablation.job_environments(args.jobs, args.processes),
+        environments=job_environments(args.jobs, args.processes),
         on_change=write,
     )
     try:
@@ -89,7 +94,7 @@ def main() -> None:
         print(f'\nInterrupted. The same command goes on; finished runs are in {root}.')
         raise
     write()
-    print(ablation.render(ablation.summarize(declared, runs)))
+    print(render(summarize(declared, runs)))
     print(f'{os.fspath(root / declared.name)}.md, .csv, .json')
     raise SystemExit(1 if failures else 0)
 

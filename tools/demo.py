@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.synthetic import SyntheticData
 from mmcl_ext.synthetic.demo import Demo
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
 
 TOOLS = Path(__file__).resolve().parent
 CONFIGS = TOOLS.parent / 'configs'

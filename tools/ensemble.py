@@ -4,20 +4,19 @@ import argparse
 from collections.abc import Sequence
 
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.evaluation import (
-    PRESETS,
+from mmcl_ext.evaluation.annotation_source import SplitLabels
+from mmcl_ext.evaluation.ensemble import (
     TREATMENTS,
-    Scores,
-    SplitLabels,
     Weights,
     ensemble_to_dict,
     evaluate_ensemble,
     format_ensemble,
-    read_scores,
     search_on_held_out,
     search_on_test,
-    write_scores,
 )
+from mmcl_ext.evaluation.score_files import read_scores, write_scores
+from mmcl_ext.evaluation.scores import Scores
+from mmcl_ext.evaluation.weight_search import PRESETS
 from mmcl_ext.fileio.atomic_file import write_json
 from mmcl_ext.fileio.printable import counted
 

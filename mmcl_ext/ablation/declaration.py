@@ -11,7 +11,7 @@ from typing import Any
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.safe_config import is_data_only
 from mmcl_ext.config.walk import map_texts
-from mmcl_ext.evaluation import PRESETS
+from mmcl_ext.evaluation.weight_search import PRESETS
 
 _FIELDS = ('title', 'config', 'options', 'prepare', 'reference')
 _STEP_FIELDS = ('makes', 'command')
@@ -31,12 +31,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of an ablation.
+    """One row of an ablation; its ``name`` is part of folder names.
 
-    Args:
-        name: Short name, part of folder names.
-        prepare: What has to be made before the training, in order.
-        reference: Name of the variant that it is compared with; None for the first one.
+    ``prepare`` has to be made before the training, in order; it is compared with the variant
+    ``reference``, None for the first one.
     """
 
     name: str
@@ -118,10 +116,8 @@ def load_ablation(filename: str | Path) -> Ablation:
 def select(ablation: Ablation, names: Sequence[str] | None) -> tuple[Variant, ...]:
     """Pick variants by name, or by a pattern such as ``'*_joint'``, in the declared order.
 
-    The name of a fused system picks its streams.
-
-    Raises:
-        ValueError: A name is not declared, or a pattern fits none.
+    The name of a fused system picks its streams. A ValueError for a name that is not declared, or
+    a pattern that fits none.
     """
     streams = {system.name: list(system.streams) for system in ablation.fused}
     known = [variant.name for variant in ablation.variants]

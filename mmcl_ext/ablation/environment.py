@@ -60,11 +60,9 @@ def _cpu_name() -> str:
 def job_environments(jobs: int, processes: int = 1) -> list[dict[str, str]]:
     """Share a machine among runs at the same time: the variables of each of the jobs.
 
-    Each run gets GPUs of its own where there are any, one for each of its processes, and its part
-    of the processor's threads; variables that are set already are left alone.
-
-    Raises:
-        ValueError: There are GPUs, but not enough for all.
+    Each run gets GPUs of its own where there are any, one for each of its processes (a ValueError
+    if they are not enough), and its part of the processor's threads; variables that are set already
+    are left alone.
     """
     if jobs == 1:
         return [{}]

@@ -7,8 +7,12 @@ from typing import Any
 
 from mmcl_ext.ablation.declaration import Fused
 from mmcl_ext.ablation.run import Run, read_state
-from mmcl_ext.evaluation import PRESETS, Scores, fuse, read_scores, write_scores
+from mmcl_ext.evaluation import read_scores
 from mmcl_ext.evaluation.accuracy import label_ranks, mean_class_accuracy
+from mmcl_ext.evaluation.ensemble import fuse
+from mmcl_ext.evaluation.score_files import write_scores
+from mmcl_ext.evaluation.scores import Scores
+from mmcl_ext.evaluation.weight_search import PRESETS
 from mmcl_ext.fileio.atomic_file import write_json
 
 

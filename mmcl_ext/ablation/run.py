@@ -1,9 +1,9 @@
-"""One training of an ablation, and its test from the skeleton alone."""
+"""One training of an ablation, its test from the skeleton alone, and taking over others."""
 
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +45,9 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Launch:
-    """How processes are started.
+    """How processes are started: several for a training as by ``tools/dist_train.sh``.
 
-    Args:
-        processes: Processes of one training; several are started as by ``tools/dist_train.sh``.
-        validate: Keep the validations that the configuration has.
+    With ``validate`` they keep the validations that the configuration has.
     """
 
     tools: Path
@@ -75,11 +73,9 @@ class Run:
     """A variant with a seed, in a folder named after what decides its result.
 
     All state is on disk, so that a killed run goes on where it was: ``state.json`` says whether
-    the training has ended, ``result.json`` holds the outcome of the test.
-
-    Args:
-        root: Folder of all runs. A run with the same settings is found there under whatever
-            name it has, so ablations share what they have in common.
+    the training has ended, ``result.json`` holds the outcome of the test. In ``root``, the folder
+    of all runs, a run with the same settings is found under whatever name it has, so ablations
+    share what they have in common.
     """
 
     def __init__(
@@ -138,11 +134,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The checkpoint to test: the stripped one of the last epoch where there is one.
-
-        Raises:
-            FileNotFoundError: The training has left none.
-        """
+        """The checkpoint to test: the stripped one of the last epoch where there is one."""
         last = last_checkpoint(self._work_dir)
         if last is None:
             raise FileNotFoundError(f'{self}: the training left no checkpoint in {self._work_dir}')
@@ -162,12 +154,8 @@ class Run:
 
     def describe(self) -> str:
         """One line: what it is, how far it is and where it lies."""
-        if self.result:
-            state = 'done'
-        else:
-            state = (
-                f'epoch {self.epoch}/{self.epochs}' if self.epoch else counted(self.epochs, 'epoch')
-            )
+        state = f'epoch {self.epoch}/{self.epochs}' if self.epoch else counted(self.epochs, 'epoch')
+        state = 'done' if self.result else state
         makes = [step.makes for step in self.variant.prepare if not Path(step.makes).exists()]
         needs = f', first makes {", ".join(makes)}' * bool(makes)
         return f'{self}: {state}{needs} ({self.variant.config}, {self.folder})'
@@ -293,11 +281,7 @@ def training_config(
 
 
 def dumped_config(work_dir: Path) -> Config:
-    """Read the configuration that MMEngine has left in a work folder.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
+    """Read the configuration that MMEngine has left in a work folder."""
     found = sorted(work_dir.glob('*.py'), key=lambda path: path.stat().st_mtime)
     if not found:
         raise FileNotFoundError(f'{work_dir} has no configuration')
@@ -305,11 +289,7 @@ def dumped_config(work_dir: Path) -> Config:
 
 
 def read_metrics(folder: Path) -> dict[str, float]:
-    """Read the numbers that ``tools/test.py`` has left in its work folder.
-
-    Raises:
-        FileNotFoundError: There are none.
-    """
+    """Read the numbers that ``tools/test.py`` has left in its work folder."""
     files = sorted(path for path in folder.glob('*/*.json') if path.stem == path.parent.name)
     if not files:
         raise FileNotFoundError(f'the test left no metrics in {folder}')
@@ -330,3 +310,44 @@ def read_state(path: Path) -> dict[str, Any]:
         return read_json(path, dict)
     except (OSError, ValueError):
         return {}
+
+
+def reuse(runs: Sequence[Run], folders: Sequence[str | Path]) -> Iterator[str]:
+    """Give every run without a result the work folder with its configuration and seed.
+
+    Yields one line for each work folder; the folders are such, or hold such.
+    """
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise FileNotFoundError(f'no folder at {folder}')
+        is_one = (folder / 'last_checkpoint').is_file()
+        found = sorted(path.parent for path in folder.glob('*/last_checkpoint'))
+        for work_dir in [folder] if is_one else found:
+            yield _offer([run for run in runs if not run.result], work_dir)
+
+
+def take(runs: Sequence[Run], assignment: str) -> str:
+    """Give a run the work folder of ``VARIANT:SEED=FOLDER`` and return a line about it.
+
+    The configuration in the folder may differ; the table then says so. Errors are those of
+    :meth:`Run.reuse`.
+    """
+    name, _, folder = assignment.partition('=')
+    found = [run for run in runs if f'{run.variant.name}:{run.seed}' == name]
+    if not found or not folder:
+        raise ValueError(f'--take needs VARIANT:SEED=FOLDER with a planned run, got {assignment!r}')
+    if found[0].result:
+        return f'{found[0]}: has a result already'
+    found[0].reuse(Path(folder), whatever_config=True)
+    return f'{found[0]}: trained in {folder}'
+
+
+def _offer(runs: Sequence[Run], work_dir: Path) -> str:
+    reasons = []
+    for run in runs:
+        try:
+            run.reuse(work_dir)
+            return f'{run}: trained in {work_dir}'
+        except (ValueError, OSError) as error:
+            reasons.append(str(error))
+    return f'{work_dir} is not used: {min(reasons, key=len, default="no run is left")}'

@@ -25,11 +25,11 @@ def summarize(ablation: Ablation, runs: Sequence[Run]) -> dict[str, Any]:
         with one seed) and ``gain``, the same of the differences to its reference at equal seeds.
         The rows of fused systems come last; one has a row where all its streams are among the runs.
     """
-    variants = list(dict.fromkeys(run.variant.name for run in runs))
     by_name = {variant.name: variant for variant in ablation.variants}
-    rows: list[dict[str, Any]] = []
-    for name in variants:
-        rows.append(_row(by_name[name], [run for run in runs if run.variant.name == name]))
+    rows = [
+        _row(by_name[name], [run for run in runs if run.variant.name == name])
+        for name in dict.fromkeys(run.variant.name for run in runs)
+    ]
     rows += [_fused_row(ablation, fused, runs) for fused in ablation.fused]
     rows = [row for row in rows if row]
     by_variant = {row['variant']: row for row in rows}

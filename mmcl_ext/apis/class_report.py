@@ -6,8 +6,8 @@ from pathlib import Path
 from mmcl_ext.evaluation.accuracy import confusion_matrix
 from mmcl_ext.evaluation.class_report import class_results, format_classes, write_classes
 from mmcl_ext.evaluation.score_files import read_scores
-from mmcl_ext.visualization import save_figure
-from mmcl_ext.visualization.confusion_figure import draw_confusion
+from mmcl_ext.visualization.prediction_figure import save_figure
+from mmcl_ext.visualization.run_figures import draw_confusion
 
 
 def report_classes(scores: str | os.PathLike, folder: str | os.PathLike) -> str:

@@ -28,7 +28,7 @@ from mmcl_ext.engine.hooks.start_hook import StartHook
 from mmcl_ext.engine.terminal_runner import TerminalRunner
 from mmcl_ext.fileio.atomic_file import name_full_disk
 from mmcl_ext.fileio.checkpoint import require_checkpoint
-from mmcl_ext.parallel.unwrap_model import unwrap_model
+from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import RUNNERS
 
 _T = TypeVar('_T')

@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 
 from mmcl_ext.checkpoints.data_description import default_arguments, last_setting, stream_of
 from mmcl_ext.checkpoints.described_types import check_plain
-from mmcl_ext.datasets.store.numbered_classes import check_class_names
+from mmcl_ext.datasets.store.name_table import check_class_names
 from mmcl_ext.fileio.name_file import DAMAGE, name_file
 from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.graphs.layout import Layout

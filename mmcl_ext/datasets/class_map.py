@@ -1,11 +1,41 @@
-"""Which classes of one data set mean the same as which of another."""
+"""Names of the classes of data sets, and which of one mean the same as which of another."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from mmcl_ext.datasets.converters.nwucla import NWUCLA_CLASSES
+from mmcl_ext.datasets.converters.sysu import SYSU_CLASSES
+from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
+from mmcl_ext.datasets.metainfo import read_facts
+from mmcl_ext.datasets.store.name_table import repeated
+
+_NTU = read_facts('ntu_classes')
+_CLASSES = {
+    'ntu60': _NTU[:60],
+    'ntu120': _NTU,
+    'nwucla': NWUCLA_CLASSES,
+    'utdmhad': UTDMHAD_CLASSES,
+    'sysu': SYSU_CLASSES,
+}
+
+
+def class_names(dataset: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of a data set's classes in the order of its labels.
+
+    ``dataset`` is ``'ntu60'``, ``'ntu120'``, ``'nwucla'``, ``'utdmhad'``, ``'sysu'``, or the names.
+
+    Raises:
+        ValueError: The data set is unknown.
+    """
+    if not isinstance(dataset, str):
+        return tuple(dataset)
+    known = dataset.replace('_', '')  # zero-shot configurations used to write nw_ucla, utd_mhad
+    if known not in _CLASSES:
+        raise ValueError(f'no class names of {dataset!r}; known are {sorted(_CLASSES)}')
+    return _CLASSES[known]
 
 
 @dataclass(frozen=True)
@@ -64,11 +94,8 @@ class ClassMap:
         """Read the map of a configuration; the names are in the order of the labels.
 
         Its ``rows`` are dicts with ``target`` and ``source``, each a name or several; ``excluded``
-        are names of the target.
-
-        Raises:
-            ValueError: A key or a name is unknown, a name comes twice, or a class of the
-                target is neither in a row nor excluded.
+        are names of the target. A ValueError if a key or a name is unknown, a name comes twice, or
+        a class of the target is neither in a row nor excluded.
         """
         unknown = sorted(set(config) - {'rows', 'excluded'})
         rows = list(config.get('rows', ()))
@@ -108,6 +135,5 @@ def _check_names(side: str, names: Sequence[str], known: Sequence[str]) -> None:
         raise ValueError(
             f'class map: {unknown[0]!r} is no class of the {side}; it has {list(known)}'
         )
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f'class map: the {side} class {twice[0]!r} comes twice')
+    if names and (twice := repeated(names)) is not None:
+        raise ValueError(f'class map: the {side} class {twice!r} comes twice')

@@ -1,10 +1,9 @@
 """Hold out a part of a training split, to choose settings on without touching the test data."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,8 @@ from mmcl_ext.datasets.metainfo.subjects import (
     held_subjects,
     subjects_of,
 )
-from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.store.write_store import copy_samples
 from mmcl_ext.fileio.printable import name_list
 
 WAYS = ('subject', 'hash')
@@ -59,8 +59,7 @@ def hold_out(
     """Copy a store and divide one of its splits in two further ones.
 
     ``<split>_fit`` is left to train on, ``<split>_held_out`` to choose settings on; the other
-    splits stay. The division depends on names, seed and settings alone. ``out`` appears only when
-    it is complete.
+    splits stay. The division depends on names, seed and settings alone.
 
     ``'subject'`` holds out whole subjects, as a cross-subject test does, in the number that comes
     nearest to the fraction; ``'hash'`` the same share of each class, whoever performs. The subject
@@ -68,7 +67,6 @@ def hold_out(
     UTD-MHAD, NW-UCLA, SYSU and the demo.
 
     Raises:
-        FileNotFoundError: There is no such store.
         ValueError: The split, the way or the fraction does not go, a name tells no subject, or
             ``out`` is the store itself.
     """
@@ -89,7 +87,8 @@ def hold_out(
         raise ValueError(f'by {by!r}: known are {WAYS}')
     parts = {f'{split}_fit': positions[~held], f'{split}_held_out': positions[held]}
     recipe = dict(split=split, fraction=fraction, by=by, seed=seed, subjects=subjects)
-    _copy(store, out, parts, recipe)
+    metadata = dict(store.metadata, hold_out=recipe)
+    copy_samples(store, out, range(len(store)), store.splits | parts, metadata)
     present = set(store.labels[parts[f'{split}_fit']].tolist())
     return HoldOutReport(
         {name: len(part) for name, part in parts.items()},
@@ -105,9 +104,6 @@ def held_samples(
     """Choose the same share of each class by a hash of the names: (N,) bool.
 
     A class of two samples or more keeps at least one on each side.
-
-    Raises:
-        ValueError: The fraction is not between 0 and 1.
     """
     check_fraction(fraction)
     held = np.zeros(len(names), bool)
@@ -117,28 +113,3 @@ def held_samples(
         number = round(fraction * len(members))
         held[members[: min(max(number, 1), len(members) - 1)]] = True
     return held
-
-
-def _copy(
-    store: SkeletonStore,
-    out: str | os.PathLike,
-    parts: dict[str, np.ndarray],
-    recipe: dict[str, Any],
-) -> None:
-    splits = store.splits | parts
-    write_store(
-        out,
-        _samples(store),
-        layout=store.layout,
-        classes=store.classes,
-        splits={key: [store.names[i] for i in index.tolist()] for key, index in splits.items()},
-        dtype=store.dtype.name,
-        metadata=dict(store.metadata, hold_out=recipe),
-    )
-
-
-def _samples(store: SkeletonStore) -> Iterator[dict[str, Any]]:
-    for i, name in enumerate(store.names):
-        sample = dict(name=name, label=int(store.labels[i]), keypoint=store.keypoint(i))
-        score = store.keypoint_score(i)
-        yield sample if score is None else dict(sample, keypoint_score=score)

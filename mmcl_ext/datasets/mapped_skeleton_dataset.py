@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import force_full_init
 
-from mmcl_ext.datasets.class_map import ClassMap
-from mmcl_ext.datasets.class_names import class_names
+from mmcl_ext.datasets.class_map import ClassMap, class_names
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.registry import DATASETS
 
@@ -21,12 +20,10 @@ class MappedSkeletonDataset(SkeletonDataset):
     information holds the ``class_map`` and ``excluded_samples``, the number of sequences
     left out by class, for :class:`mmcl_ext.evaluation.ZeroShotMetric`.
 
-    Args:
-        ann_file: See :class:`SkeletonDataset`, as ``split``, ``pipeline`` and ``kwargs``.
-        class_map: See :meth:`ClassMap.from_config`.
-        source_classes: Data set the network was trained on, or its names, see
-            :func:`class_names`.
-        target_classes: The same of the target; None takes the names in the file.
+    Besides the arguments of :class:`SkeletonDataset` there is the ``class_map``, see
+    :meth:`ClassMap.from_config`, and the data set that the network was trained on, or the names of
+    its classes, see :func:`class_names`; without the same of the target, the names in the file are
+    taken.
 
     Raises:
         ValueError: The map does not fit the classes, or no sequence is left.

@@ -12,14 +12,9 @@ def choose_persons(item: dict[str, Any], limit: int | None = None) -> dict[str, 
     """Leave out frames with nobody, persons who never appear, and persons beyond a limit.
 
     The order of the others stays, unless they are more than ``limit``: then the most active
-    ones are taken, the most active first. An item with nobody in it stays as it is.
-
-    Args:
-        item: ``keypoint`` (M, T, V, C) and, as wanted, ``keypoint_score`` (M, T, V).
-        limit: Persons that the pipeline keeps.
-
-    Returns:
-        The item, with ``total_frames`` and ``num_person`` of what is left.
+    ones are taken, the most active first. An item with nobody in it stays as it is. It has
+    ``keypoint`` (M, T, V, C), where it is there ``keypoint_score`` (M, T, V), and gets the
+    ``total_frames`` and ``num_person`` of what is left.
     """
     keypoint = item['keypoint']
     real = real_frames(keypoint)  # (M, T)
@@ -42,17 +37,11 @@ def person_limit(transforms: Iterable[Any]) -> int | None:
 
 
 def activity(keypoint: np.ndarray) -> np.ndarray:
-    """Measure how much every person moves.
+    """Measure how much every person of (M, T, V, C) moves: (M,) squared units of the coordinates.
 
     The squared distance of a joint from its own mean position, summed over the frames in which
     the person is there and averaged over the joints: neither a large body nor a short
     appearance counts as movement.
-
-    Args:
-        keypoint: (M, T, V, C).
-
-    Returns:
-        (M,), in squared units of the coordinates.
     """
     scores = np.zeros(len(keypoint))
     for m, (person, there) in enumerate(zip(keypoint, real_frames(keypoint), strict=True)):

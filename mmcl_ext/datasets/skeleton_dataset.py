@@ -1,4 +1,4 @@
-"""Data set of skeleton sequences."""
+"""Data sets of skeleton sequences."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, force_full_init
+from mmengine.dataset import RepeatDataset as _RepeatDataset
 
 from mmcl_ext.datasets.present_persons import choose_persons, person_limit
 from mmcl_ext.datasets.seeding import seeded
@@ -33,16 +34,11 @@ class SkeletonDataset(BaseDataset):
         ann_file: Store written by :func:`mmcl_ext.datasets.store.write_store`, or a
             ``.pkl`` in the layout of MMAction2 and PYSKL.
         split: Name of the split; None takes every sample of the file.
-        pipeline: Transforms.
-        data_root: Folder in front of a relative ``ann_file``.
-        test_mode: Ignore the epoch: each pass over the data draws the same.
         layout: Skeleton layout to use in place of the file's, with the same number of joints:
             see :func:`~mmcl_ext.graphs.layouts.load_layout`.
-        metainfo: Additions to the meta information (classes, layout, split).
-        indices: Number of samples to keep from the front (negative: from the end),
-            or their positions within the split.
-        lazy_init: Open the file at first use, not at construction.
-        max_refetch: How often another sample replaces one that the pipeline gave up.
+        kwargs: ``data_root``, ``metainfo``, ``indices``, ``lazy_init``, ``max_refetch`` and
+            ``test_mode`` of MMEngine's ``BaseDataset``; in test mode each pass over the data draws
+            the same, whatever the epoch.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -58,13 +54,8 @@ class SkeletonDataset(BaseDataset):
         split: str | None,
         pipeline: Sequence[dict | Callable] = (),
         *,
-        data_root: str = '',
-        test_mode: bool = False,
         layout: str | Mapping[str, Any] | None = None,
-        metainfo: Mapping[str, Any] | None = None,
-        indices: int | Sequence[int] | None = None,
-        lazy_init: bool = False,
-        max_refetch: int = 1000,
+        **kwargs: Any,
     ) -> None:
         self.split = split
         self._layout = None if layout is None else load_layout(layout)
@@ -73,15 +64,11 @@ class SkeletonDataset(BaseDataset):
         self._clock = torch.zeros(2, dtype=torch.int64).share_memory_()
         super().__init__(
             ann_file=str(ann_file),
-            metainfo=metainfo,
-            data_root=str(data_root),
             data_prefix={},
-            indices=indices,
+            filter_cfg=None,
             serialize_data=False,
             pipeline=list(pipeline),
-            test_mode=test_mode,
-            lazy_init=lazy_init,
-            max_refetch=max_refetch,
+            **kwargs,
         )
 
     def full_init(self) -> None:
@@ -201,7 +188,7 @@ class SkeletonDataset(BaseDataset):
         """Run the pipeline on one item with generators of its own.
 
         ``repetition`` counts the visits within one epoch, see :class:`RepeatDataset`; a
-        :class:`~mmcl_ext.datasets.samplers.epoch_sampler.Visit` brings its own.
+        :class:`~mmcl_ext.datasets.samplers.Visit` brings its own.
         """
         repetition = repetition or getattr(idx, 'repetition', 0)
         epoch, seed = self._clock.tolist()
@@ -220,3 +207,22 @@ class SkeletonDataset(BaseDataset):
         subset.get_subset_(indices)
         subset._clock.share_memory_()
         return subset
+
+
+@DATASETS.register_module()
+class RepeatDataset(_RepeatDataset):
+    """MMEngine's wrapper, with augmentation that differs between the passes.
+
+    Items of :class:`SkeletonDataset` are seeded by (seed, epoch, index); the wrapper
+    of MMEngine would therefore give each item the same augmentation in every pass.
+    """
+
+    def __getitem__(self, idx: int) -> Any:
+        if not self._fully_initialized:
+            self.full_init()
+        repetition, item = divmod(range(len(self))[idx], self._ori_len)
+        if repetition and isinstance(self.dataset, SkeletonDataset):
+            data = self.dataset.prepare_data(item, repetition)
+            if data is not None:
+                return data
+        return self.dataset[item]

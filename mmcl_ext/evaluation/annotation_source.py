@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,16 @@ class SplitLabels:
 
     @classmethod
     def read(cls, path: str | os.PathLike, split: str) -> 'SplitLabels':
-        """Read them from a store, or from an annotation pickle (``.pkl``).
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: The file cannot be read or has no such split.
-        """
+        """Read them from a store, or from an annotation pickle (``.pkl``)."""
         annotation = open_annotation(path)
         positions = annotation.split(split)
         names = tuple(annotation.names[i] for i in positions.tolist())
         return cls(names, annotation.labels[positions], f'split {split!r} of {os.fspath(path)}')
+
+    @cached_property
+    def label_of(self) -> dict[str, int]:
+        """Label of each sample by its name."""
+        return dict(zip(self.names, self.labels.tolist(), strict=True))
 
 
 def open_annotation(path: str | os.PathLike) -> SkeletonStore | AnnotationPickle:
@@ -45,11 +46,7 @@ def open_annotation(path: str | os.PathLike) -> SkeletonStore | AnnotationPickle
 
 
 def annotation_file(source: str | os.PathLike) -> str:
-    """Return a store or annotation pickle itself, or that of a configuration's tests.
-
-    Raises:
-        ValueError: The configuration names no annotation file for tests.
-    """
+    """Return a store or annotation pickle itself, or that of a configuration's tests."""
     if not os.fspath(source).endswith(CONFIG_SUFFIXES):
         return os.fspath(source)
     dataset: Any = load_config(Path(source)).get('test_dataloader') or {}
@@ -72,19 +69,18 @@ def class_list(
 ) -> list[str]:
     """Return a printable name for each class: the annotation's, the scores', or numbers.
 
-    Raises:
-        ValueError: The annotation has another number of classes, or not those of the scores.
+    A ValueError if it has another number of classes, or not those of the scores.
     """
     names = None if annotation is None else annotation.classes
-    if names is None:
+    if annotation is None or names is None:
         return list(scored or [f'class {k}' for k in range(num_classes)])
-    if annotation is not None and len(names) != num_classes:
+    if len(names) != num_classes:
         raise ValueError(
             f'{annotation.path} has {len(names)} classes, the scores have {num_classes}'
         )
     found = DataDescription(classes=tuple(scored) if scored else None).differences(
         DataDescription(classes=tuple(names))
     )
-    if annotation is not None and found:
+    if found:
         raise ValueError(describe_differences(found, 'the scores', str(annotation.path)))
     return list(map(printable, names))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
-from mmcl_ext.evaluation.bootstrap import Estimate
+from mmcl_ext.evaluation.accuracy import Estimate
 from mmcl_ext.evaluation.text_table import format_table, write_csv
 
 

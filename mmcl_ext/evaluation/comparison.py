@@ -7,10 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
-from mmcl_ext.evaluation.accuracy import class_accuracies, confusion_matrix
-from mmcl_ext.evaluation.bootstrap import Estimate
+from mmcl_ext.evaluation.accuracy import Estimate, class_accuracies, confusion_matrix, difference
 from mmcl_ext.evaluation.scores import Scores, to_probabilities
-from mmcl_ext.evaluation.system_result import difference
 
 
 class ClassGain(NamedTuple):

@@ -6,18 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.evaluation.comparison import (
-    ChangedSample,
-    ClassGain,
-    Comparison,
-    confused_pairs,
-)
+from mmcl_ext.evaluation.accuracy import SystemResult, bootstrap_note, result_heading
+from mmcl_ext.evaluation.comparison import ChangedSample, ClassGain, Comparison, confused_pairs
 from mmcl_ext.evaluation.scores import Scores
-from mmcl_ext.evaluation.system_result import SystemResult, result_heading
 from mmcl_ext.evaluation.text_table import format_table, write_csv
 from mmcl_ext.fileio.printable import counted, printable
 
-_DIRECTIONS = (('wrong -> right', True), ('right -> wrong', False))
+_DIRECTIONS = {True: 'wrong -> right', False: 'right -> wrong'}
 
 
 def format_comparison(
@@ -32,9 +27,6 @@ def format_comparison(
     """Write what a reader should know of two runs, given the K class names.
 
     Lists have ``num_shown`` lines; ``resamples`` and ``seed`` are those of the bootstrap.
-
-    Raises:
-        ValueError: ``num_shown``, ``resamples`` or ``seed`` makes no sense.
     """
     gains = [gain for gain in comparison.class_gains if gain.gain > 0]
     losses = [gain for gain in comparison.class_gains[::-1] if gain.gain < 0]
@@ -46,8 +38,8 @@ def format_comparison(
     for name, confusion in zip(names, comparison.confusions, strict=True):
         table = pair_table(confusion, classes, num_shown)
         blocks.append(f'most confused in {printable(name)}:\n{table}')
-    for title, improved in _DIRECTIONS:
-        found = [sample for sample in comparison.changed if sample.is_improved == improved]
+    for title in _DIRECTIONS.values():
+        found = [s for s in comparison.changed if _DIRECTIONS[s.is_improved] == title]
         table = _changed_table(found[:num_shown], classes, names)
         blocks.append(f'{title}, {counted(len(found), "sample")}:\n{table}')
     return '\n\n'.join(blocks)
@@ -73,30 +65,20 @@ def write_comparison(
     changed = (
         (
             s.name,
-            'wrong -> right' if s.is_improved else 'right -> wrong',
-            classes[s.label],
-            *(classes[k] for k in s.predicted),
+            _DIRECTIONS[s.is_improved],
+            *(classes[k] for k in (s.label, *s.predicted)),
             *map(_share, s.probability),
         )
         for s in comparison.changed
     )
     a, b = names
+    head = ('label', 'class', 'samples', f'accuracy of {a}', f'accuracy of {b}', 'gain')
+    pair_head = ('run', 'class', 'taken for', 'samples', 'share of the class')
+    sample_head = ('sample', 'change', 'class', a, b, f'true class in {a}', f'true class in {b}')
     return [
-        write_csv(
-            folder / 'classes.csv',
-            ('label', 'class', 'samples', f'accuracy of {a}', f'accuracy of {b}', 'gain'),
-            gains,
-        ),
-        write_csv(
-            folder / 'confused_pairs.csv',
-            ('run', 'class', 'taken for', 'samples', 'share of the class'),
-            pairs,
-        ),
-        write_csv(
-            folder / 'changed_samples.csv',
-            ('sample', 'change', 'class', a, b, f'true class in {a}', f'true class in {b}'),
-            changed,
-        ),
+        write_csv(folder / 'classes.csv', head, gains),
+        write_csv(folder / 'confused_pairs.csv', pair_head, pairs),
+        write_csv(folder / 'changed_samples.csv', sample_head, changed),
     ]
 
 
@@ -122,7 +104,7 @@ def pair_table(confusion: np.ndarray, classes: Sequence[str], num_shown: int) ->
 
 
 def _summary(comparison: Comparison, names: tuple[str, str], resamples: int, seed: int) -> str:
-    value, low, high = (100 * x for x in comparison.gain(resamples=resamples, seed=seed))
+    gain = comparison.gain(resamples=resamples, seed=seed)
     num_samples, num_classes = comparison.first.values.shape
     return '\n'.join(
         [
@@ -130,42 +112,30 @@ def _summary(comparison: Comparison, names: tuple[str, str], resamples: int, see
             '',
             run_table(comparison.runs, names, resamples, seed),
             '',
-            f'{names[1]} minus {names[0]}: {value:+.2f} [{low:+.2f}, {high:+.2f}] points of top-1',
+            f'{names[1]} minus {names[0]}: {gain.signed} points of top-1',
             f'{counted(comparison.num_improved, "sample")} wrong -> right, '
             f'{comparison.num_worsened} right -> wrong; '
             f"McNemar's exact test: p = {comparison.p_value:.3g}",
-            f'in brackets: 95 % confidence intervals, bootstrap over samples, {resamples} '
-            f'resamples, seed {seed}; the difference is paired',
+            bootstrap_note(resamples, seed),
         ]
     )
 
 
 def _gain_table(gains: Sequence[ClassGain], classes: Sequence[str], names: tuple[str, str]) -> str:
-    rows = [
-        (
-            classes[g.label],
-            str(g.num_samples),
-            f'{100 * g.first:.2f}',
-            f'{100 * g.second:.2f}',
-            f'{100 * g.gain:+.2f}',
-        )
-        for g in gains
-    ]
+    rows = []
+    for gain in gains:
+        shares = f'{100 * gain.first:.2f}', f'{100 * gain.second:.2f}', f'{100 * gain.gain:+.2f}'
+        rows.append((classes[gain.label], str(gain.num_samples), *shares))
     return _table(('class', 'samples', *names, 'gain'), rows)
 
 
 def _changed_table(
     samples: Sequence[ChangedSample], classes: Sequence[str], names: tuple[str, str]
 ) -> str:
-    rows = [
-        (
-            s.name,
-            classes[s.label],
-            *(classes[k] for k in s.predicted),
-            *(f'{100 * p:.1f}' for p in s.probability),
-        )
-        for s in samples
-    ]
+    rows = []
+    for s in samples:
+        shares = [f'{100 * p:.1f}' for p in s.probability]
+        rows.append((s.name, *(classes[k] for k in (s.label, *s.predicted)), *shares))
     heading = ('sample', 'class', *names, *(f'% for the class, {name}' for name in names))
     return _table(heading, rows)
 

@@ -20,11 +20,6 @@ class DumpResults(_DumpResults):
     name. Each tensor is copied: on a CPU the scores of a sample are a row of their batch, and
     pickling a row writes the whole batch with it. Every entry names the classes, so that files
     of other classes are not fused. The file appears only when it is whole.
-
-    Args:
-        out_file_path: Pickle to write; ends in .pkl or .pickle.
-        collect_device: ``'cpu'`` or ``'gpu'``, for several processes.
-        collect_dir: Folder for collecting over ``'cpu'``.
     """
 
     def process(self, data_batch: Any, predictions: Sequence[dict]) -> None:

@@ -1,15 +1,23 @@
-"""Fusion of the scores of several streams."""
+"""Fusion of the scores of several streams, and its report for reading and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mmcl_ext.evaluation.bootstrap import Estimate
+from mmcl_ext.evaluation.accuracy import (
+    Estimate,
+    SystemResult,
+    bootstrap_note,
+    difference,
+    result_heading,
+)
 from mmcl_ext.evaluation.scores import Scores, to_probabilities
-from mmcl_ext.evaluation.system_result import SystemResult, difference
+from mmcl_ext.evaluation.text_table import format_table
 from mmcl_ext.evaluation.weight_search import WeightSearch, search_weights
+from mmcl_ext.fileio.printable import counted
 
 _UNLIKE = 3.0
 TREATMENTS = ('raw', 'softmax', 'l2')
@@ -20,10 +28,8 @@ TREATMENTS = ('raw', 'softmax', 'l2')
 class Weights:
     """Weights of the streams, one per stream, and where they come from (``origin``).
 
-    Attributes:
-        search: What the search found, where there was one.
-        searched_on_test: Whether they were chosen by the labels that they are tested on.
-        warning: What to tell the reader along with the result.
+    ``search`` is what was found where there was one; ``searched_on_test`` says that they were
+    chosen by the labels that they are tested on; the reader is told the ``warning`` with a result.
     """
 
     values: tuple[float, ...]
@@ -44,13 +50,9 @@ class Weights:
 class Ensemble:
     """Several streams, fused by ``weights``, and how good they and the fused scores are.
 
-    Attributes:
-        treatment: What was done to the scores, one of ``TREATMENTS``.
-        best: Position of the stream with the highest top-1 accuracy.
-        gain: Top-1 accuracy of the fused scores minus that of this stream.
-        resamples: Number of resamples of the bootstrap, drawn from ``seed``.
-        unlike_scales: What to tell the reader of logits of different size that were added as
-            they are, '' if there is nothing.
+    The scores were given the ``treatment`` first. ``gain`` is the top-1 accuracy of the fused
+    scores minus that of stream number ``best``, by a bootstrap of ``resamples`` from ``seed``.
+    ``unlike_scales`` tells the reader of logits of different size that were added as they are.
     """
 
     streams: tuple[SystemResult, ...]
@@ -66,11 +68,7 @@ class Ensemble:
 
 
 def align(streams: Sequence[Scores]) -> list[Scores]:
-    """Bring streams into the sample order of the first.
-
-    Raises:
-        ValueError: They do not have the same samples, labels and number of classes.
-    """
+    """Bring streams into the sample order of the first, see :meth:`Scores.aligned_to`."""
     if not streams:
         raise ValueError('no streams to fuse')
     return [stream.aligned_to(streams[0]) for stream in streams]
@@ -96,15 +94,11 @@ def treat(streams: Sequence[Scores], treatment: str) -> np.ndarray:
         )
     if treatment == 'l2' and 'probabilities' in kinds:
         raise ValueError(f'{kinds["probabilities"]} holds probabilities; l2 is for logits')
-    return np.stack([_treat_one(stream, treatment) for stream in streams])
-
-
-def _treat_one(stream: Scores, treatment: str) -> np.ndarray:
-    values = stream.values
     if treatment == 'softmax':
-        return to_probabilities(stream)
+        return np.stack([to_probabilities(stream) for stream in streams])
+    values = np.stack([stream.values for stream in streams])
     if treatment == 'l2':
-        norm = np.linalg.norm(values, axis=1, keepdims=True)
+        norm = np.linalg.norm(values, axis=2, keepdims=True)
         return values / np.where(norm > 0, norm, 1)
     return values
 
@@ -114,8 +108,7 @@ def fuse(
 ) -> Scores:
     """Add weighted scores, joined by sample name; the weights are scaled to sum to 1.
 
-    Raises:
-        ValueError: One weight per stream is not given, or see :func:`align` and :func:`treat`.
+    There is one per stream; for errors see :func:`align` and :func:`treat`, too.
     """
     if len(weights) != len(streams):
         raise ValueError(f'{len(weights)} weights for {len(streams)} streams')
@@ -131,8 +124,7 @@ def search_on_held_out(
 ) -> Weights:
     """Search weights on a held-out part of the training data, whose streams are in equal order.
 
-    Raises:
-        ValueError: There is not one held-out file per stream, or a held-out sample is tested on.
+    A ValueError if there is not one file per stream, or a held-out sample is tested on.
     """
     if len(held_out) != len(tested):
         raise ValueError(f'{len(held_out)} held-out files for {len(tested)} streams')
@@ -219,3 +211,76 @@ def describe_scales(streams: Sequence[Scores]) -> str:
 def short_name(source: str) -> str:
     """Shorten a path to its last two parts."""
     return '/'.join(Path(source).parts[-2:])
+
+
+TEST_DATA_WARNING = (
+    'WEIGHTS SEARCHED ON THE TEST DATA: THE FUSED ACCURACY IS AN UPPER BOUND, NOT A RESULT'
+)
+_TREATMENTS = {
+    'raw': 'added as they are',
+    'softmax': 'turned into probabilities by softmax, then added',
+    'l2': 'divided by their L2 norm per sample, then added',
+}
+
+
+def format_ensemble(ensemble: Ensemble) -> str:
+    """Write what a reader should know of an ensemble."""
+    kinds = '/'.join(sorted({stream.kind for stream in ensemble.streams}))
+    lines = [
+        f'{counted(len(ensemble.scores), "sample")}, {ensemble.scores.num_classes} classes, '
+        f'{counted(len(ensemble.streams), "stream")} joined by sample name',
+        f'scores: {kinds}, {_TREATMENTS[ensemble.treatment]}',
+        f'weights: {ensemble.weights.origin}',
+        *_search_lines(ensemble),
+        '',
+        _table(ensemble),
+        '',
+        f'fused minus best single stream on these samples '
+        f'({ensemble.streams[ensemble.best].name}): {ensemble.gain.signed} points of top-1',
+        bootstrap_note(ensemble.resamples, ensemble.seed),
+        *_warnings(ensemble),
+    ]
+    return '\n'.join(lines)
+
+
+def ensemble_to_dict(ensemble: Ensemble) -> dict[str, Any]:
+    """Return what JSON can hold; accuracies are shares from 0 to 1."""
+    weights = ensemble.weights
+    return dict(
+        num_samples=len(ensemble.scores),
+        num_classes=ensemble.scores.num_classes,
+        scores=ensemble.treatment,
+        weights=list(weights.values),
+        weights_from=weights.origin,
+        weights_search=None if weights.search is None else weights.search._asdict(),
+        searched_on_test_data=ensemble.scores.searched_on_test,
+        warnings=_warnings(ensemble),
+        streams=[stream.to_dict() for stream in ensemble.streams],
+        fused=ensemble.fused.to_dict(),
+        best_stream=ensemble.streams[ensemble.best].name,
+        fused_minus_best=ensemble.gain._asdict(),
+        bootstrap=dict(resamples=ensemble.resamples, seed=ensemble.seed, level=0.95),
+    )
+
+
+def _search_lines(ensemble: Ensemble) -> list[str]:
+    search = ensemble.weights.search
+    if search is None:
+        return []
+    return [
+        f'search: top-1 {100 * search.accuracy:.2f} on these samples, '
+        f'{100 * search.equal_accuracy:.2f} with equal weights; {search.num_tried} combinations'
+    ]
+
+
+def _table(ensemble: Ensemble) -> str:
+    rows: list[tuple[str, ...]] = [('weight', 'stream', *result_heading(ensemble.fused))]
+    weights = [f'{weight:g}' for weight in ensemble.weights.values]
+    for weight, result in zip((*weights, ''), (*ensemble.streams, ensemble.fused), strict=True):
+        rows.append((weight, result.name, *map(str, result.estimates.values())))
+    return format_table(rows)
+
+
+def _warnings(ensemble: Ensemble) -> list[str]:
+    found = [TEST_DATA_WARNING] if ensemble.scores.searched_on_test else []
+    return found + [w for w in (ensemble.weights.warning, ensemble.unlike_scales) if w]

@@ -47,7 +47,6 @@ def read_scores(
     where the file has none, or numbers (``test_0``, 0), as CTR-GCN's and MMCL's feeders give.
 
     Raises:
-        FileNotFoundError: There is no such file.
         ValueError: The file is refused or of no known kind, lacks names or labels, or does not
             have the samples and labels of the split.
     """
@@ -62,14 +61,12 @@ def read_scores(
         names, values, labels, source, content.searched_on_test, classes=content.classes
     )
     if split is not None and content.labels is not None:
-        known = dict(zip(split.names, split.labels.tolist(), strict=True))
-        wrong = [i for i, name in enumerate(names) if known[name] != labels[i]]
-        if wrong:
-            name = names[wrong[0]]
-            raise ValueError(
-                f'sample {name!r} has label {labels[wrong[0]]} in {source} and '
-                f'{known[name]} in {split.source}'
-            )
+        for name, label in zip(names, content.labels, strict=True):
+            if split.label_of[name] != label:
+                raise ValueError(
+                    f'sample {name!r} has label {label} in {source} and {split.label_of[name]} in '
+                    f'{split.source}'
+                )
     return scores
 
 
@@ -180,8 +177,7 @@ def _labels(
         return np.array(labels, np.int64)
     if split is None:
         raise ValueError(f'{source} holds no labels: name --store and --split')
-    known = dict(zip(split.names, split.labels.tolist(), strict=True))
-    return np.array([known[name] for name in names], np.int64)
+    return np.array([split.label_of[name] for name in names], np.int64)
 
 
 def _stack(values: Sequence[Any], names: Sequence[str], source: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from mmcl_ext.checkpoints.data_description import DataDescription, describe_differences
-from mmcl_ext.datasets.store.numbered_classes import check_class_names
+from mmcl_ext.datasets.store.name_table import check_class_names
 from mmcl_ext.fileio.name_file import name_file
 
 _ROUNDING = 0.01  # half-precision probabilities of 120 classes do not sum to 1 exactly
@@ -18,13 +18,9 @@ _ROUNDING = 0.01  # half-precision probabilities of 120 classes do not sum to 1 
 class Scores:
     """What one model gives for every sample of a split, and its ``source`` for messages.
 
-    Attributes:
-        names: N sample names, unique.
-        values: (N, K) scores: logits or probabilities, larger is better.
-        labels: (N,) true classes.
-        searched_on_test: Whether they are an ensemble's, the weights of which were chosen by
-            these labels.
-        classes: Names of the K classes, where they are known.
+    ``values`` (N, K) are logits or probabilities, larger is better, ``labels`` (N,) true classes of
+    the N uniquely named samples; the names of the K classes are there where they are known.
+    ``searched_on_test`` marks an ensemble, the weights of which were chosen by these labels.
 
     Raises:
         ValueError: Names occur twice, shapes do not fit, a score is not finite, or a label
@@ -101,9 +97,7 @@ class Scores:
     def aligned_to(self, other: 'Scores') -> 'Scores':
         """Return these scores in the order of another model's samples.
 
-        Raises:
-            ValueError: The two do not have the same samples, labels and classes; names the
-                first sample or class that differs.
+        A ValueError names the first sample, label or class that the two do not have in common.
         """
         if self.num_classes != other.num_classes:
             raise ValueError(

@@ -1,45 +1,26 @@
-"""Collectives that carry a gradient, and do nothing in a single process.
+"""Collectives, with gradient and for objects, which do nothing in a single process."""
 
-``mmengine.dist.all_gather`` detaches what it gathers. Keeping only the own
-slice of the gradient, as many projects do, scales it by ``1 / W`` under
-:class:`~torch.nn.parallel.DistributedDataParallel`. Here the backward pass sums
-the gradients of every process, which is the exact adjoint of gathering.
-"""
-
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from mmengine.dist import broadcast_object_list, get_rank, get_world_size
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
 from torch import distributed as torch_dist
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 
-def world_size() -> int:
-    """Number of processes W; 1 without a process group."""
-    return torch_dist.get_world_size() if _initialized() else 1
-
-
-def rank() -> int:
-    """Index of this process; 0 without a process group."""
-    return torch_dist.get_rank() if _initialized() else 0
-
-
 def gather_sizes(size: int, device: torch.device | str = 'cpu') -> tuple[int, ...]:
-    """Tell every process how many rows the others hold.
+    """Tell every process how many rows the processes 0, 1, ... W-1 hold, this one ``size``.
 
-    Args:
-        size: Rows of this process.
-        device: Device that the backend communicates on.
-
-    Returns:
-        Rows of process 0, 1, ... W-1.
+    The backend communicates on ``device``.
     """
-    if world_size() == 1:
+    if get_world_size() == 1:
         return (size,)
-    sizes = torch.zeros(world_size(), dtype=torch.int64, device=device)
-    sizes[rank()] = size
+    sizes = torch.zeros(get_world_size(), dtype=torch.int64, device=device)
+    sizes[get_rank()] = size
     torch_dist.all_reduce(sizes)
     return tuple(int(each) for each in sizes)
 
@@ -47,29 +28,24 @@ def gather_sizes(size: int, device: torch.device | str = 'cpu') -> tuple[int, ..
 def all_gather(x: Tensor, sizes: Sequence[int] | None = None) -> Tensor:
     """Concatenate the rows of all processes in rank order, with exact gradient.
 
-    With W processes whose loss functions are averaged (as DDP averages their
+    ``mmengine.dist.all_gather`` detaches what it gathers, and keeping the own slice of the gradient
+    alone scales it by 1 / W under DDP. Here the backward pass sums the gradients of all processes,
+    the exact adjoint: with W processes whose losses are averaged (as DDP averages their
     gradients), every parameter receives the gradient that one process would
-    compute on the concatenated batch. Processes may hold different numbers of
-    rows. In one process the argument itself is returned.
-
-    Args:
-        x: Rows of this process, shape (N_r, ...). The trailing shape and the
-            data type have to be the same everywhere.
-        sizes: The numbers of rows N_0 ... N_{W-1}, when :func:`gather_sizes`
-            has been called already.
-
-    Returns:
-        Tensor of shape (N_0 + ... + N_{W-1}, ...).
+    compute on the concatenated batch. ``x`` is (N_r, ...), with trailing shape and type the same
+    everywhere; ``sizes`` are the N_0 ... N_{W-1}, where :func:`gather_sizes` has been called
+    already. Gives (N_0 + ... + N_{W-1}, ...); in one process the argument itself.
 
     Raises:
         ValueError: ``sizes`` does not describe ``x`` and the process group.
     """
-    if world_size() == 1:
+    if get_world_size() == 1:
         return x
     sizes = gather_sizes(len(x), x.device) if sizes is None else tuple(sizes)
-    if len(sizes) != world_size() or sizes[rank()] != len(x):
+    if len(sizes) != get_world_size() or sizes[get_rank()] != len(x):
         raise ValueError(
-            f'sizes {sizes} do not fit {world_size()} processes with {len(x)} rows in rank {rank()}'
+            f'sizes {sizes} do not fit {get_world_size()} processes with {len(x)} rows in rank '
+            f'{get_rank()}'
         )
     gathered: Tensor = _AllGather.apply(x, sizes)
     return gathered
@@ -92,9 +68,28 @@ class _AllGather(Function):
         # gloo has no reduce-scatter, so the sum is taken everywhere and sliced.
         total = grad.clone(memory_format=torch.contiguous_format)
         torch_dist.all_reduce(total)
-        start = sum(ctx.sizes[: rank()])
-        return total[start : start + ctx.sizes[rank()]], None
+        start = sum(ctx.sizes[: get_rank()])
+        return total[start : start + ctx.sizes[get_rank()]], None
 
 
-def _initialized() -> bool:
-    return torch_dist.is_available() and torch_dist.is_initialized()
+_T = TypeVar('_T')
+
+
+def from_main_process(compute: Callable[[], _T]) -> _T:
+    """Compute in the main process; every process gets the result, or the ValueError or OSError."""
+    box: list[Any] = [None, None]
+    if get_rank() == 0:
+        try:
+            box[0] = compute()
+        except (ValueError, OSError) as error:
+            box[1] = error
+    broadcast_object_list(box)
+    if box[1] is not None:
+        raise box[1]
+    value: _T = box[0]
+    return value
+
+
+def unwrap_model(model: nn.Module) -> Any:
+    """Return the model that a wrapper such as ``MMDistributedDataParallel`` holds, or the model."""
+    return model.module if is_model_wrapper(model) else model

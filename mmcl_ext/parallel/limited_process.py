@@ -21,10 +21,8 @@ _DONE, _FAILED = b'+', b'!'
 class ProcessLimits:
     """What a call may use.
 
-    Attributes:
-        seconds: Time, from when the call begins.
-        memory: Bytes on top of what the process has when the call begins.
-        result: Bytes of the result.
+    ``seconds`` count from when the call begins, ``memory`` in bytes comes on top of what the
+    process has then, ``result`` is in bytes.
     """
 
     seconds: float = 20.0
@@ -41,13 +39,8 @@ def start_process_server(*modules: str) -> None:
 def call_limited(work: Callable[..., bytes], *args: object, limits: ProcessLimits) -> bytes:
     """Return the bytes that ``work(*args)`` makes in a process of its own.
 
-    Only bytes come back: nothing of the process is unpickled here. The limit of memory holds on
-    Linux.
-
-    Args:
-        work: A function of a module.
-        args: What it is called with; anything that can be pickled.
-        limits: What it may use.
+    Only bytes come back: nothing of the process is unpickled here. ``work`` is a function of a
+    module, ``args`` can be pickled. The limit of memory holds on Linux.
 
     Raises:
         ValueError: It raised an error; the message is that of the error.

@@ -14,11 +14,8 @@ from mmcl_ext.fileio.printable import counted
 class Progress:
     """Says now and then how much is done, at what rate and how long the rest will take.
 
-    Args:
-        total: Number of things to do, of all processes together.
-        count: Tells how many of them are done.
-        shown: Whether to say anything.
-        stream: Where to say it; None for the standard output.
+    There are ``total`` things to do, of all processes together; ``count`` tells how many are done.
+    Nothing is said unless ``shown``; ``stream`` None is the standard output.
     """
 
     def __init__(

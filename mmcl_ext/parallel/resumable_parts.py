@@ -7,17 +7,18 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 import torch.distributed
+from mmengine.dist import get_rank, get_world_size
 from safetensors import safe_open
 from safetensors.numpy import save
 
 from mmcl_ext.fileio.atomic_file import sweep, write_bytes
 from mmcl_ext.fileio.lock import locked
-from mmcl_ext.parallel.collectives import rank, world_size
 from mmcl_ext.parallel.progress import Progress
 from mmcl_ext.parallel.worker_pool import run_parallel
 
@@ -26,12 +27,10 @@ _PATIENCE = 2.0  # seconds; the workers of a killed run still hold its lock for 
 
 @dataclass
 class Part:
-    """What came out of the samples of a part.
+    """What came out of the samples of a part, by sample name.
 
-    Attributes:
-        arrays: Arrays of each sample, by sample name and output.
-        notes: What else to keep of these samples, as JSON types, by name.
-        skipped: Reasons, by name, for the other samples.
+    ``arrays`` are each sample's by output, ``notes`` what else to keep of it, as JSON types;
+    ``skipped`` has the reasons for the other samples.
     """
 
     arrays: dict[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
@@ -40,11 +39,7 @@ class Part:
 
 
 class StoredPart:
-    """A part that was written; its arrays are read when asked for.
-
-    Args:
-        path: Its file.
-    """
+    """A part that was written; its arrays are read when asked for."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -69,13 +64,8 @@ class ResumableParts:
 
     A part is a fixed range of the sample names. Each finished one is a file that carries the hash
     of all that it depends on (its key). A run does the parts that are lacking; a killed run is
-    continued by the same call.
-
-    Args:
-        target: What the parts are merged into; one run at a time may make it.
-        folder: Folder of the parts; made when missing.
-        names: The N sample names.
-        size: Samples of a part; the last one may have fewer.
+    continued by the same call. The parts, ``size`` samples each, lie in ``folder`` until they are
+    merged into ``target``, which one run at a time may make.
     """
 
     def __init__(self, target: Path, folder: Path, names: Sequence[str], size: int) -> None:
@@ -112,11 +102,7 @@ class ResumableParts:
         return map(self.read, range(len(self.parts)))
 
     def todo(self, is_done: Callable[[int, StoredPart], bool]) -> list[int]:
-        """List the parts to do; one that is not done as wanted is removed.
-
-        Args:
-            is_done: Judges a part that is there.
-        """
+        """List the parts to do; one that is there and not done as wanted is removed."""
         todo = []
         for index in range(len(self.parts)):
             if self.path(index).exists() and is_done(index, self.read(index)):
@@ -142,37 +128,28 @@ class ResumableParts:
     ) -> None:
         """Do parts on all processes of the group: process r of W takes every W-th of them.
 
-        Args:
-            todo: Numbers of the parts.
-            compute: Makes a part; picklable.
-            key: Hash of all that a part depends on; picklable.
-            jobs: Worker processes of each process of the group.
-            progress: Show progress, in the main process.
-            stream: Where to show it; None for the standard output.
+        ``compute`` makes the part of a number, ``key`` hashes all that it depends on; both are
+        picklable where each process of the group has several ``jobs`` (worker processes).
 
         Raises:
             ChildProcessError: A worker process was killed, for its use of memory perhaps.
         """
         total = sum(len(self.parts[index]) for index in todo)
-        shown = progress and rank() == 0
+        shown = progress and get_rank() == 0
         bar = Progress(total, lambda: self.count(todo), shown, stream)
-        mine = todo[rank() :: world_size()]
+        mine = todo[get_rank() :: get_world_size()]
         try:
-            for _ in run_parallel(_Work(self, compute, key), mine, jobs, chunk=1):
+            for _ in run_parallel(partial(_work, self, compute, key), mine, jobs, chunk=1):
                 bar.update()
         except ChildProcessError as error:
             raise ChildProcessError(f'{self.target}: {error}') from error
-        if world_size() > 1:
+        if get_world_size() > 1:
             with bar.waiting():
                 torch.distributed.barrier()
         bar.finish()
 
     def write(self, index: int, key: str, part: Part) -> None:
-        """Write a part; it is there only when it is complete.
-
-        Raises:
-            OSError: The disk does not take it.
-        """
+        """Write a part; it is there only when it is complete."""
         tensors = {
             f'{row}.{output}': np.asarray(array, order='C')  # else save() mixes the values up
             for row, arrays in enumerate(part.arrays.values())
@@ -187,14 +164,10 @@ class ResumableParts:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class _Work:
-    parts: ResumableParts
-    compute: Callable[[int], Part]
-    key: Callable[[int], str]
-
-    def __call__(self, index: int) -> None:
-        self.parts.write(index, self.key(index), self.compute(index))
+def _work(
+    parts: ResumableParts, compute: Callable[[int], Part], key: Callable[[int], str], index: int
+) -> None:
+    parts.write(index, key(index), compute(index))
 
 
 def content_hash(content: Any) -> str:

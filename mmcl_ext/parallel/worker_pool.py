@@ -16,16 +16,11 @@ import cv2
 def run_parallel(
     work: Callable[[Any], Any], items: Sequence[Any], jobs: int, chunk: int = 8
 ) -> Iterator[Any]:
-    """Yield the results of ``work`` in the order of the items.
+    """Yield the results of ``work`` (picklable) in the order of the items.
 
-    The processes end with the main one, also when that is killed. At an error or an interrupt
-    nothing more is begun.
-
-    Args:
-        work: A picklable callable.
-        items: What it is called with.
-        jobs: Number of processes; with 1 the main process works itself.
-        chunk: Items that a process is given at a time.
+    With one job the main process works itself; else the processes get ``chunk`` items at a time and
+    end with the main one, also when that is killed. At an error or an interrupt nothing more is
+    begun.
 
     Raises:
         ChildProcessError: A process was killed, for its use of memory perhaps.

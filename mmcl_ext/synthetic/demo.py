@@ -10,21 +10,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmengine.registry import DefaultScope
 
-from mmcl_ext.ablation import Campaign, Launch, Run, Variant, describe_environment, job_environments
+from mmcl_ext.ablation.campaign import Campaign
+from mmcl_ext.ablation.declaration import Variant
+from mmcl_ext.ablation.environment import describe_environment, job_environments
+from mmcl_ext.ablation.run import Launch, Run
 from mmcl_ext.analysis.complexity import build_deployed
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.walk import map_texts
-from mmcl_ext.evaluation import Scores, read_scores
 from mmcl_ext.evaluation.accuracy import mean_class_accuracy
-from mmcl_ext.evaluation.scores import to_probabilities
+from mmcl_ext.evaluation.score_files import read_scores
+from mmcl_ext.evaluation.scores import Scores, to_probabilities
 from mmcl_ext.evaluation.text_table import format_table
 from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.preparation.composites.composite import make_composite
 from mmcl_ext.registry import MODELS
 from mmcl_ext.synthetic.synthetic_data import SyntheticData
-from mmcl_ext.synthetic.synthetic_video_source import SyntheticVideoSource
-from mmcl_ext.synthetic.write_synthetic_data import write_synthetic_data
-from mmcl_ext.visualization import Prediction, draw_predictions, save_figure
+from mmcl_ext.synthetic.write_synthetic_data import SyntheticVideoSource, write_synthetic_data
+from mmcl_ext.visualization.prediction_figure import Prediction, draw_predictions, save_figure
 
 CONFIG_DATA = 'data/demo'
 """Folder of the data in the demo configurations."""
@@ -52,14 +54,10 @@ class TestedModel(NamedTuple):
 class Demo:
     """The demonstration: an ablation on data that it makes into ``root``.
 
-    Args:
-        configs: Configuration file of each model, by its title for the reader; the first is
-            the baseline.
-        tools: Folder of ``train.py`` and ``test.py``.
-        work_dir: Folder of trainings and of the picture.
-        seed: Random seed of the trainings, the same for all.
-        options: Settings to override in all configurations, as dotted keys.
-        jobs: Number of processes that draw the data, and of trainings at a time.
+    ``configs`` has the configuration file of each model by its title for the reader, the baseline
+    first; ``tools`` is the folder of ``train.py`` and ``test.py``. All trainings have the same seed
+    and override the same ``options`` (dotted keys); as many ``jobs`` draw the data or train at a
+    time.
     """
 
     configs: Mapping[str, Path]

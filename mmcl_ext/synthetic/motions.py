@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from mmcl_ext.synthetic.pose_track import PoseTrack
-from mmcl_ext.synthetic.trial import Trial
+from mmcl_ext.synthetic.kinematics import PoseTrack
+from mmcl_ext.synthetic.subject import Trial
 
 LEFT, RIGHT = 0, 1
 _MIRROR = np.array([-1.0, 1.0, 1.0])
@@ -39,11 +39,8 @@ def hand_to_mouth(trial: Trial, drink: bool) -> tuple[PoseTrack, np.ndarray]:
     up = trial.pulse(0.05, 0.25, 0.8, 0.97)
     hertz = 0.45 if drink else 0.6
     sips = up * np.clip(0.6 + 0.8 * trial.wave(hertz), 0.0, 1.0)
-    mouth, chest = (
-        trial.place('mouth', 0.02, -0.03, near),
-        trial.place('chest', 0.08, 0.08, far + 0.2),
-    )
-    goal = _between(chest, mouth, sips)
+    mouth = trial.place('mouth', 0.02, -0.03, near)
+    goal = _between(trial.place('chest', 0.08, 0.08, far + 0.2), mouth, sips)
     if not drink:
         goal = goal + _column(0.03 * trial.amplitude * trial.wave(1.6) * sips)
     track = _reach(_stand(trial), RIGHT, goal, up, point=(-0.7, 0.6, -0.35))
@@ -139,29 +136,25 @@ def squat(trial: Trial) -> tuple[PoseTrack, np.ndarray]:
     return track.change(root=track.root + sink, lean=track.lean + 0.4 * down), _never(trial)
 
 
+def _pair(
+    motion: Callable[..., tuple[PoseTrack, np.ndarray]],
+    option: str,
+    item: str,
+    names: tuple[str, str],
+    two_hands: bool = False,
+) -> tuple[Action, Action]:
+    """Make the classes with and without an object that share a motion."""
+    with_item, without = (partial(motion, **{option: value}) for value in (True, False))
+    first = Action(names[0], with_item, item, two_hands, twin=names[1])
+    return first, Action(names[1], without, twin=names[0])
+
+
 ACTIONS: tuple[Action, ...] = (
-    Action('drink from a cup', partial(hand_to_mouth, drink=True), 'cup', twin='wipe the mouth'),
-    Action('wipe the mouth', partial(hand_to_mouth, drink=False), twin='drink from a cup'),
-    Action('phone call', partial(hand_to_ear, phone=True), 'phone', twin='scratch the head'),
-    Action('scratch the head', partial(hand_to_ear, phone=False), twin='phone call'),
-    Action(
-        'read a book',
-        partial(hands_before_chest, read=True),
-        'book',
-        two_hands=True,
-        twin='rub the hands',
-    ),
-    Action('rub the hands', partial(hands_before_chest, read=False), twin='read a book'),
-    Action('throw a ball', partial(overhand, throw=True), 'ball', twin='shoo away'),
-    Action('shoo away', partial(overhand, throw=False), twin='throw a ball'),
-    Action(
-        'lift a box',
-        partial(stoop_and_rise, lift=True),
-        'box',
-        two_hands=True,
-        twin='stretch the back',
-    ),
-    Action('stretch the back', partial(stoop_and_rise, lift=False), twin='lift a box'),
+    *_pair(hand_to_mouth, 'drink', 'cup', ('drink from a cup', 'wipe the mouth')),
+    *_pair(hand_to_ear, 'phone', 'phone', ('phone call', 'scratch the head')),
+    *_pair(hands_before_chest, 'read', 'book', ('read a book', 'rub the hands'), two_hands=True),
+    *_pair(overhand, 'throw', 'ball', ('throw a ball', 'shoo away')),
+    *_pair(stoop_and_rise, 'lift', 'box', ('lift a box', 'stretch the back'), two_hands=True),
     Action('wave', wave_hand),
     Action('kick', kick),
     Action('squat', squat),

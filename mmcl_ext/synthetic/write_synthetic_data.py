@@ -1,8 +1,8 @@
-"""Write a synthetic data set in the formats of real ones."""
+"""Write a synthetic data set, drawn instead of filmed, in the formats of real ones."""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,48 @@ import numpy as np
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
-from mmcl_ext.preparation.videos.sample_frames import sample_frames
-from mmcl_ext.synthetic.held_object import ITEM_KINDS
-from mmcl_ext.synthetic.scene import Scene
+from mmcl_ext.preparation.videos.camera import boxes_from_joints
+from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
+from mmcl_ext.synthetic.scene import CAMERA, Scene, render
+from mmcl_ext.synthetic.scenery import ITEM_KINDS
 from mmcl_ext.synthetic.synthetic_data import SyntheticData
-from mmcl_ext.synthetic.synthetic_video_source import SyntheticVideoSource
+
+
+class SyntheticVideoSource:
+    """Clips of synthetic scenes for composite images; only the frames asked for are drawn.
+
+    Without ``names``, the training samples have a video: a test reads no image. ``padding`` is
+    that of :func:`~mmcl_ext.preparation.videos.camera.boxes_from_joints`.
+    """
+
+    def __init__(
+        self, data: SyntheticData, names: Sequence[str] | None = None, padding: float = 0.12
+    ) -> None:
+        self.data = data
+        self.names = tuple(data.splits['train'] if names is None else names)
+        self.padding = padding
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """What shapes the clips; clips of equal recipes are equal."""
+        return {**self.data.recipe, 'padding': self.padding}
+
+    def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
+        """Draw ``num_tiles`` frames of a sample, chosen by ``rule``, see :func:`sample_frames`.
+
+        The boxes come from the skeleton (M, T, V, 3) as the sensor saw it.
+        """
+        scene = self.data.scene(name)
+        if keypoint.shape[1] != scene.num_frames:
+            raise ValueError(
+                f'skeleton of {name} has {keypoint.shape[1]} frames, its scene {scene.num_frames}'
+            )
+        chosen = sample_frames(scene.num_frames, num_tiles, rule)
+        background = scene.room.paint(CAMERA)
+        frames = tuple(render(scene, int(frame), background) for frame in chosen)
+        boxes, found = boxes_from_joints(keypoint[:, chosen], CAMERA, self.padding)
+        return Clip(frames, boxes, found)
+
 
 SKELETONS = 'skeletons.safetensors'
 COMPOSITES = 'composites'
@@ -30,10 +67,7 @@ def write_synthetic_data(
     """Write skeletons, composite images and text features into a folder, in ``jobs`` processes.
 
     Images and texts are made for the training samples only. What is already there is kept, and an
-    interrupted run goes on where it stopped.
-
-    Raises:
-        ValueError: The folder holds another data set.
+    interrupted run goes on where it stopped. A ValueError if the folder holds another data set.
     """
     root = Path(root)
     _write_skeletons(root / SKELETONS, data)

@@ -28,20 +28,11 @@ def motion_frames(
 
     The view holds still and takes in the whole sequence; y goes upwards in three dimensions,
     downwards in two. Coordinates that are not finite and absent joints (all zero) are left out.
-    A ``picture``, (H, W, 3) uint8, RGB, is shown beside every frame.
-
-    Yields:
-        uint8, RGB, (height, width, 3), with even width.
-
-    Raises:
-        ValueError: The coordinates do not fit the layout.
+    A ``picture``, (H, W, 3) uint8, RGB, is shown beside every frame. Yields uint8, RGB,
+    (height, width, 3), with even width; a ValueError if the coordinates do not fit the layout.
     """
     layout = resolve_layout(layout)
-    if (
-        keypoint.ndim != 4
-        or keypoint.shape[2] != layout.num_joints
-        or keypoint.shape[3] not in (2, 3)
-    ):
+    if keypoint.ndim != 4 or keypoint.shape[2:] not in [(layout.num_joints, C) for C in (2, 3)]:
         raise ValueError(
             f'expected (M, T, {layout.num_joints}, 2 or 3) for layout {layout.name!r}, '
             f'got {keypoint.shape}'

@@ -28,12 +28,8 @@ def overlay_frames(
 
     The images are uint8, RGB, (H, W, 3); those after the last skeleton stay without one. Joints
     (M, T, V, 2) are in pixels, absent ones zero. ``people``: a box around each person, and a text.
-
-    Yields:
-        Images with even height and width.
-
-    Raises:
-        ValueError: The joints are not two-dimensional or do not fit the layout.
+    Yields images with even height and width; a ValueError if the joints are not two-dimensional or
+    do not fit the layout.
     """
     layout = resolve_layout(layout)
     if keypoint.ndim != 4 or keypoint.shape[2:] != (layout.num_joints, 2):
@@ -91,12 +87,7 @@ def write_overlay(
     scores: Callable[[int], Scores],
     people: People | None = None,
 ) -> None:
-    """Write a video with skeletons and scores over it, see :func:`overlay_frames`.
-
-    Raises:
-        FileNotFoundError: There is no such video.
-        ValueError: The video cannot be read, or the joints do not fit.
-    """
+    """Write a video with skeletons and scores over it, see :func:`overlay_frames`."""
     if not os.path.isfile(video):
         raise FileNotFoundError(f'there is no video {os.fspath(video)!r}')
     images = (np.ascontiguousarray(image[..., ::-1]) for _, image in iter_frames(video))

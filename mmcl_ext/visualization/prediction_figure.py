@@ -24,11 +24,8 @@ _HEADINGS = ('what the models see: the skeleton', 'what they do not see', 'their
 class Prediction:
     """One sample of the class ``label`` and what models make of it.
 
-    Args:
-        title: What the reader should know of the sample.
-        keypoint: (T, V, C) or (M, T, V, C) coordinates.
-        scores: For each model's name its (K,) scores.
-        image: (H, W, 3) uint8, RGB; None if there is none.
+    The reader should know its ``title``; ``keypoint`` is (T, V, C) or (M, T, V, C), ``scores`` are
+    (K,) by the model's name, ``image`` is (H, W, 3) uint8, RGB.
     """
 
     title: str
@@ -49,9 +46,6 @@ def draw_predictions(
     """Draw one row per sample: skeleton, image and scores; the true class is printed in bold.
 
     Without ``headings`` of the three columns there are no images either.
-
-    Raises:
-        ValueError: There are no samples, or their scores do not fit the classes.
     """
     if not predictions:
         raise ValueError('no predictions: there are no samples to draw')

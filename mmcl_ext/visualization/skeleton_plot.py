@@ -37,9 +37,6 @@ def draw_skeleton(
 
     The one with the index ``vertical`` grows ``upwards``, as in metres, or downwards. Bones with a
     joint that is not finite, or exactly zero, are left out. The line ``width`` is in points.
-
-    Raises:
-        ValueError: The joints do not fit the layout.
     """
     layout = resolve_layout(layout)
     if joints.ndim != 2 or len(joints) != layout.num_joints:
@@ -72,9 +69,6 @@ def draw_sequence(
     are spread uniformly, and their numbers returned. ``spacing`` is their distance in units of the
     coordinates, None for one that fits, ``style`` goes to :func:`draw_skeleton`. The frame and
     ticks of the axes are taken away.
-
-    Raises:
-        ValueError: The coordinates have another shape or there are no frames.
     """
     keypoint = keypoint[None] if keypoint.ndim == 3 else keypoint
     if keypoint.ndim != 4 or 0 in keypoint.shape or num_frames < 1:

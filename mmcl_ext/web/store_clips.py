@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.datasets.store.split_positions import split_positions
+from mmcl_ext.datasets.store.name_table import split_positions
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 ALL_SPLITS = 'all'

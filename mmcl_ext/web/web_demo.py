@@ -13,7 +13,7 @@ from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.visualization.motion import write_motion
 from mmcl_ext.visualization.new_figure import new_figure
-from mmcl_ext.visualization.timeline_plot import draw_timeline
+from mmcl_ext.visualization.score_plot import draw_timeline
 from mmcl_ext.web import html
 from mmcl_ext.web.clip_library import ClipLibrary, PickedClip
 from mmcl_ext.web.score_timeline import ScoreTimeline, score_timeline

@@ -13,23 +13,15 @@ import pytest
 from fake_tools import LR, write_config, write_declaration, write_tools
 from mmengine.config import Config
 
-from mmcl_ext.ablation import (
-    Campaign,
-    Launch,
-    Run,
-    config_hash,
-    job_environments,
-    load_ablation,
-    render,
-    reuse,
-    select,
-    summarize,
-    take,
-    try_build,
-    write_summary,
-)
 from mmcl_ext.ablation import campaign as campaign_module
 from mmcl_ext.ablation import run as run_module
+from mmcl_ext.ablation.campaign import Campaign
+from mmcl_ext.ablation.config_hash import config_hash
+from mmcl_ext.ablation.declaration import load_ablation, select
+from mmcl_ext.ablation.environment import job_environments
+from mmcl_ext.ablation.run import Launch, Run, reuse, take
+from mmcl_ext.ablation.table import render, summarize, write_summary
+from mmcl_ext.ablation.try_build import try_build
 from mmcl_ext.config.user_errors import UserError
 
 TWO = f"dict(plain=dict(), other=dict(title='another rate', options={LR}))"

@@ -5,7 +5,10 @@ import json
 import pytest
 from fake_tools import LR, SCORING_TEST, write_config, write_declaration, write_tools
 
-from mmcl_ext.ablation import Campaign, Launch, Run, load_ablation, render, select, summarize
+from mmcl_ext.ablation.campaign import Campaign
+from mmcl_ext.ablation.declaration import load_ablation, select
+from mmcl_ext.ablation.run import Launch, Run
+from mmcl_ext.ablation.table import render, summarize
 
 WHERE = dict(commit='abc', hardware='a machine', torch='2', python='3')
 TWO = f'dict(a=dict(), b=dict(options={LR}))'

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from tiny_data import write_tiny_store
 from training import GradientsKept, without_gradient
 
-from mmcl_ext.ablation import load_ablation
+from mmcl_ext.ablation.declaration import load_ablation
 from mmcl_ext.ablation.run import training_config
 from mmcl_ext.datasets.store.feature_file import write_feature_file
 from mmcl_ext.registry import DATASETS, MODELS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmcl_ext.ablation import load_ablation
+from mmcl_ext.ablation.declaration import load_ablation
 from mmcl_ext.ablation.fused import fused_weights
 from mmcl_ext.ablation.run import training_config
 

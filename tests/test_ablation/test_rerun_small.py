@@ -7,7 +7,7 @@ import pytest
 from tiny_data import FAST_OPTIONS, tiny_samples
 from tool_module import load_tool
 
-from mmcl_ext.datasets.class_names import class_names
+from mmcl_ext.datasets.class_map import class_names
 from mmcl_ext.datasets.store import write_store
 
 REPO = Path(__file__).resolve().parents[2]

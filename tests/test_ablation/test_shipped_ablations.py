@@ -7,7 +7,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmcl_ext.ablation import config_hash, load_ablation
+from mmcl_ext.ablation.config_hash import config_hash
+from mmcl_ext.ablation.declaration import load_ablation
 from mmcl_ext.ablation.run import training_config
 from mmcl_ext.registry import MODELS
 

@@ -16,7 +16,7 @@ from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.checkpoints.strip import strip_checkpoint
 from mmcl_ext.datasets.store import write_store
-from mmcl_ext.evaluation import read_scores
+from mmcl_ext.evaluation.score_files import read_scores
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.inference import MMCLInferencer

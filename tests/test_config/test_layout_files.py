@@ -13,7 +13,8 @@ from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.checkpoints.published_config import published_config
 from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.datasets import SkeletonDataset
-from mmcl_ext.datasets.converters import convert_pickle, export_pickle
+from mmcl_ext.datasets.converters import convert_pickle
+from mmcl_ext.datasets.converters.pickle_file import export_pickle
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.graphs import get_layout, register_layout
 from mmcl_ext.graphs.layout import Layout, conflict

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from tiny_data import FAST_OPTIONS
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.datasets.converters import convert_nwucla
+from mmcl_ext.datasets.converters.nwucla import convert_nwucla
 from mmcl_ext.registry import DATA_SAMPLERS, DATASETS, MODELS, OPTIMIZERS, PARAM_SCHEDULERS
 
 STORE = 'data/nwucla/nwucla.safetensors'

@@ -11,7 +11,7 @@ from training import GradientsKept, without_gradient
 
 from mmcl_ext.apis import load_config, use_deployed_model
 from mmcl_ext.datasets import SkeletonDataset
-from mmcl_ext.datasets.converters import sysu_splits
+from mmcl_ext.datasets.converters.sysu import sysu_splits
 from mmcl_ext.datasets.store import write_store
 from mmcl_ext.registry import DATASETS, MODELS
 from test_configs.combinations import combinations

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmcl_ext.datasets.converters import Conversion, DroppedSampleError, SampleInfo
+from mmcl_ext.datasets.converters.conversion import Conversion, DroppedSampleError, SampleInfo
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mmcl_ext.datasets.converters import convert_ctrgcn_npz, ctrgcn_npz, ntu_splits
-from mmcl_ext.datasets.converters.ctrgcn_npz import NpzArray
+from mmcl_ext.datasets.converters import ctrgcn_npz
+from mmcl_ext.datasets.converters.ctrgcn_npz import NpzArray, convert_ctrgcn_npz
+from mmcl_ext.datasets.converters.ntu_protocol import ntu_splits
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.transforms import FormatSkeleton
 

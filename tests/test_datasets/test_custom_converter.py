@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmcl_ext.datasets import SkeletonDataset
-from mmcl_ext.datasets.converters import convert_custom
+from mmcl_ext.datasets.converters.custom import convert_custom
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.graphs import get_layout
 

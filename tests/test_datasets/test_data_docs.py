@@ -18,5 +18,5 @@ def test_snippets_run(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_every_transform_is_listed(repo: Path) -> None:
     text = (repo / 'docs' / 'data.md').read_text()
-    for name in transforms.__all__:
+    for name in (name for name in vars(transforms) if name[0].isupper()):
         assert f'| `{name}(' in text

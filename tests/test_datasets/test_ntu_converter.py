@@ -6,13 +6,9 @@ import pytest
 from raw_ntu import clip, lying, skeleton_text, standing, write_clip
 
 from mmcl_ext.datasets import SkeletonDataset
-from mmcl_ext.datasets.converters import (
-    DroppedSampleError,
-    NTUReader,
-    convert_ntu,
-    read_skeleton_file,
-    translate_sequence,
-)
+from mmcl_ext.datasets.converters.conversion import DroppedSampleError
+from mmcl_ext.datasets.converters.ntu import NTUReader, convert_ntu, translate_sequence
+from mmcl_ext.datasets.converters.skeleton_file import read_skeleton_file
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.fileio.archive_file import ArchiveFile
 

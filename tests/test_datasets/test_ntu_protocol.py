@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from mmcl_ext.datasets.converters import (
+from mmcl_ext.datasets.converters.ntu_protocol import (
     NTUName,
     ntu_classes,
     ntu_missing_names,

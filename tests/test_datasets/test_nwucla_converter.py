@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from mmcl_ext.datasets.converters import (
+from mmcl_ext.datasets.converters.nwucla import (
     NWUCLA_CLASSES,
     convert_nwucla,
     nwucla_val_order,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mmcl_ext.datasets import AnnotationPickle
-from mmcl_ext.datasets.converters import convert_pickle, export_pickle, ntu_classes
-from mmcl_ext.datasets.converters.pickle_file import PickleReader
+from mmcl_ext.datasets.converters.ntu_protocol import ntu_classes
+from mmcl_ext.datasets.converters.pickle_file import PickleReader, convert_pickle, export_pickle
 from mmcl_ext.datasets.store import SkeletonStore
 
 NTU = ('S001C001P001R001A001', 'S001C002P003R001A060', 'S002C003P001R001A005')

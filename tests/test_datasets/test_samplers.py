@@ -10,10 +10,14 @@ from mmengine.dataset import ConcatDataset
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from mmcl_ext.datasets import ClassBalancedSampler, RepeatDataset, RepeatSampler, SkeletonDataset
-from mmcl_ext.datasets.samplers import epoch_sampler
-from mmcl_ext.datasets.samplers.class_balanced_sampler import item_labels
-from mmcl_ext.datasets.samplers.epoch_sampler import Visit
+from mmcl_ext.datasets import (
+    ClassBalancedSampler,
+    RepeatDataset,
+    RepeatSampler,
+    SkeletonDataset,
+    samplers,
+)
+from mmcl_ext.datasets.samplers import Visit, item_labels
 
 
 class Labelled:
@@ -109,7 +113,7 @@ def test_ranks_share_an_epoch(
     whole = list(build(dataset, seed=4, round_up=False))
     parts = []
     for rank in range(3):
-        monkeypatch.setattr(epoch_sampler, 'get_dist_info', lambda rank=rank: (rank, 3))
+        monkeypatch.setattr(samplers, 'get_dist_info', lambda rank=rank: (rank, 3))
         sampler = build(dataset, seed=4, round_up=round_up)
         parts.append(list(sampler))
         assert len(sampler) == len(parts[-1])

@@ -12,7 +12,7 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset, pseudo_collate
 from torch.utils.data import DataLoader
 
 from mmcl_ext.datasets import AnnotationPickle, RepeatDataset, SkeletonDataset, SkeletonStore
-from mmcl_ext.datasets.converters import convert_pickle
+from mmcl_ext.datasets.converters.pickle_file import convert_pickle
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.registry import DATASETS
 

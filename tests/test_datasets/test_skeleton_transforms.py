@@ -14,6 +14,8 @@ from mmcl_ext.datasets.transforms.geometry import real_frames, resize_time, rota
 from mmcl_ext.graphs.layouts import get_layout, register_layout
 from mmcl_ext.registry import TRANSFORMS
 
+TRANSFORM_NAMES = [name for name in vars(transforms) if name[0].isupper()]
+
 
 def _results(keypoint: Any, layout: str = 'nturgb+d-ctrgcn', **more: Any) -> dict[str, Any]:
     keypoint = np.asarray(keypoint, np.float32)
@@ -36,7 +38,7 @@ def _ramp(length: int) -> np.ndarray:
     return np.broadcast_to(ramp[None, :, None, None], (1, length, 25, 3)).copy()
 
 
-@pytest.mark.parametrize('name', transforms.__all__)
+@pytest.mark.parametrize('name', TRANSFORM_NAMES)
 def test_every_transform_is_registered_and_describes_itself(name: str) -> None:
     transform = TRANSFORMS.build(dict(type=name))
     assert type(transform) is getattr(transforms, name)
@@ -45,7 +47,7 @@ def test_every_transform_is_registered_and_describes_itself(name: str) -> None:
     assert vars(rebuilt) == vars(transform)
 
 
-@pytest.mark.parametrize('name', transforms.__all__)
+@pytest.mark.parametrize('name', TRANSFORM_NAMES)
 def test_padded_persons_stay_zero(name: str) -> None:
     """A person who is not there, or not there yet, is zeros before and after."""
     keypoint = _random()
@@ -57,7 +59,7 @@ def test_padded_persons_stay_zero(name: str) -> None:
     assert not persons[1].any()
 
 
-@pytest.mark.parametrize('name', transforms.__all__)
+@pytest.mark.parametrize('name', TRANSFORM_NAMES)
 @pytest.mark.parametrize('keypoint', [np.zeros((2, 6, 25, 3)), _random(1, 1)])
 def test_empty_and_single_frame_sequences(name: str, keypoint: np.ndarray) -> None:
     result = TRANSFORMS.build(dict(type=name))(_results(keypoint))['keypoint']
@@ -66,7 +68,7 @@ def test_empty_and_single_frame_sequences(name: str, keypoint: np.ndarray) -> No
     assert result.any() == keypoint.any()
 
 
-@pytest.mark.parametrize('name', transforms.__all__)
+@pytest.mark.parametrize('name', TRANSFORM_NAMES)
 def test_two_dimensional_skeletons(name: str) -> None:
     transform = TRANSFORMS.build(dict(type=name))
     results = _results(_random(V=17, C=2), layout='coco')
@@ -77,7 +79,7 @@ def test_two_dimensional_skeletons(name: str) -> None:
         assert transform(results)['keypoint'].shape[-1] == 2
 
 
-@pytest.mark.parametrize('name', transforms.__all__)
+@pytest.mark.parametrize('name', TRANSFORM_NAMES)
 def test_results_follow_the_global_generators(name: str) -> None:
     def once() -> np.ndarray:
         random.seed(1), np.random.seed(1), torch.manual_seed(1)

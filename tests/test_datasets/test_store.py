@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_torch_file
 
-from mmcl_ext.datasets.converters import export_pickle
+from mmcl_ext.datasets.converters.pickle_file import export_pickle
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 

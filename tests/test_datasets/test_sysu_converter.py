@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from mmcl_ext.datasets.converters import SYSU_CLASSES, convert_sysu, sysu_splits
+from mmcl_ext.datasets.converters.sysu import SYSU_CLASSES, convert_sysu, sysu_splits
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.graphs import get_layout
 

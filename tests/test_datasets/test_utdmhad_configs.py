@@ -8,10 +8,10 @@ from scipy.io import savemat
 from tiny_data import FAST_OPTIONS
 
 from mmcl_ext.apis import load_config
-from mmcl_ext.datasets.converters import convert_utdmhad
+from mmcl_ext.datasets.converters.utdmhad import convert_utdmhad
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
-from mmcl_ext.preparation.videos.depth import UTDDepthSource
+from mmcl_ext.preparation.videos.utdmhad_clips import UTDDepthSource
 from mmcl_ext.registry import DATASETS, MODELS
 
 NAMES = [f'a{action}_s{subject}_t1' for action in (1, 27) for subject in (1, 2, 3, 4)]

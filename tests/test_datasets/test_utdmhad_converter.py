@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from mmcl_ext.datasets.converters import (
+from mmcl_ext.datasets.converters.utdmhad import (
     UTDMHAD_CLASSES,
     convert_utdmhad,
     find_utdmhad,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mmcl_ext.evaluation import Scores
+from mmcl_ext.evaluation.scores import Scores
 
 
 def make_scores(num_samples=40, num_classes=4, seed=0, strength=1.5, source='made'):

@@ -7,15 +7,17 @@ from mmaction.evaluation import top_k_accuracy
 from scipy.stats import binom
 from score_files import make_scores
 
-from mmcl_ext.evaluation import Scores
 from mmcl_ext.evaluation.accuracy import (
+    SystemResult,
     class_accuracies,
     confusion_matrix,
+    difference,
+    interval,
     label_ranks,
     mean_class_accuracy,
+    resample,
 )
-from mmcl_ext.evaluation.bootstrap import interval, resample
-from mmcl_ext.evaluation.system_result import SystemResult, difference
+from mmcl_ext.evaluation.scores import Scores
 
 VALUES = np.array([[3.0, 1, 2], [1, 3, 2], [5, 1, 4], [1, 1, 1], [0, 2, 2]])
 LABELS = np.array([0, 2, 2, 1, 2])
@@ -94,7 +96,7 @@ def test_bootstrap_is_seeded_and_ignores_the_order():
 
 
 def test_large_draws_come_in_parts(monkeypatch):
-    import mmcl_ext.evaluation.bootstrap as module
+    import mmcl_ext.evaluation.accuracy as module
 
     scores = make_scores(50)
     hits = top_k_hits(scores.values, scores.labels, 1)[:, None]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from mmcl_ext import apis
-from mmcl_ext.evaluation import Scores, write_scores
 from mmcl_ext.evaluation.class_report import class_results, format_classes, wilson
+from mmcl_ext.evaluation.score_files import write_scores
+from mmcl_ext.evaluation.scores import Scores
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from score_files import make_scores, shuffled
 
-from mmcl_ext.evaluation import Scores
 from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
 from mmcl_ext.evaluation.comparison import Comparison, confused_pairs, mcnemar
 from mmcl_ext.evaluation.comparison_report import format_comparison, write_comparison
-from mmcl_ext.evaluation.scores import to_probabilities
+from mmcl_ext.evaluation.scores import Scores, to_probabilities
 
 NAMES = ('s0', 's1', 's2', 's3', 's4', 's5')
 LABELS = np.array([0, 0, 0, 0, 1, 1])

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from score_files import make_scores, shuffled
 
-from mmcl_ext.evaluation import (
-    PRESETS,
-    Scores,
+from mmcl_ext.evaluation import weight_search as module
+from mmcl_ext.evaluation.ensemble import (
     Weights,
     ensemble_to_dict,
     evaluate_ensemble,
@@ -18,8 +17,8 @@ from mmcl_ext.evaluation import (
     search_on_held_out,
     search_on_test,
 )
-from mmcl_ext.evaluation import weight_search as module
-from mmcl_ext.evaluation.weight_search import search_weights
+from mmcl_ext.evaluation.scores import Scores
+from mmcl_ext.evaluation.weight_search import PRESETS, search_weights
 
 NAMES = ('x', 'y')
 A = Scores(NAMES, np.array([[2.0, 1, 0], [0, 3, 1]]), np.array([1, 2]), 'a')

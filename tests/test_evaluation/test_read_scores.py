@@ -13,8 +13,11 @@ from mmengine.registry import init_default_scope
 from score_files import make_scores, write_dump, write_pickle
 from tiny_data import write_tiny_store
 
-from mmcl_ext.datasets.converters import export_pickle
-from mmcl_ext.evaluation import DumpResults, Scores, SplitLabels, read_scores, write_scores
+from mmcl_ext.datasets.converters.pickle_file import export_pickle
+from mmcl_ext.evaluation.annotation_source import SplitLabels
+from mmcl_ext.evaluation.dump_results import DumpResults
+from mmcl_ext.evaluation.score_files import read_scores, write_scores
+from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.registry import METRICS
 
 

@@ -21,7 +21,7 @@ from mutation import (
 
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.config.load_config import load_config
-from mmcl_ext.datasets.converters import UTDMHAD_CLASSES
+from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
 from mmcl_ext.deployment import read_model_info
 from mmcl_ext.deployment.model_file import METADATA_KEY
 from mmcl_ext.fileio.checkpoint import read_checkpoint

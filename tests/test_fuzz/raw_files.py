@@ -18,7 +18,7 @@ from mutation import (
 )
 from scipy.io import savemat
 
-from mmcl_ext.datasets.converters import custom, read_utdmhad_skeleton
+from mmcl_ext.datasets.converters import custom
 from mmcl_ext.datasets.converters.conversion import DroppedSampleError
 from mmcl_ext.datasets.converters.ctrgcn_npz import (
     NpzArray,
@@ -32,6 +32,7 @@ from mmcl_ext.datasets.converters.ntu import NTUReader
 from mmcl_ext.datasets.converters.nwucla import read_nwucla_skeleton
 from mmcl_ext.datasets.converters.skeleton_file import read_skeleton_file
 from mmcl_ext.datasets.converters.sysu import read_sysu_skeleton
+from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.validation.check_composites import check_composites
 from mmcl_ext.fileio import archive_file
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
@@ -39,8 +40,8 @@ from mmcl_ext.graphs.layouts import load_layout
 from mmcl_ext.inference import read_clips
 from mmcl_ext.mmcl import LoadCompositeImage
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
-from mmcl_ext.preparation.text.composite_reader import CompositeReader
 from mmcl_ext.preparation.text.npy_features import NpyFeatures
+from mmcl_ext.preparation.text.vqa_source import CompositeReader
 from mmcl_ext.preparation.videos.video import count_frames, read_frames
 
 RNG = np.random.default_rng(0)

@@ -8,12 +8,8 @@ import pytest
 from inference_models import NTU, UTD, write_checkpoint, write_config
 
 from mmcl_ext.checkpoints.publish import publish
-from mmcl_ext.datasets.converters import (
-    NWUCLA_CLASSES,
-    UTDMHAD_CLASSES,
-    read_nwucla_skeleton,
-    read_utdmhad_skeleton,
-)
+from mmcl_ext.datasets.converters.nwucla import NWUCLA_CLASSES, read_nwucla_skeleton
+from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES, read_utdmhad_skeleton
 from mmcl_ext.datasets.store import write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.inference import MMCLInferencer

@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from mmcl_ext.datasets.converters import convert_ntu, read_utdmhad_skeleton
+from mmcl_ext.datasets.converters.ntu import convert_ntu
+from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.graphs import get_layout

@@ -11,7 +11,8 @@ import torch
 from inference_models import UCLA, UTD, write_checkpoint, write_config
 from test_configs.combinations import Combination
 
-from mmcl_ext.datasets.converters import NWUCLA_CLASSES, UTDMHAD_CLASSES
+from mmcl_ext.datasets.converters.nwucla import NWUCLA_CLASSES
+from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
 from mmcl_ext.inference import MMCLInferencer
 
 REPO = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ from mmcl_ext.apis import get_model, load_config
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo, plain_values
 from mmcl_ext.checkpoints.publish import publish
-from mmcl_ext.datasets.converters import UTDMHAD_CLASSES
+from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
 from mmcl_ext.deployment import load_backend, read_model_info
 
 REPO = Path(__file__).resolve().parents[2]

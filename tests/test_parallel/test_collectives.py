@@ -100,4 +100,4 @@ def test_single_process() -> None:
     x = torch.randn(3, 2, requires_grad=True)
     assert collectives.all_gather(x) is x
     assert collectives.gather_sizes(3) == (3,)
-    assert (collectives.rank(), collectives.world_size()) == (0, 1)
+    assert (collectives.get_rank(), collectives.get_world_size()) == (0, 1)

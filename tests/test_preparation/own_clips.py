@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mmcl_ext.datasets.transforms import InterpolateJoints
-from mmcl_ext.synthetic.renderer import CAMERA, render
+from mmcl_ext.synthetic.scene import CAMERA, render
 from mmcl_ext.synthetic.synthetic_data import SyntheticData
 
 FRAMES = 20

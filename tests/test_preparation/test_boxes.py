@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from mmcl_ext.preparation.videos.camera import PinholeCamera
-from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
+from mmcl_ext.preparation.videos.camera import PinholeCamera, boxes_from_joints
 
 CAMERA = PinholeCamera(focal=100.0, center=(50.0, 40.0), size=(100, 80))
 

@@ -10,7 +10,7 @@ import pytest
 from tool_module import load_tool, run_main
 from utd_raw import save_sample
 
-from mmcl_ext.datasets.converters import convert_utdmhad
+from mmcl_ext.datasets.converters.utdmhad import convert_utdmhad
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.preparation.composites import composite
 from mmcl_ext.preparation.composites.composite import write_contact_sheets
@@ -19,7 +19,7 @@ from mmcl_ext.preparation.composites.composite_folder import (
     CompositeReport,
     SampleNames,
 )
-from mmcl_ext.preparation.videos.depth import UTDDepthSource
+from mmcl_ext.preparation.videos.utdmhad_clips import UTDDepthSource
 
 NAMES = ('a1_s1_t1', 'a1_s2_t1', 'a2_s1_t1', 'a2_s2_t1', 'a3_s1_t1')
 

@@ -264,7 +264,7 @@ def test_a_recipe_without_images_binds_nobody(damaged):
     with pytest.raises(ValueError, match='torn'):
         CompositeFolder(damaged / 'out', margin=0.5).fill(source, broken, progress=False)
     assert CompositeFolder(damaged / 'out').fill(source, SampleNames(('a',)), progress=False).made
-    with pytest.raises(ValueError, match='holds composites of the recipe'):
+    with pytest.raises(ValueError, match='the composites have the recipe'):
         CompositeFolder(damaged / 'out', margin=0.5).fill(source, broken, progress=False)
 
 

@@ -3,10 +3,10 @@ import pytest
 from scipy.io import loadmat, savemat
 from utd_raw import FOCAL, save_sample
 
-from mmcl_ext.datasets.converters import find_utdmhad, read_utdmhad_skeleton
+from mmcl_ext.datasets.converters.utdmhad import find_utdmhad, read_utdmhad_skeleton
 from mmcl_ext.preparation.videos.camera import CAMERAS
-from mmcl_ext.preparation.videos.depth import UTDDepthSource, render_depth
 from mmcl_ext.preparation.videos.sample_frames import sample_frames
+from mmcl_ext.preparation.videos.utdmhad_clips import UTDDepthSource, render_depth
 
 
 def test_grey_levels_by_hand():

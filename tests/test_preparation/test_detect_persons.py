@@ -7,7 +7,7 @@ from tool_module import load_tool, run_main
 from tool_processes import ToolProcesses
 
 from mmcl_ext.datasets.store.box_file import BoxFile
-from mmcl_ext.preparation.person_boxes import detect_persons
+from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
 
 
 @pytest.fixture

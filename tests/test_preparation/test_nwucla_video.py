@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmcl_ext.preparation.videos.moving_box import moving_box
-from mmcl_ext.preparation.videos.nwucla_video import NWUCLAVideoSource
+from mmcl_ext.preparation.videos.nwucla_video import NWUCLAVideoSource, moving_box
 
 NAME = 'a01_s02_e00_v03'
 

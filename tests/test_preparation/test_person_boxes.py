@@ -3,22 +3,21 @@ import pytest
 
 from mmcl_ext.datasets.store import write_store
 from mmcl_ext.datasets.store.box_file import BoxFile
-from mmcl_ext.preparation.person_boxes import (
-    PERSON_BOXES,
-    NTUSkeletonBoxes,
-    ProjectedSkeletonBoxes,
-    detect_persons,
-)
-from mmcl_ext.preparation.person_boxes.selection import (
+from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
+from mmcl_ext.preparation.person_boxes.person_box_source import (
     detected_box,
     fill_missing,
     most_active,
     motion_energy,
     person_limit,
 )
-from mmcl_ext.preparation.videos.camera import PinholeCamera
-from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
+from mmcl_ext.preparation.person_boxes.skeleton_boxes import (
+    NTUSkeletonBoxes,
+    ProjectedSkeletonBoxes,
+)
+from mmcl_ext.preparation.videos.camera import PinholeCamera, boxes_from_joints
 from mmcl_ext.preparation.videos.sample_frames import match_frames
+from mmcl_ext.registry import PERSON_BOXES
 
 CAMERA = dict(focal=100.0, center=[50.0, 40.0], size=[100, 80])
 

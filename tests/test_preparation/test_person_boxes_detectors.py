@@ -6,13 +6,11 @@ import transformers
 from detector_models import LABELS, save_detr, save_rt_detr, save_yolos
 
 from mmcl_ext.datasets.store.box_file import BoxFile
-from mmcl_ext.preparation.person_boxes import (
-    PERSON_BOXES,
-    MMDetPersonBoxes,
-    TransformersPersonBoxes,
-    detect_persons,
-)
+from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
 from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
+from mmcl_ext.preparation.person_boxes.mmdet_boxes import MMDetPersonBoxes
+from mmcl_ext.preparation.person_boxes.transformers_boxes import TransformersPersonBoxes
+from mmcl_ext.registry import PERSON_BOXES
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,12 @@ import pytest
 import torch
 
 from mmcl_ext.datasets.store.box_file import BoxFile
-from mmcl_ext.preparation.person_boxes import MMDetPersonBoxes, detect_persons
-from mmcl_ext.preparation.person_boxes.mmdet_boxes import find_mmdet_config, published_checkpoint
+from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
+from mmcl_ext.preparation.person_boxes.mmdet_boxes import (
+    MMDetPersonBoxes,
+    find_mmdet_config,
+    published_checkpoint,
+)
 
 pytestmark = pytest.mark.detect
 

@@ -22,7 +22,7 @@ from mmcl_ext.preparation.own_videos.prepare_videos import VideoPreparation
 from mmcl_ext.preparation.own_videos.training_config import TrainingConfig
 from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
 from mmcl_ext.registry import DATASETS, MODELS
-from mmcl_ext.synthetic.renderer import CAMERA
+from mmcl_ext.synthetic.scene import CAMERA
 
 DEMO = 'mmcl_ext::mmcl/ctrgcn_demo.py'
 
@@ -192,7 +192,7 @@ def test_boxes_by_a_detector(tool, clips, tmp_path, monkeypatch):
         *arguments, '--margin', '1000'
     )  # by the skeletons now: not into the same folder
     assert status == 1
-    assert 'holds composites of the recipe' in error
+    assert 'the composites have the recipe' in error
 
 
 def test_default_base_builds_for_the_clips(clips, tmp_path):

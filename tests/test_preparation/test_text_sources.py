@@ -20,13 +20,9 @@ from text_models import (
 )
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile
-from mmcl_ext.preparation.text import (
-    TEXT_SOURCES,
-    BlipVQA,
-    ImageTextVQA,
-    NpyFeatures,
-    extract_text_features,
-)
+from mmcl_ext.preparation.text.extract_text_features import TEXT_SOURCES, extract_text_features
+from mmcl_ext.preparation.text.npy_features import NpyFeatures
+from mmcl_ext.preparation.text.vqa_models import BlipVQA, ImageTextVQA
 
 ALL = ('token_ids', 'hidden_states', 'answer_probs')
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs/preparation'

@@ -7,7 +7,7 @@ from text_models import save_blip, save_deepseek_vl, save_llava, write_composite
 from tool_processes import ToolProcesses
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile
-from mmcl_ext.preparation.text import TEXT_SOURCES, extract_text_features
+from mmcl_ext.preparation.text.extract_text_features import TEXT_SOURCES, extract_text_features
 
 FILES = [
     'answer_probs.safetensors',

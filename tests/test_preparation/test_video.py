@@ -9,7 +9,7 @@ from utd_raw import skeleton
 
 from mmcl_ext.preparation.videos.decoders import pyav_decoder
 from mmcl_ext.preparation.videos.sample_frames import match_frames
-from mmcl_ext.preparation.videos.utd_video import UTD_RGB_LAG, UTDVideoSource
+from mmcl_ext.preparation.videos.utdmhad_clips import UTD_RGB_LAG, UTDVideoSource
 from mmcl_ext.preparation.videos.video import count_frames, read_frames
 
 BACKENDS = [

@@ -10,8 +10,8 @@ from mmengine.registry import init_default_scope
 
 from mmcl_ext.apis import load_config
 from mmcl_ext.registry import DATASETS, MODELS
-from mmcl_ext.synthetic import SyntheticData, write_synthetic_data
-from mmcl_ext.synthetic.write_synthetic_data import ANSWERS
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
+from mmcl_ext.synthetic.write_synthetic_data import ANSWERS, write_synthetic_data
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 BACKBONES = {'ctrgcn': 'CTRGCN', 'stgcn': 'STGCN'}

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from mmcl_ext.evaluation import Scores
-from mmcl_ext.evaluation.scores import to_probabilities
-from mmcl_ext.synthetic import SyntheticData
+from mmcl_ext.evaluation.scores import Scores, to_probabilities
 from mmcl_ext.synthetic.demo import TestedModel, accuracies, describe
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
 
 # Predictions 0, 0, 1, 2 for the labels 0, 0, 0, 2.
 SCORES = Scores(

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from mmcl_ext.graphs.layouts import get_layout
-from mmcl_ext.synthetic.body import Body
 from mmcl_ext.synthetic.kinematics import (
     JOINT,
     LAYOUT,
+    PoseTrack,
     bend,
     joint_positions,
     mirrored,
     rotation,
 )
-from mmcl_ext.synthetic.pose_track import PoseTrack
+from mmcl_ext.synthetic.subject import Body
 
 EDGES = np.array(get_layout(LAYOUT).edges)
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from mmcl_ext.synthetic import SyntheticData, SyntheticVideoSource
 from mmcl_ext.synthetic.motions import ACTIONS
-from mmcl_ext.synthetic.renderer import CAMERA, render
+from mmcl_ext.synthetic.scene import CAMERA, render
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
+from mmcl_ext.synthetic.write_synthetic_data import SyntheticVideoSource
 
 DATA = SyntheticData(train_subjects=2, test_subjects=1, repetitions=1)
 WITH_ITEM = [i for i, action in enumerate(ACTIONS) if action.item]

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 
 from mmcl_ext.graphs.layouts import get_layout
-from mmcl_ext.synthetic import SyntheticData
-from mmcl_ext.synthetic.held_object import ITEM_KINDS, HeldObject
 from mmcl_ext.synthetic.kinematics import JOINT
 from mmcl_ext.synthetic.motions import ACTIONS
-from mmcl_ext.synthetic.sensor import add_sensor_noise
+from mmcl_ext.synthetic.scenery import ITEM_KINDS, HeldObject
+from mmcl_ext.synthetic.synthetic_data import SyntheticData, add_sensor_noise
 from mmcl_ext.synthetic.write_synthetic_data import ANSWERS, scene_answers
 
 EDGES = np.array(get_layout('nturgb+d').edges)

@@ -8,12 +8,13 @@ import pytest
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.preparation.composites.composite import crop_person
-from mmcl_ext.synthetic import (
-    SyntheticData,
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
+from mmcl_ext.synthetic.write_synthetic_data import (
+    ANSWERS,
     SyntheticVideoSource,
+    scene_answers,
     write_synthetic_data,
 )
-from mmcl_ext.synthetic.write_synthetic_data import ANSWERS, scene_answers
 
 DATA = SyntheticData(train_subjects=1, test_subjects=1, repetitions=1)
 

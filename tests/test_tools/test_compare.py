@@ -10,7 +10,8 @@ import pytest
 from tiny_data import tiny_samples, write_tiny_store
 from tool_module import load_tool
 
-from mmcl_ext.evaluation import Scores, write_scores
+from mmcl_ext.evaluation.score_files import write_scores
+from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.fileio.safe_pickle import load_pickle
 
 

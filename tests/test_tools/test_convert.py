@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from tiny_data import write_tiny_store
 
 from mmcl_ext.datasets import AnnotationPickle
-from mmcl_ext.datasets.converters import NTU_PREPROCESSINGS
+from mmcl_ext.datasets.converters.ntu import NTU_PREPROCESSINGS
 from mmcl_ext.datasets.store import SkeletonStore
 
 COMMAND = 'python tools/data/convert.py '

@@ -10,7 +10,7 @@ from tiny_data import write_tiny_data
 from tool_module import load_tool
 
 from mmcl_ext.datasets import SkeletonStore
-from mmcl_ext.evaluation import read_scores
+from mmcl_ext.evaluation.score_files import read_scores
 from test_tools.test_train_and_test import SKELETON, call, metrics
 
 STORE = 'data/ntu120/ntu120.safetensors'

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 from tool_module import load_tool
 
-from mmcl_ext.evaluation import Scores, write_scores
+from mmcl_ext.evaluation.score_files import write_scores
+from mmcl_ext.evaluation.scores import Scores
 
 
 def commands(page):
@@ -29,7 +30,7 @@ def test_commands_are_understood(repo, monkeypatch):
 
 
 def test_presets_are_listed(repo):
-    from mmcl_ext.evaluation import PRESETS
+    from mmcl_ext.evaluation.weight_search import PRESETS
 
     listed = set(
         re.findall(r'^\| `([a-z0-9-]+)` \|', (repo / 'docs/evaluation.md').read_text(), re.M)

@@ -6,7 +6,7 @@ import pytest
 from inference_models import UTD, write_checkpoint, write_config
 
 from mmcl_ext.checkpoints.publish import publish
-from mmcl_ext.datasets.converters import UTDMHAD_CLASSES
+from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
 
 
 @pytest.fixture(scope='session')

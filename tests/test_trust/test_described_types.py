@@ -217,7 +217,7 @@ def test_whole_paths_of_admitted_types_are_found(published, tmp_path):
     path = changed(
         published,
         tmp_path / 'x.pth',
-        (('pipeline', 0, 'type'), 'mmcl_ext.datasets.transforms.center_skeleton.CenterSkeleton'),
+        (('pipeline', 0, 'type'), 'mmcl_ext.datasets.transforms.placement.CenterSkeleton'),
     )
     assert type(build_pipeline(read_model_info(path))[0]).__name__ == 'CenterSkeleton'
 

@@ -12,7 +12,7 @@ from mmengine.registry import registry as mmengine_registry
 from tiny_data import write_tiny_store
 from tool_module import load_tool, parsers_of, run_main
 
-from mmcl_ext.ablation import load_ablation
+from mmcl_ext.ablation.declaration import load_ablation
 from mmcl_ext.apis import load_config
 from mmcl_ext.config.safe_config import VARIABLE, admit_data_only
 from mmcl_ext.config.user_errors import is_for_user

@@ -11,9 +11,14 @@ from PIL import Image
 
 from mmcl_ext.datasets import SkeletonDataset, write_store
 from mmcl_ext.graphs import get_layout
-from mmcl_ext.visualization.browse import augment, browse
+from mmcl_ext.visualization.browse import (
+    SampleSheet,
+    augment,
+    browse,
+    draw_sample_sheet,
+    stream_lengths,
+)
 from mmcl_ext.visualization.motion import motion_frames, write_motion
-from mmcl_ext.visualization.sample_sheet import SampleSheet, draw_sample_sheet, stream_lengths
 
 
 @pytest.fixture(autouse=True)

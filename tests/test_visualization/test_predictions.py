@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from mmcl_ext.visualization import Prediction, draw_predictions, draw_scores, save_figure
+from mmcl_ext.visualization.prediction_figure import Prediction, draw_predictions, save_figure
+from mmcl_ext.visualization.score_plot import draw_scores
 
 CLASSES = ('sit', 'stand', 'wave', 'kick', 'throw')
 SCORES = {'plain': np.array([0.1, 0.2, 0.6, 0.05, 0.05]), 'richer': np.array([0, 0, 0.1, 0.9, 0])}

@@ -5,9 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
-from mmcl_ext.visualization.gain_figure import GAIN_COLOURS, draw_gains
 from mmcl_ext.visualization.prediction_figure import draw_predictions
+from mmcl_ext.visualization.run_figures import (
+    GAIN_COLOURS,
+    draw_confusion,
+    draw_gains,
+    most_confused_classes,
+)
 
 CLASSES = ['a', 'a rather long name of a class', 'c']
 COUNTS = np.array([[3, 1, 0], [0, 0, 4], [0, 0, 0]])

@@ -4,8 +4,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from mmcl_ext.graphs.layouts import get_layout
-from mmcl_ext.visualization import draw_sequence, draw_skeleton
-from mmcl_ext.visualization.skeleton_plot import SIDE_COLOURS, bone_sides
+from mmcl_ext.visualization.skeleton_plot import (
+    SIDE_COLOURS,
+    bone_sides,
+    draw_sequence,
+    draw_skeleton,
+)
 
 
 @pytest.fixture

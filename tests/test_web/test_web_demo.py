@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mmcl_ext.inference import MMCLInferencer, SkeletonClip, StreamingInferencer
-from mmcl_ext.visualization.timeline_plot import draw_timeline
+from mmcl_ext.visualization.score_plot import draw_timeline
 from mmcl_ext.web import html
 from mmcl_ext.web.clip_library import PickedClip
 from mmcl_ext.web.page import FROM_FILE, Page

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmcl_ext.datasets.class_map import ClassMap
-from mmcl_ext.datasets.class_names import class_names
+from mmcl_ext.datasets.class_map import ClassMap, class_names
 
 SOURCE, TARGET = ('sit', 'stand', 'jump', 'hop'), ('up', 'leap', 'down', 'read')
 CONFIG = dict(

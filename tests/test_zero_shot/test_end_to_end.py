@@ -13,7 +13,7 @@ from tiny_data import FAST_OPTIONS, tiny_samples, write_tiny_data, write_tiny_te
 
 from mmcl_ext.apis import load_config, test_model, train_model
 from mmcl_ext.config.options import add_dump
-from mmcl_ext.datasets.class_names import class_names
+from mmcl_ext.datasets.class_map import class_names
 from mmcl_ext.datasets.store import write_store
 
 REPO = Path(__file__).resolve().parents[2]

@@ -7,9 +7,13 @@ import pytest
 import torch
 
 from mmcl_ext.datasets.class_map import ClassMap
-from mmcl_ext.evaluation.zero_shot import ZeroShotMetric
-from mmcl_ext.evaluation.zero_shot.scores import chance, hits, row_scores
-from mmcl_ext.evaluation.zero_shot.zero_shot_metric import class_table
+from mmcl_ext.evaluation.zero_shot_metric import (
+    ZeroShotMetric,
+    chance,
+    class_table,
+    hits,
+    row_scores,
+)
 
 MAP = ClassMap.from_config(
     dict(

@@ -8,15 +8,19 @@ import numpy as np
 
 from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.evaluation import Scores, SplitLabels, read_scores
-from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
+from mmcl_ext.evaluation.annotation_source import (
+    SplitLabels,
+    annotation_file,
+    class_list,
+    open_source,
+)
 from mmcl_ext.evaluation.comparison import ChangedSample, Comparison
 from mmcl_ext.evaluation.comparison_report import format_comparison, write_comparison
 from mmcl_ext.evaluation.ensemble import short_name
-from mmcl_ext.evaluation.scores import to_probabilities
-from mmcl_ext.visualization import Prediction, draw_predictions, save_figure
-from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
-from mmcl_ext.visualization.gain_figure import draw_gains
+from mmcl_ext.evaluation.score_files import read_scores
+from mmcl_ext.evaluation.scores import Scores, to_probabilities
+from mmcl_ext.visualization.prediction_figure import Prediction, draw_predictions, save_figure
+from mmcl_ext.visualization.run_figures import draw_confusion, draw_gains, most_confused_classes
 
 NUM_CONFUSED = 25  # classes of the second picture where there are many
 

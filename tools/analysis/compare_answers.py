@@ -7,8 +7,8 @@ from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation.text_table import write_csv
 from mmcl_ext.fileio.printable import printable
 from mmcl_ext.preparation.text.answers import read_answers, side_by_side
-from mmcl_ext.visualization import save_figure
 from mmcl_ext.visualization.answer_figure import draw_answers
+from mmcl_ext.visualization.prediction_figure import save_figure
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,14 +6,19 @@ from pathlib import Path
 
 from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.evaluation import SplitLabels, read_scores
 from mmcl_ext.evaluation.accuracy import confusion_matrix
-from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
+from mmcl_ext.evaluation.annotation_source import (
+    SplitLabels,
+    annotation_file,
+    class_list,
+    open_source,
+)
 from mmcl_ext.evaluation.comparison_report import pair_table, run_table
 from mmcl_ext.evaluation.ensemble import short_name
+from mmcl_ext.evaluation.score_files import read_scores
 from mmcl_ext.evaluation.text_table import write_csv
-from mmcl_ext.visualization import save_figure
-from mmcl_ext.visualization.confusion_figure import draw_confusion, most_confused_classes
+from mmcl_ext.visualization.prediction_figure import save_figure
+from mmcl_ext.visualization.run_figures import draw_confusion, most_confused_classes
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:

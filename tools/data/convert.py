@@ -9,20 +9,14 @@ from typing import Any
 
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets import SkeletonStore
-from mmcl_ext.datasets.converters import (
-    NPZ_SECOND_BODIES,
-    NTU_PREPROCESSINGS,
-    SECOND_BODIES,
-    ConversionReport,
-    convert_ctrgcn_npz,
-    convert_custom,
-    convert_ntu,
-    convert_nwucla,
-    convert_pickle,
-    convert_sysu,
-    convert_utdmhad,
-    export_pickle,
-)
+from mmcl_ext.datasets.converters.conversion import ConversionReport
+from mmcl_ext.datasets.converters.ctrgcn_npz import NPZ_SECOND_BODIES, convert_ctrgcn_npz
+from mmcl_ext.datasets.converters.custom import convert_custom
+from mmcl_ext.datasets.converters.ntu import NTU_PREPROCESSINGS, SECOND_BODIES, convert_ntu
+from mmcl_ext.datasets.converters.nwucla import convert_nwucla
+from mmcl_ext.datasets.converters.pickle_file import convert_pickle, export_pickle
+from mmcl_ext.datasets.converters.sysu import convert_sysu
+from mmcl_ext.datasets.converters.utdmhad import convert_utdmhad
 
 
 def convert_ntu60(*args: Any, **options: Any) -> ConversionReport:

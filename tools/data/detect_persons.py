@@ -7,7 +7,7 @@ command.
 
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.preparation.extraction.command_line import read_config, run_extraction
-from mmcl_ext.preparation.person_boxes import detect_persons
+from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ them). An interrupted run is continued by the same command.
 
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.preparation.extraction.command_line import read_config, run_extraction
-from mmcl_ext.preparation.text import extract_text_features
+from mmcl_ext.preparation.text.extract_text_features import extract_text_features
 
 
 def main() -> None:

@@ -7,12 +7,13 @@ import argparse
 import os
 from collections.abc import Callable
 
+from mmengine.dist import get_rank
+
 from mmcl_ext.config.launch import run_and_exit
-from mmcl_ext.datasets.converters import NTUName, ntu_classes
+from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.fileio.printable import counted
-from mmcl_ext.parallel.collectives import rank
 from mmcl_ext.preparation.composites.composite import ORDERS, write_contact_sheets
 from mmcl_ext.preparation.composites.composite_folder import (
     ClipSource,
@@ -22,12 +23,11 @@ from mmcl_ext.preparation.composites.composite_folder import (
     SampleStore,
 )
 from mmcl_ext.preparation.extraction.command_line import add_run_options, report_step
-from mmcl_ext.preparation.person_boxes.ntu_skeleton_boxes import NTUSkeletonBoxes
 from mmcl_ext.preparation.person_boxes.person_box_source import ComputedBoxes
-from mmcl_ext.preparation.videos.depth import UTDDepthSource
+from mmcl_ext.preparation.person_boxes.skeleton_boxes import NTUSkeletonBoxes
 from mmcl_ext.preparation.videos.nwucla_video import CROPS, NWUCLAVideoSource
 from mmcl_ext.preparation.videos.sysu_videos import SYSUVideos
-from mmcl_ext.preparation.videos.utd_video import UTDVideoSource
+from mmcl_ext.preparation.videos.utdmhad_clips import UTDDepthSource, UTDVideoSource
 from mmcl_ext.preparation.videos.video import VIDEO_BACKENDS
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
 from mmcl_ext.preparation.videos.video_source import VideoSource
@@ -182,7 +182,7 @@ def make_composites(args: argparse.Namespace) -> CompositeReport:
     report = folder.fill(
         source, samples, jobs=args.jobs, on_error=args.on_error, progress=not args.quiet
     )
-    if args.contact_sheets and rank() == 0:
+    if args.contact_sheets and get_rank() == 0:
         write_sheets(args, samples)
     return report
 

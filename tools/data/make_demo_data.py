@@ -8,7 +8,8 @@ import argparse
 import os
 
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.synthetic import SyntheticData, write_synthetic_data
+from mmcl_ext.synthetic.synthetic_data import SyntheticData
+from mmcl_ext.synthetic.write_synthetic_data import write_synthetic_data
 
 
 def parse_args() -> argparse.Namespace:

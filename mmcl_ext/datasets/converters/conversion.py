@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
-from mmcl_ext.datasets.store import check_store_name, write_store
+from mmcl_ext.datasets.store.write_store import check_store_name, write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.printable import counted, name_list, printable
 from mmcl_ext.parallel.resumable_parts import Part, ResumableParts, content_hash
@@ -24,12 +24,10 @@ _MOST_SPLITS = 8  # in the text: SYSU has 120
 class ConversionReport:
     """Counts of a finished conversion; ``str()`` makes the text for the user.
 
-    Attributes:
-        split_drops: How many more the split would have, had none been dropped.
-        missing: Names that the data set should have and the source has not.
-        ignored: Files of the source that belong to no known sample.
-        dropped: Samples of the source that were left out, and why.
-        class_counts: Numbers of samples by class: ``kept``, ``dropped`` and each split.
+    The splits would have ``split_drops`` more samples, had none been dropped. The data set should
+    have the ``missing`` names, and the source has not; ``ignored`` files of the source belong to no
+    known sample; ``dropped`` samples were left out, for a reason; ``class_counts`` are those
+    ``kept``, ``dropped`` and in each split, by class.
     """
 
     out: str
@@ -111,11 +109,8 @@ class SampleInfo(NamedTuple):
 class ConversionOptions(TypedDict, total=False):
     """What every converter takes and hands on to :class:`Conversion`, which has the defaults.
 
-    Attributes:
-        dtype: ``'float32'`` or ``'float16'``.
-        processes: Number of processes; None takes as many as there are processors.
-        on_error: ``'stop'`` at an unreadable sample, or ``'skip'`` it.
-        progress: Show progress.
+    The ``dtype`` of the store is ``'float32'`` or ``'float16'``; None takes as many processes as
+    there are processors; ``on_error`` is ``'stop'`` at an unreadable sample, or ``'skip'`` it.
     """
 
     dtype: str
@@ -177,7 +172,6 @@ class Conversion:
 
         Raises:
             ValueError: A sample cannot be read, or none is left.
-            IsADirectoryError: The store would take the place of a folder.
             ChildProcessError: A process was killed, for its use of memory perhaps.
         """
         if self.out.is_dir():

@@ -59,12 +59,7 @@ class NpzArray:
         return self.__dict__ | dict(_stream=None)
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Read the rows from ``start`` to ``stop`` (exclusive).
-
-        Raises:
-            IndexError: There are not so many rows.
-            ValueError: The file ends before.
-        """
+        """Read the rows from ``start`` to ``stop`` (exclusive)."""
         if not 0 <= start <= stop <= len(self):
             raise IndexError(f'{self._path}: array {self._key} has {len(self)} rows, not {stop}')
         size = (stop - start) * self._row
@@ -111,13 +106,11 @@ NPZ_SECOND_BODIES = ('zeros', 'copy', 'keep')
 
 @dataclass(frozen=True)
 class NpzReader:
-    """Reads one row of CTR-GCN's arrays.
+    """Reads one row of CTR-GCN's arrays ``x_train`` and ``x_test``.
 
-    Attributes:
-        arrays: ``x_train`` and ``x_test``, each (N, T, 150) with persons, joints and
-            coordinates within a row of 150.
-        second_body: What fills the place of an absent second person, who is then left
-            out: ``'zeros'``, a ``'copy'`` of the first, or ``'keep'`` to leave none out.
+    Each is (N, T, 150) with persons, joints and coordinates within a row of 150. An absent second
+    person, in whose place are ``'zeros'`` or a ``'copy'`` of the first, is left out; ``'keep'``
+    leaves none out.
     """
 
     arrays: Mapping[str, NpzArray]
@@ -158,7 +151,6 @@ def convert_ctrgcn_npz(
     the store with ``FormatSkeleton(pad='zero')`` or ``pad='copy'`` accordingly.
 
     Raises:
-        FileNotFoundError: There is no such file.
         ValueError: The file is damaged, no known benchmark, or disagrees with the names.
     """
     rows = {key: NpzArray(source, f'x_{key}') for key in _SETS}

@@ -18,7 +18,7 @@ from mmcl_ext.datasets.converters.conversion import (
 )
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.metainfo.subjects import held_subjects, subjects_of
-from mmcl_ext.datasets.store.numbered_classes import numbered_classes
+from mmcl_ext.datasets.store.name_table import numbered_classes
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.csv_table import Rows, read_table, real_number, whole_number
@@ -42,12 +42,9 @@ class CustomReader:
     ``person`` (any number from 0, such as a tracker's; the smallest comes first) and
     ``score``. Joints without a line are zero. ``.json``: poses as
     MMPose writes them, see
-    :func:`~mmcl_ext.datasets.converters.pose_results.read_pose_frames`.
-
-    Attributes:
-        layout: Name of the skeleton layout.
-        axes: Order of the axes of a four-dimensional ``.npy``: ``'MTVC'``, or ``'CTVM'`` as the
-            feeders of ST-GCN and CTR-GCN have it; None refuses what is likely the latter.
+    :func:`~mmcl_ext.datasets.converters.pose_results.read_pose_frames`. The ``axes`` of a
+    four-dimensional ``.npy`` are in the order ``'MTVC'``, or ``'CTVM'`` as the feeders of ST-GCN
+    and CTR-GCN have it; None refuses what is likely the latter.
     """
 
     layout: str
@@ -57,9 +54,7 @@ class CustomReader:
     def __call__(self, member: ArchiveFile) -> dict[str, np.ndarray]:
         """Read ``keypoint`` (M, T, V, C) and, with scores, ``keypoint_score`` (M, T, V).
 
-        Raises:
-            ValueError: The file is malformed; the message names the file, and the line
-                of a table.
+        A ValueError names the file, and the line of a table.
         """
         if member.name.endswith('.csv'):
             return _Table(member, get_layout(self.layout)).arrays()
@@ -158,11 +153,8 @@ def convert_custom(
 
     With ``subject_pattern``, the first group of which is the subject in a sample's whole name,
     the splits ``xsub_train`` and ``xsub_test`` are added: whole subjects are tested on, so many
-    that their share of the samples comes nearest to ``fraction``, 0.25 by default.
-
-    Raises:
-        FileNotFoundError: There is no such folder or label file.
-        ValueError: A file is malformed; the message names it, and the line of a table.
+    that their share of the samples comes nearest to ``fraction``, 0.25 by default. A
+    ValueError names the malformed file, and the line of a table.
     """
     layout_name = load_layout(layout)
     path = Path(labels) if labels is not None else Path(source) / 'labels.csv'

@@ -26,10 +26,7 @@ def read_matlab_field(member: ArchiveFile, field: str) -> np.ndarray:
 
     Read here and not by scipy, whose reader a damaged file can crash with the whole process.
     Source: "MAT-File Format", The MathWorks, chapter 1, level 5.
-
-    Raises:
-        ValueError: If the file is no MATLAB file, is damaged, lacks the variable, or the
-            variable holds no numbers. The message names the file and the field.
+    A ValueError names the file and the field.
     """
     data = member.read()
     with name_file(f'{member}: field {field}', DAMAGE):

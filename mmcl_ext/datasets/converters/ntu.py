@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
@@ -57,12 +57,9 @@ def translate_sequence(keypoint: np.ndarray) -> np.ndarray:
 class NTUReader:
     """Reads one ``.skeleton`` file.
 
-    Attributes:
-        preprocessing: ``'ctrgcn'``, ``'pyskl'`` or ``'mmaction'``, see
-            :mod:`mmcl_ext.datasets.converters.ntu_actors`.
-        translate: Move the origin, see :func:`translate_sequence`.
-        second_body: What stands beside a single person: ``'none'`` (M = 1),
-            ``'zeros'`` or a ``'copy'`` (M = 2).
+    For ``preprocessing`` see :mod:`mmcl_ext.datasets.converters.ntu_actors`, for ``translate``
+    :func:`translate_sequence`; beside a single person stands a ``second_body``: ``'none'`` (M = 1),
+    ``'zeros'`` or a ``'copy'`` (M = 2).
     """
 
     preprocessing: str = 'ctrgcn'
@@ -81,9 +78,7 @@ class NTUReader:
     def __call__(self, member: ArchiveFile) -> np.ndarray:
         """Read a file: (M, T, V=25, C=3) float32 in metres.
 
-        Raises:
-            ValueError: The file is malformed; the message names file and line.
-            DroppedSampleError: Nobody is left in it.
+        A ValueError names file and line; a DroppedSampleError if nobody is left in it.
         """
         keypoint = _ACTORS[self.preprocessing](read_skeleton_file(member))
         if self.translate:
@@ -111,11 +106,8 @@ def convert_ntu(
     with the files or their ZIP archives, however deep. For the preprocessing see
     :class:`NTUReader`. It fixes the layout, too, because the bones of the hands differ
     (``'nturgb+d-ctrgcn'``, or ``'nturgb+d'`` for the others), and the defaults: CTR-GCN translates
-    and has float32, the others leave the origin in the camera and have float16.
-
-    Raises:
-        FileNotFoundError: The source holds no skeletons.
-        ValueError: A file is malformed, or an argument is unknown.
+    and has float32, the others leave the origin in the camera and have float16. A FileNotFoundError
+    if the source holds no skeletons.
     """
     options.setdefault('dtype', 'float32' if preprocessing == 'ctrgcn' else 'float16')
     translate = preprocessing == 'ctrgcn' if translate is None else translate
@@ -130,21 +122,17 @@ def convert_ntu(
         layout='nturgb+d-ctrgcn' if preprocessing == 'ctrgcn' else 'nturgb+d',
         classes=ntu_classes(num_classes),
         splits=ntu_splits(num_classes, [item.name for item in items]),
-        metadata=_metadata(num_classes, reader),
+        metadata=dict(
+            dataset=f'NTU RGB+D {num_classes}',
+            unit='metre',
+            preprocessing=preprocessing,
+            translated=translate,
+            second_body=second_body,
+        ),
         **options,
     )
     dropped = {item: 'on the list of missing skeletons' for item in items if item.name in absent}
     return conversion.run(missing=missing, ignored=ignored, dropped=dropped)
-
-
-def _metadata(num_classes: int, reader: NTUReader) -> dict[str, Any]:
-    return dict(
-        dataset=f'NTU RGB+D {num_classes}',
-        unit='metre',
-        preprocessing=reader.preprocessing,
-        translated=reader.translate,
-        second_body=reader.second_body,
-    )
 
 
 def _list_items(

@@ -42,10 +42,8 @@ class _Body:
 def ctrgcn_actors(recording: Recording) -> np.ndarray:
     """Choose the actors as CTR-GCN's scripts do: (M, T, V=25, C=3).
 
-    M is 1 where only one body is left, else 2. Frames without anybody are removed.
-
-    Raises:
-        DroppedSampleError: No body is left.
+    M is 1 where only one body is left, else 2. Frames without anybody are removed; without a body
+    left a DroppedSampleError is raised, as by the others.
     """
     bodies = _bodies(recording)
     if len(bodies) == 1:
@@ -67,9 +65,6 @@ def pyskl_actors(recording: Recording) -> np.ndarray:
 
     M is 1 where only one body is left, then with that body's frames alone; else 2. Frames without
     anybody are removed at the ends only.
-
-    Raises:
-        DroppedSampleError: No body is left.
     """
     bodies = sorted(_bodies(recording), key=lambda body: -body.motion)
     if len(bodies) == 1:
@@ -91,9 +86,6 @@ def mmaction_actors(recording: Recording) -> np.ndarray:
     """Choose the actors as MMAction2's script does, by their place: (M, T, V=25, C=3).
 
     M is 1 or 2, T as the file declares; the two of largest extent come first.
-
-    Raises:
-        DroppedSampleError: There is nobody.
     """
     joints = np.zeros((_KINECT_SLOTS, recording.num_frames, 25, 3), np.float32)
     seen = recording.slot < _KINECT_SLOTS

@@ -101,9 +101,6 @@ def ntu_splits(
     samples are taken whose skeleton is there. Each split is sorted by name, or with
     ``order='group'`` by performer, camera or setup first: the order of the rows in CTR-GCN's
     arrays and of the lists that MMCL and others publish with score files.
-
-    Raises:
-        ValueError: A name cannot be read, or an argument is none of the values above.
     """
     _check(num_classes)
     if order not in ('name', 'group'):

@@ -41,8 +41,7 @@ def nwucla_val_order() -> tuple[str, ...]:
 def read_nwucla_skeleton(member: ArchiveFile) -> np.ndarray:
     """Read one sequence: (M=1, T, V=20, C=3) float32 in metres, layout ``kinect_v1``.
 
-    Raises:
-        ValueError: The file is malformed; the message names file and field.
+    A ValueError names file and field where it is malformed.
     """
     name = member.name.removesuffix('.json')
     content = read_json(member, dict)
@@ -73,11 +72,8 @@ def convert_nwucla(
     """Convert Northwestern-UCLA from its JSON files or ``all_sqe.zip``.
 
     The splits are ``xview_train``, the views 1 and 2 sorted by name, and ``xview_val``,
-    view 3 in the order of CTR-GCN's list (see :func:`nwucla_val_order`).
-
-    Raises:
-        FileNotFoundError: The source holds no sequences.
-        ValueError: A file is malformed.
+    view 3 in the order of CTR-GCN's list (see :func:`nwucla_val_order`). A FileNotFoundError if the
+    source holds no sequences.
     """
     items, ignored = _list_items(source)
     views = {item.name: item.name[-3:] for item in items}

@@ -14,9 +14,6 @@ class PersonTracker:
     mean joint distances is smallest (Kuhn, 1955). A match is refused where that distance
     exceeds the person's own size, or no joint is finite; whoever is left over takes
     a free place, or that of whoever has been away longest. Memory does not grow.
-
-    Raises:
-        ValueError: There are no places.
     """
 
     def __init__(self, num_slots: int, max_gap: int = 30) -> None:

@@ -21,7 +21,7 @@ from mmcl_ext.datasets.converters.conversion import (
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
-from mmcl_ext.datasets.store.numbered_classes import numbered_classes
+from mmcl_ext.datasets.store.name_table import numbered_classes
 from mmcl_ext.fileio.archive_file import describe_file
 from mmcl_ext.fileio.atomic_file import write_pickle
 from mmcl_ext.fileio.printable import bounded_repr
@@ -64,11 +64,7 @@ def convert_pickle(
 
     By default the classes are those of NTU RGB+D where the samples are named as there, else
     ``class0``, ``class1``, ...; the layout is guessed by the number of joints; and the type is the
-    smaller one that loses nothing.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file would run code, is damaged, or an annotation is wrong.
+    smaller one that loses nothing. For errors see :class:`AnnotationPickle`.
     """
     annotations = AnnotationPickle(source, None if layout is None else load_layout(layout))
     classes = tuple(classes or _guess_classes(annotations))
@@ -117,9 +113,6 @@ def export_pickle(
     The arrays have the store's type. What the annotations of a converted pickle said
     besides (``img_shape``, ...) comes back. The file is put together in memory, so an
     interrupted export begins again.
-
-    Raises:
-        ValueError: ``out`` is not named like a pickle, or ``source`` is no store.
     """
     if Path(out).suffix != '.pkl':
         raise ValueError(f'the pickle to write needs a name that ends in .pkl, got {out!s}')

@@ -17,12 +17,9 @@ _SPARSE = 100  # frame numbers per frame that are more likely a typo than a vide
 
 
 class PoseFrame(NamedTuple):
-    """Persons of one frame.
+    """Persons of one frame: (N, V, C) float32 and scores (N, V) float32, ones where none are given.
 
-    Attributes:
-        keypoints: (N, V, C) float32.
-        scores: (N, V) float32, ones where none are given.
-        tracks: Who it is according to a tracker, None where none ran.
+    ``tracks`` tell who it is according to a tracker, None where none ran.
     """
 
     keypoints: np.ndarray
@@ -32,11 +29,7 @@ class PoseFrame(NamedTuple):
 
 @names_file
 def read_pose_results(member: ArchiveFile, num_joints: int) -> dict[str, np.ndarray]:
-    """Read a ``.json`` of poses (V, 2) as a sample, see :func:`read_pose_frames`.
-
-    Raises:
-        ValueError: Also where a body has another number of joints; names the file.
-    """
+    """Read a ``.json`` of poses (V, 2) as a sample, see :func:`read_pose_frames`."""
     keypoint, score = read_pose_frames(read_json(member), str(member), (num_joints, 2))
     return dict(keypoint=keypoint, keypoint_score=score)
 
@@ -94,10 +87,8 @@ def read_pose_frames(
 def read_pose_frame(frame: Any) -> PoseFrame:
     """Read the persons of one frame.
 
-    It is a dict with ``instances``, a list of instances, or a dict with ``keypoints`` (N, V, C).
-
-    Raises:
-        ValueError: The shapes do not fit; KeyError and TypeError where it is no frame.
+    It is a dict with ``instances``, a list of instances, or a dict with ``keypoints`` (N, V, C);
+    where it is none of these a ValueError, KeyError or TypeError is raised.
     """
     if isinstance(frame, Mapping) and 'keypoints' in frame:
         keypoints = as_float32(frame['keypoints'])

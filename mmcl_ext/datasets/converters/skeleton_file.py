@@ -20,15 +20,11 @@ _T = TypeVar('_T')
 class Recording:
     """All bodies of all frames, in the order of the file; B of them together.
 
-    Attributes:
-        num_frames: Frames that the file declares, with bodies or without.
-        frame: int64 (B,), the frame that a body stands in, counted from 0.
-        slot: int64 (B,), its place among the bodies of that frame.
-        body_id: The B tracking identities.
-        joints: float32 (B, V=25, C=3), metres: x to the camera's right, y up, z away
-            from the camera.
-        pixels: float32 (B, V=25, 2), the joints in the 1920 x 1080 colour image, NaN where the
-            sensor gave none; None unless asked for.
+    The file declares ``num_frames``, with bodies or without. A body stands in a ``frame``, int64
+    (B,), counted from 0, in a ``slot`` (B,) among its bodies, and has a tracking identity.
+    ``joints`` (B, V=25, C=3) are metres, float32: x to the camera's right, y up, z away from it;
+    ``pixels`` (B, V=25, 2) are theirs in the 1920 x 1080 colour image, NaN where the sensor gave
+    none, and are there only where they were asked for.
     """
 
     num_frames: int
@@ -46,11 +42,7 @@ def read_skeleton_file(member: ArchiveFile, with_pixels: bool = False) -> Record
     The format: the number of frames; then for each frame the number of bodies, and for
     each body a line of 10 fields that begins with its identity, the number of joints
     and a line of 12 fields per joint, which begins with x, y and z; the sixth and seventh
-    are its place in the colour image.
-
-    Raises:
-        ValueError: A line is not what it should be, or there are too few or too many;
-            the message names file and line.
+    are its place in the colour image. A ValueError names file and line.
     """
     lines = _Lines(member)
     convert = _xyz_uv if with_pixels else _xyz

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -117,12 +118,8 @@ def read_sysu_skeleton(member: ArchiveFile) -> np.ndarray:
     return joints.transpose(2, 0, 1)
 
 
-@dataclass(frozen=True)
-class _Reader:
-    convention: SYSUConvention
-
-    def __call__(self, member: ArchiveFile) -> np.ndarray:
-        return self.convention.apply(read_sysu_skeleton(member))[None].astype(np.float32)
+def _read(convention: SYSUConvention, member: ArchiveFile) -> np.ndarray:
+    return convention.apply(read_sysu_skeleton(member))[None].astype(np.float32)
 
 
 def sysu_splits(names: Sequence[str], seed: int = 0) -> dict[str, list[str]]:
@@ -161,11 +158,8 @@ def convert_sysu(
 
     Subjects are folders with a person's name; sorted, they become ``s01`` to ``s40``.
     All files are read twice: once to measure how the numbers are meant
-    (:class:`SYSUConvention`), once to convert them. For ``seed`` see :func:`sysu_splits`.
-
-    Raises:
-        FileNotFoundError: The source holds no sequences.
-        ValueError: A file is malformed, or the skeletons have no human size.
+    (:class:`SYSUConvention`), once to convert them. For ``seed`` see :func:`sysu_splits`. A
+    ValueError if the skeletons have no human size.
     """
     subjects = _find_subjects(Path(source))
     items = [
@@ -180,7 +174,7 @@ def convert_sysu(
     return Conversion(
         out=Path(out),
         items=items,
-        read=_Reader(convention),
+        read=partial(_read, convention),
         layout='kinect_v1',
         classes=SYSU_CLASSES,
         splits=sysu_splits([item.name for item in items], seed),

@@ -48,14 +48,9 @@ def find_utdmhad(source: str | os.PathLike, modality: str) -> dict[str, ArchiveF
     """Find the files of a modality by sample name, unpacked or still packed, in order.
 
     The source holds ``Skeleton/`` or ``Skeleton.zip``, ``Depth/`` or ``Depth.zip``, ``RGB/`` or
-    ``RGB.zip`` or ``RGB-part*.zip``.
-
-    Raises:
-        FileNotFoundError: If the modality is absent.
-        ValueError: If the modality is unknown or an archive is damaged.
+    ``RGB.zip`` or ``RGB-part*.zip``; a FileNotFoundError if the modality is absent.
     """
-    members, _ = _sort_members(source, modality)
-    return members
+    return _sort_members(source, modality)[0]
 
 
 def read_utdmhad_skeleton(member: ArchiveFile) -> np.ndarray:
@@ -88,11 +83,7 @@ def convert_utdmhad(
     """Convert the skeletons of UTD-MHAD, see :func:`find_utdmhad`.
 
     Protocol of the data set's authors: odd subjects train (``xsub_train``, 431 sequences),
-    even subjects test (``xsub_test``, 430).
-
-    Raises:
-        FileNotFoundError: If the source holds no skeletons.
-        ValueError: If a file is malformed; no store is written then.
+    even subjects test (``xsub_test``, 430). A FileNotFoundError if the source holds no skeletons.
     """
     members, ignored = _sort_members(source, 'Skeleton')
     if not members:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.store.numbered_classes import MOST_CLASSES
-from mmcl_ext.datasets.store.split_positions import split_positions
+from mmcl_ext.datasets.store.name_table import MOST_CLASSES, split_positions
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import names_file
 from mmcl_ext.fileio.printable import bounded_repr
@@ -24,11 +23,8 @@ class AnnotationPickle:
     or the bare list of annotations; each has ``frame_dir`` (or ``filename``),
     ``label`` and ``keypoint`` (M, T, V, C), two-dimensional ones ``keypoint_score``
     (M, T, V). The whole file is held in memory: convert large ones once
-    (``tools/data/convert.py pickle``).
-
-    Args:
-        path: The pickle; read without running it, see :mod:`mmcl_ext.fileio.safe_pickle`.
-        layout: Name of the skeleton layout; None guesses it from the number of joints.
+    (``tools/data/convert.py pickle``). It is read without running it, see
+    :mod:`mmcl_ext.fileio.safe_pickle`; the layout is by default guessed from the number of joints.
 
     Raises:
         ValueError: The file is refused, or an annotation is not of this layout;
@@ -62,11 +58,7 @@ class AnnotationPickle:
         return len(self._annotations)
 
     def split(self, name: str) -> np.ndarray:
-        """Return the positions of the samples of a split: int64.
-
-        Raises:
-            ValueError: There is no such split; names those that exist.
-        """
+        """Return the positions of the samples of a split: int64, see :func:`split_positions`."""
         return split_positions(self.path, self.splits, name)
 
     def keypoint(self, index: int) -> np.ndarray:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmcl_ext.datasets.store.name_table import NamedSamples
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.printable import bounded_repr
-from mmcl_ext.fileio.tensor_container import TensorContainer, is_finite, write_tensors
+from mmcl_ext.fileio.tensor_container import is_finite, write_tensors
 
 _FORMAT = 'mmcl_ext.boxes'
 _VERSION = '1'
@@ -25,13 +26,10 @@ _VERSION = '1'
 class SampleBoxes:
     """One person box for each of T frames of a sample.
 
-    Attributes:
-        boxes: (T, 4) x1, y1, x2, y2 in pixels of the frames; the whole frame, or what else the
-            maker's fallback says, where no person was found.
-        found: (T,) bool, whether a person was found in the frame.
-        frame_numbers: (T,) numbers of the video's frames, from 0, ascending; repeats allowed.
-        num_frames: Number of frames of the whole video.
-        image_size: Width and height of the frames in pixels.
+    ``boxes`` (T, 4) are x1, y1, x2, y2 in pixels of the frames, whose width and height is the
+    ``image_size``; where no person was ``found`` (T,) they are the whole frame, or what else the
+    maker's fallback says. ``frame_numbers`` (T,) of the video's ``num_frames`` are counted from 0
+    and ascend; repeats are allowed.
     """
 
     boxes: np.ndarray
@@ -42,13 +40,7 @@ class SampleBoxes:
 
 
 class BoxCount(NamedTuple):
-    """Counts of a box file.
-
-    Attributes:
-        boxes: All boxes.
-        without_person: Boxes of frames in which no person was found.
-        samples: Samples that have such a frame.
-    """
+    """All boxes of a file, those of frames without a person, and the samples with such frames."""
 
     boxes: int
     without_person: int
@@ -66,21 +58,14 @@ class _Tables(NamedTuple):
     metadata: dict[str, Any]
 
 
-class BoxFile(TensorContainer):
-    """Random access to the samples of a box file.
+class BoxFile(NamedSamples):
+    """Random access to the samples of a file written by :func:`write_box_file`.
 
-    Args:
-        path: File written by :func:`write_box_file`.
+    A KeyError names the file and a sample that it does not have.
     """
 
     kind = 'box file'
     format = (_FORMAT, _VERSION)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._opened.rows
 
     @cached_property
     def _opened(self) -> _Tables:
@@ -105,25 +90,15 @@ class BoxFile(TensorContainer):
         return _Tables(names, positions, row_end, num_frames, image_size, recipe)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the samples, unique, in the order they were written."""
-        return self._opened.names
-
-    @property
     def metadata(self) -> dict[str, Any]:
         """How the boxes were made, as the writer was told."""
         return self._opened.metadata
 
     def read(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read the boxes of a sample.
+        """Read the boxes of a sample: (T, 4) float32 x1, y1, x2, y2 in pixels.
 
-        Returns:
-            Boxes (T, 4) float32 x1, y1, x2, y2 in pixels, and (T,) bool, False where no person
-            was found.
-
-        Raises:
-            KeyError: The file has no such sample; names both.
-            ValueError: A box cannot be; names the file, the sample and the field.
+        Also (T,) bool, False where no person was found. A ValueError names the file, the sample and
+        the field of what cannot be.
         """
         boxes, found = self._rows('boxes', name), self._rows('found', name)
         if found.max() > 1:
@@ -133,34 +108,18 @@ class BoxFile(TensorContainer):
         return boxes, found.astype(bool)
 
     def frame_numbers(self, name: str) -> np.ndarray:
-        """Read which frames of the video the T boxes of a sample belong to.
-
-        Returns:
-            (T,) int64, from 0.
-
-        Raises:
-            KeyError: The file has no such sample; names both.
-            ValueError: The numbers are not those of the video; names file, sample and field.
-        """
+        """Read which frames of the video the T boxes of a sample belong to: (T,) int64, from 0."""
         numbers = self._rows('frame_numbers', name)
         if (problem := _number_problem(numbers, self.num_frames(name))) is not None:
             raise self._wrong_sample(name, 'frame_numbers', problem)
         return numbers
 
     def num_frames(self, name: str) -> int:
-        """Tell how many frames the whole video of a sample has.
-
-        Raises:
-            KeyError: The file has no such sample; names both.
-        """
+        """Tell how many frames the whole video of a sample has."""
         return int(self._opened.num_frames[self._row(name)])
 
     def image_size(self, name: str) -> tuple[int, int]:
-        """Tell width and height in pixels of the frames that the boxes were made for.
-
-        Raises:
-            KeyError: The file has no such sample; names both.
-        """
+        """Tell width and height in pixels of the frames that the boxes were made for."""
         width, height = self._opened.image_size[self._row(name)].tolist()
         return width, height
 
@@ -172,18 +131,10 @@ class BoxFile(TensorContainer):
         samples = np.count_nonzero(np.logical_or.reduceat(absent, starts))
         return BoxCount(len(absent), int(np.count_nonzero(absent)), int(samples))
 
-    def _row(self, name: str) -> int:
-        if name not in self._opened.rows:
-            raise KeyError(f'{self._path} has no sample {name!r}')
-        return self._opened.rows[name]
-
     def _rows(self, tensor: str, name: str) -> np.ndarray:
         opened, row = self._opened, self._row(name)
         start = int(opened.row_end[row - 1]) if row else 0
         return self.read_rows(tensor, start, int(opened.row_end[row]))
-
-    def _wrong_sample(self, name: str, field: str, problem: str) -> ValueError:
-        return ValueError(f'{self._path}: sample {bounded_repr(name)}: field {field!r}: {problem}')
 
 
 def write_box_file(
@@ -191,16 +142,12 @@ def write_box_file(
     samples: Mapping[str, SampleBoxes],
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a box file under a temporary name and move it into place.
+    """Write the boxes of samples, in the order wanted; the file appears when it is complete.
 
-    Args:
-        path: File to write; its folder is made, an existing file is replaced.
-        samples: Boxes by sample name, in the order wanted.
-        metadata: How the boxes were made; anything that JSON can hold.
+    ``metadata`` tell how the boxes were made, as JSON types.
 
     Raises:
         ValueError: There are no samples, or one is malformed; names it.
-        OSError: The file cannot be written; an older file of that name is left as it was.
     """
     if not samples:
         raise ValueError(f'{path}: no samples to write')
@@ -229,11 +176,7 @@ def _tensors(samples: Mapping[str, SampleBoxes]) -> dict[str, np.ndarray]:
 
 
 def _check_sample(name: str, sample: SampleBoxes) -> None:
-    """Refuse boxes that nobody could crop by.
-
-    Raises:
-        ValueError: Shapes, boxes, frame numbers or sizes are wrong; names the sample.
-    """
+    """Refuse boxes that nobody could crop by."""
     boxes = as_float32(sample.boxes)
     numbers = np.asarray(sample.frame_numbers)
     shapes = boxes.shape, np.shape(sample.found), numbers.shape

@@ -9,15 +9,15 @@ process never holds the whole array.
 import json
 import math
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
+from mmcl_ext.datasets.store.name_table import NamedSamples, repeated
 from mmcl_ext.fileio.printable import bounded_repr
-from mmcl_ext.fileio.tensor_container import TensorContainer, is_finite, write_tensors
+from mmcl_ext.fileio.tensor_container import is_finite, write_tensors
 
 _TENSOR = 'features'
 _NAMES = 'names'
@@ -42,12 +42,8 @@ class _Tables(NamedTuple):
     rows: dict[str, int]
 
 
-class FeatureFile(TensorContainer):
-    """Random access to the rows of a feature file.
-
-    Args:
-        path: File written by :func:`write_feature_file`.
-    """
+class FeatureFile(NamedSamples):
+    """Random access to the rows of a file written by :func:`write_feature_file`."""
 
     kind = 'feature file'
 
@@ -67,8 +63,8 @@ class FeatureFile(TensorContainer):
         names = self._names(_NAMES)
         rows = {name: row for row, name in enumerate(names)}
         if len(rows) != len(names):
-            twice = Counter(names).most_common(1)[0][0]
-            raise self._wrong(_NAMES, f'sample {bounded_repr(twice)} occurs more than once')
+            told = bounded_repr(repeated(names))
+            raise self._wrong(_NAMES, f'sample {told} occurs more than once')
         if entry.shape[:1] != (len(names),) or len(entry.shape) < 2:
             shape = bounded_repr(entry.shape)
             raise ValueError(f'{self._path} names {len(names)} rows of shape {shape}')
@@ -80,11 +76,6 @@ class FeatureFile(TensorContainer):
         return self._header.metadata
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the rows, unique."""
-        return self._opened.names
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """Shape (N, ...) of all features."""
         return self._opened.shape
@@ -94,31 +85,16 @@ class FeatureFile(TensorContainer):
         """Number of values of a sample."""
         return math.prod(self.shape[1:])
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._opened.rows
-
     def read(self, name: str, *, finite: bool = True) -> np.ndarray:
         """Read one sample: float32 in the shape of one row.
 
-        Args:
-            name: Sample name.
-            finite: Refuse NaN and infinite values.
-
-        Raises:
-            KeyError: The file has no such sample; names the file and the sample.
-            ValueError: A value is not finite; names the file and the sample.
+        A KeyError names the file and the sample that it does not have, a ValueError one with a
+        value that is not ``finite``, unless those are wanted, too.
         """
-        row = self._opened.rows.get(name)
-        if row is None:
-            raise KeyError(f'{self._path} has no sample {name!r}')
+        row = self._row(name)
         values = self.read_rows(_TENSOR, row, row + 1)[0].astype(np.float32, copy=False)
         if finite and not is_finite(values):
-            raise ValueError(
-                f'{self._path}: sample {bounded_repr(name)}: field {_TENSOR!r}: not finite'
-            )
+            raise self._wrong_sample(name, _TENSOR, 'not finite')
         return values
 
 
@@ -128,14 +104,10 @@ def write_feature_file(
     names: Sequence[str],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a feature file under a temporary name and move it into place.
+    """Write features (N, ...), float16, float32, float64, int32 or int64, of N samples.
 
-    Args:
-        path: Target; its folder is created.
-        features: Array of shape (N, ...), of type float16, float32, float64,
-            int32 or int64.
-        names: The N sample names.
-        metadata: Recipe of the extraction: model, revision, prompt, source hash...
+    ``metadata`` are the recipe of the extraction: model, revision, prompt, source hash... The file
+    appears when it is complete.
 
     Raises:
         ValueError: Names and rows do not match, a name occurs twice, the type is
@@ -154,8 +126,7 @@ def _check(features: np.ndarray, names: Sequence[str]) -> None:
         raise ValueError(f'features are {features.dtype}, supported are {known}')
     if features.ndim < 2 or len(features) != len(names):
         raise ValueError(f'{len(names)} names do not fit features of shape {features.shape}')
-    if len(set(names)) != len(names):
-        twice = Counter(names).most_common(1)[0][0]
+    if names and (twice := repeated(names)) is not None:
         raise ValueError(f'sample {twice!r} occurs more than once')
     finite = np.isfinite(features.reshape(len(features), -1)).all(axis=1)
     if not finite.all():

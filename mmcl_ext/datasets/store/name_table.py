@@ -1,12 +1,49 @@
-"""Names of the samples of a store."""
+"""Names of samples, splits and classes."""
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import overload
 
 import numpy as np
 
 from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.tensor_container import TensorContainer
+
+MOST_CLASSES = 100_000
+"""More are taken for a mistake: no data set has them, and their names would fill the memory."""
+
+
+def numbered_classes(largest: int) -> tuple[str, ...]:
+    """Return ``class0``, ``class1``, ... up to the largest label.
+
+    Raises:
+        ValueError: That would be more than ``MOST_CLASSES``.
+    """
+    if largest >= MOST_CLASSES:
+        raise ValueError(f'label {largest} is no class: they are counted from 0, one by one')
+    return tuple(f'class{i}' for i in range(largest + 1))
+
+
+def check_class_names(names: Sequence[str]) -> None:
+    """Raise a ValueError for names of classes that are no text, or that come twice."""
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        raise ValueError(f'the name of a class is no text: {bounded_repr(odd[0])}')
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise ValueError(f'two classes are called {bounded_repr(twice[0])}')
+
+
+def split_positions(
+    source: str | os.PathLike, splits: Mapping[str, np.ndarray], name: str
+) -> np.ndarray:
+    """Return the positions of the samples of a split; a ValueError names those that exist."""
+    if name not in splits:
+        known = bounded_repr(sorted(splits))
+        raise ValueError(f'{source} has no split {bounded_repr(name)}; it has {known}')
+    return splits[name]
+
 
 _FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
@@ -27,10 +64,8 @@ class NameTable(Sequence[str]):
         self._ends = ends
         _check_ends(text, ends)
         self._text.decode()  # UnicodeDecodeError is a ValueError
-        if _may_repeat(text, ends):
-            twice, count = Counter(self).most_common(1)[0]
-            if count > 1:
-                raise ValueError(f'sample {bounded_repr(twice)} occurs more than once')
+        if _may_repeat(text, ends) and (twice := repeated(self)) is not None:
+            raise ValueError(f'sample {bounded_repr(twice)} occurs more than once')
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -51,6 +86,38 @@ class NameTable(Sequence[str]):
         for end in self._ends.tolist():
             yield self._text[start:end].decode()
             start = end
+
+
+class NamedSamples(TensorContainer):
+    """A file that finds its samples by name: ``_opened`` has the ``names`` and their ``rows``."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._opened.rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the samples, unique, in the order they were written."""
+        names: tuple[str, ...] = self._opened.names
+        return names
+
+    def _row(self, name: str) -> int:
+        """Find a sample; a KeyError names the file and the sample."""
+        if name not in self._opened.rows:
+            raise KeyError(f'{self._path} has no sample {name!r}')
+        row: int = self._opened.rows[name]
+        return row
+
+    def _wrong_sample(self, name: str, field: str, problem: str) -> ValueError:
+        return ValueError(f'{self._path}: sample {bounded_repr(name)}: field {field!r}: {problem}')
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """Return the name that occurs most often, None where each occurs once."""
+    name, count = Counter(names).most_common(1)[0]
+    return name if count > 1 else None
 
 
 def _check_ends(text: np.ndarray, ends: np.ndarray) -> None:

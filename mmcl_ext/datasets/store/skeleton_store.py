@@ -9,12 +9,55 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmcl_ext.datasets.store.name_table import NameTable
-from mmcl_ext.datasets.store.numbered_classes import check_class_names
-from mmcl_ext.datasets.store.split_positions import split_positions
-from mmcl_ext.datasets.store.stored_layout import check_stored_layout
+from mmcl_ext.datasets.store.name_table import NameTable, check_class_names, split_positions
 from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.tensor_container import TensorContainer
+from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout
+
+_SKELETON = ('joint_names', 'edges', 'center', 'pairs')
+_MOST_JOINTS = 1000
+"""More are taken for a mistake: the distances of a layout's joints fill a square table."""
+
+
+def check_stored_layout(name: str, description: Mapping[str, Any] | None, num_joints: int) -> None:
+    """Compare the layout of a store with the known one, or make the user's own known.
+
+    A ValueError tells where known layout, ``description`` (None where the store is silent) and the
+    joints of the coordinates do not agree.
+    """
+    if name not in layout_names():
+        if description is None:
+            raise ValueError(f'layout {bounded_repr(name)} is neither known nor described')
+        _register(name, description, num_joints)
+    layout = get_layout(name)
+    for key in _SKELETON:
+        known = json.loads(json.dumps(getattr(layout, key), default=int))
+        if description is not None and known != description.get(key):
+            raise ValueError(f'{key!r} differs from the known layout {bounded_repr(name)}')
+    if layout.num_joints != num_joints:
+        raise ValueError(
+            f"layout {bounded_repr(name)} has {layout.num_joints} joints, 'keypoint' {num_joints}"
+        )
+
+
+def _register(name: str, description: Mapping[str, Any], num_joints: int) -> None:
+    """Make a layout known to this process, which has not seen it yet."""
+    names = description.get('joint_names')
+    if not isinstance(names, list) or not set(map(type, names)) <= {str}:
+        raise ValueError("'joint_names' is no list of strings")
+    if len(names) != num_joints or num_joints > _MOST_JOINTS:
+        raise ValueError(
+            f"{len(names)} 'joint_names' for the {num_joints} joints of 'keypoint', which may be "
+            f'at most {_MOST_JOINTS}'
+        )
+    if description.get('name') != name:
+        raise ValueError(f"'name' is not {bounded_repr(name)}")
+    keys = ('name', *_SKELETON, 'hd_groups')
+    try:
+        register_layout({key: description[key] for key in keys if key in description})
+    except (AttributeError, IndexError, KeyError, TypeError, OverflowError, ValueError) as error:
+        raise ValueError(bounded_repr(str(error))) from error
+
 
 FORMAT = 'mmcl_ext.skeletons'
 FORMAT_VERSION = '1'
@@ -37,10 +80,7 @@ class SkeletonStore(TensorContainer):
     """Skeletons of a data set in one safetensors file, read sample by sample.
 
     Opening reads the header and the tables (labels, names, splits), never the
-    coordinates. A sample is one positioned read.
-
-    Args:
-        path: File written by :func:`write_store`.
+    coordinates. A sample is one positioned read. :func:`write_store` writes such files.
     """
 
     kind = 'skeleton store'
@@ -131,27 +171,15 @@ class SkeletonStore(TensorContainer):
         return self._header.entries['keypoint'].shape[2]
 
     def split(self, name: str) -> np.ndarray:
-        """Return the positions of the samples of a split: int64.
-
-        Raises:
-            ValueError: There is no such split; names those that exist.
-        """
+        """Return the positions of the samples of a split: int64, see :func:`split_positions`."""
         return split_positions(self.path, self.splits, name)
 
     def keypoint(self, index: int) -> np.ndarray:
-        """Read the coordinates of one sample.
-
-        Returns:
-            float32, shape (M, T, V, C), not shared with anybody.
-        """
+        """Read the coordinates of one sample: float32, (M, T, V, C), not shared with anybody."""
         return self._read('keypoint', index)
 
     def keypoint_score(self, index: int) -> np.ndarray | None:
-        """Read the confidences of one sample, None where the file has none.
-
-        Returns:
-            float32, shape (M, T, V).
-        """
+        """Read the confidences of one sample: float32, (M, T, V); None where the file has none."""
         known = 'keypoint_score' in self._header.entries
         return self._read('keypoint_score', index) if known else None
 

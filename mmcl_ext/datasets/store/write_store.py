@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +14,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from mmcl_ext.datasets.store.numbered_classes import check_class_names
-from mmcl_ext.datasets.store.skeleton_store import FORMAT, FORMAT_VERSION, SPLIT_PREFIX
+from mmcl_ext.datasets.store.name_table import check_class_names
+from mmcl_ext.datasets.store.skeleton_store import (
+    FORMAT,
+    FORMAT_VERSION,
+    SPLIT_PREFIX,
+    SkeletonStore,
+)
 from mmcl_ext.fileio.atomic_file import atomic_file
 from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.fileio.tensor_header import encode_header, frame_header
@@ -40,17 +45,11 @@ def write_store(
 
     The samples are taken one at a time and written at once, so they may come from
     a generator and need not fit in memory. The file appears under its name when it
-    is whole: an error or an interruption leaves nothing, or the former file, there.
-
-    Args:
-        path: File to write; an existing one is replaced.
-        samples: Mappings with ``name`` (unique), ``label`` (class, from 0) and
-            ``keypoint`` (M, T, V, C); ``keypoint_score`` (M, T, V) in all or none.
-        layout: Name of the skeleton layout; fixes V.
-        classes: Names of the classes in the order of the labels.
-        splits: Names of the samples of each split, in the order wanted.
-        dtype: ``'float32'`` or ``'float16'``.
-        metadata: How the data were made; anything that JSON can hold.
+    is whole: an error or an interruption leaves nothing, or the former file, there. They are
+    mappings with ``name`` (unique), ``label`` (class, from 0) and ``keypoint`` (M, T, V, C), all or
+    none of them with ``keypoint_score`` (M, T, V). The layout fixes V, the classes have the order
+    of the labels, a split has names in the order wanted, ``dtype`` is ``'float32'`` or
+    ``'float16'``, and ``metadata`` tell how the data were made, as JSON types.
 
     Raises:
         ValueError: A sample or a split is wrong; names the file, the sample and the field.
@@ -63,11 +62,7 @@ def write_store(
 
 
 def check_store_name(path: str | os.PathLike) -> None:
-    """Refuse a store that would be taken for an annotation pickle by its name.
-
-    Raises:
-        ValueError: The name ends in ``.pkl``.
-    """
+    """Refuse a store that would be taken for an annotation pickle by its name (``.pkl``)."""
     if Path(path).suffix == '.pkl':
         raise ValueError(f'a store is no pickle; name it *.safetensors, got {os.fspath(path)}')
 
@@ -254,3 +249,41 @@ class _StoreWriter:
             problem = f'expected numbers of shape {shape}, got {score.dtype} of {score.shape}'
             raise self._fail(name, 'keypoint_score', problem)
         scores.write(self._cast(name, 'keypoint_score', score).data)
+
+
+def write_subset(store: SkeletonStore, path: str | os.PathLike, names: Container[str]) -> None:
+    """Write the named samples of a store, in its order, with their splits, to another ``path``."""
+    kept = [i for i, name in enumerate(store.names) if name in names]
+    # What a pickle said of each sample; a single value holds for all of them.
+    fields = {
+        key: [values[i] for i in kept] if len(values) > 1 else values
+        for key, values in (store.metadata.get('annotation_fields') or {}).items()
+    }
+    splits = {key: places[np.isin(places, kept)] for key, places in store.splits.items()}
+    metadata = store.metadata | (dict(annotation_fields=fields) if fields else {})
+    copy_samples(store, path, kept, splits, metadata)
+
+
+def copy_samples(
+    store: SkeletonStore,
+    path: str | os.PathLike,
+    indices: Sequence[int],
+    splits: Mapping[str, np.ndarray],
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write some samples of a store to another; splits are positions in the one that is read."""
+    write_store(
+        path,
+        (_sample(store, index) for index in indices),
+        layout=store.layout,
+        classes=store.classes,
+        splits={key: [store.names[i] for i in places.tolist()] for key, places in splits.items()},
+        dtype=store.dtype.name,
+        metadata=metadata,
+    )
+
+
+def _sample(store: SkeletonStore, index: int) -> dict[str, Any]:
+    label, score = int(store.labels[index]), store.keypoint_score(index)
+    sample = dict(name=store.names[index], label=label, keypoint=store.keypoint(index))
+    return sample if score is None else dict(sample, keypoint_score=score)

@@ -1,10 +1,31 @@
-"""Functions that the skeleton transforms share."""
+"""What the skeleton transforms share."""
 
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from mmcv.transforms import BaseTransform
+
+
+class PrintableTransform(BaseTransform):
+    """A transform that keeps its arguments as attributes of their names, and shows them."""
+
+    def __repr__(self) -> str:
+        shown = ', '.join(f'{k}={v!r}' for k, v in vars(self).items() if not k.startswith('_'))
+        return f'{type(self).__name__}({shown})'
+
+
+def take_frames(results: dict[str, Any], frames: np.ndarray | slice) -> dict[str, Any]:
+    """Keep some frames of a sample's ``keypoint`` and, where it is there, ``keypoint_score``."""
+    for key in ('keypoint', 'keypoint_score'):
+        if key in results and isinstance(frames, slice):
+            results[key] = results[key][:, frames]
+        elif key in results:
+            results[key] = results[key].take(frames, axis=1)
+    results['total_frames'] = results['keypoint'].shape[1]
+    return results
 
 
 def real_frames(keypoint: np.ndarray, almost_zero: float = 0.0) -> np.ndarray:

@@ -16,7 +16,7 @@ from mmcl_ext.checkpoints.data_description import (
 )
 from mmcl_ext.checkpoints.state_comparison import check_finite, check_fit, describe_loading
 from mmcl_ext.fileio.checkpoint import read_checkpoint
-from mmcl_ext.parallel.unwrap_model import unwrap_model
+from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 

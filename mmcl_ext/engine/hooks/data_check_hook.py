@@ -18,7 +18,7 @@ from mmcl_ext.datasets.validation.data_issue import DataIssue
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.graphs.layout import conflict
-from mmcl_ext.parallel.unwrap_model import unwrap_model
+from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 _MOST_MEASURED = 500

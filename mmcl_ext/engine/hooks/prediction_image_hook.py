@@ -11,7 +11,7 @@ from torch import Tensor
 from mmcl_ext.evaluation.scores import are_probabilities
 from mmcl_ext.fileio.file_name import file_name
 from mmcl_ext.fileio.printable import printable
-from mmcl_ext.parallel.unwrap_model import unwrap_model
+from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 _SIZE = 160

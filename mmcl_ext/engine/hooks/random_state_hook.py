@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmcl_ext.engine.loops.resumable_train_loop import ResumableTrainLoop
-from mmcl_ext.parallel.unwrap_model import unwrap_model
+from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 RandomState = dict[str, Any]

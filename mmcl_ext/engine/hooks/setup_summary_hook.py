@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from mmcl_ext.datasets.nested_datasets import iterate_datasets
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.fileio.printable import counted
-from mmcl_ext.parallel.unwrap_model import unwrap_model
+from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 

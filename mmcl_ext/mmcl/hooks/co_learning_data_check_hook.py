@@ -10,7 +10,7 @@ from mmcl_ext.datasets.nested_datasets import iterate_datasets, sample_names
 from mmcl_ext.mmcl.co_learning import CoLearning
 from mmcl_ext.mmcl.transforms.base import SideDataTransform
 from mmcl_ext.mmcl.transforms.feature_transform import FeatureTransform
-from mmcl_ext.parallel.unwrap_model import unwrap_model
+from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
 

@@ -125,7 +125,7 @@ class ContrastiveLoss(nn.Module):
                 collectives.all_gather(skeleton, sizes),
                 collectives.all_gather(image, sizes),
             )
-        start = sum(sizes[: collectives.rank()]) if len(sizes) > 1 else 0
+        start = sum(sizes[: collectives.get_rank()]) if len(sizes) > 1 else 0
         terms = contrastive_terms(
             skeleton,
             image,

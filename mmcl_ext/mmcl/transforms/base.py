@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
+from mmcl_ext.datasets.transforms.geometry import PrintableTransform
 
 
 class SideDataTransform(PrintableTransform):

@@ -3,7 +3,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmcl_ext.datasets.transforms.printable_transform import PrintableTransform
+from mmcl_ext.datasets.transforms.geometry import PrintableTransform
 from mmcl_ext.registry import TRANSFORMS
 
 

@@ -18,8 +18,7 @@ ORDERS = ('ltr', 'rtl', 'ttb', 'btt')
 def crop_person(frame: np.ndarray, box: np.ndarray, margin: float = 0.1) -> np.ndarray:
     """Cut a box x1, y1, x2, y2 out of a frame (H, W, ...), enlarged by a share of its sides.
 
-    Raises:
-        ValueError: If the box is not finite, is empty or lies outside the frame.
+    A ValueError if it is not finite, is empty or lies outside the frame.
     """
     height, width = frame.shape[:2]
     x1, y1, x2, y2 = (float(value) for value in box)
@@ -54,8 +53,7 @@ def make_composite(
         or rows of ``H`` likewise.
 
     Raises:
-        ValueError: If frames and boxes do not fit each other, a frame is no BGR image or the
-            order is unknown.
+        ValueError: Frames and boxes do not fit, a frame is no BGR image, or unknown order.
     """
     if order not in ORDERS:
         raise ValueError(f'unknown order {order!r}, expected one of {ORDERS}')
@@ -75,19 +73,16 @@ def make_composite(
 def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -> None:
     """Write a BGR or grey uint8 image so that a half-written file is never taken for a whole one.
 
-    The ending of the path chooses the format; ``quality`` (0 to 100) is that of JPEG.
-
-    Raises:
-        ValueError: If OpenCV cannot encode the image in that format.
-        OSError: If the file cannot be written; an older file of that name is left as it was.
+    The ending of the path chooses the format, a ValueError if OpenCV cannot encode it; ``quality``
+    (0 to 100) is that of JPEG.
     """
     path = Path(path)
     is_jpeg = path.suffix.lower() in ('.jpg', '.jpeg')
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if is_jpeg else []
     try:
         encoded, data = cv2.imencode(path.suffix, image, options)
-    except cv2.error as error:
-        raise ValueError(f'cannot encode {image.dtype} {image.shape} as {path.name}') from error
+    except cv2.error:
+        encoded = False
     if not encoded:
         raise ValueError(f'cannot encode {image.dtype} {image.shape} as {path.name}')
     write_bytes(path, data.tobytes())

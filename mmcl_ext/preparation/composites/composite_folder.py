@@ -2,28 +2,89 @@
 
 import contextlib
 import errno
+import json
 import os
+import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from mmengine.dist import all_gather_object, get_rank, get_world_size
 
 from mmcl_ext.fileio.atomic_file import write_json
 from mmcl_ext.fileio.file_name import sample_file
 from mmcl_ext.fileio.printable import bounded_repr, printable
 from mmcl_ext.fileio.read_json import read_json
-from mmcl_ext.parallel.collectives import rank, world_size
-from mmcl_ext.parallel.process_group import from_main_process, gather
+from mmcl_ext.parallel.collectives import from_main_process
 from mmcl_ext.parallel.progress import Progress, clock
 from mmcl_ext.parallel.worker_pool import run_parallel
 from mmcl_ext.preparation.composites.composite import ORDERS, make_composite, write_image
-from mmcl_ext.preparation.extraction.missing_person_log import MissingPersonLog
 from mmcl_ext.preparation.videos.sample_frames import Clip
 from mmcl_ext.preparation.videos.video_source import WHOLE_FRAMES
+
+_NAME = 'without_person.json'
+
+
+class MissingPersonLog:
+    """Counts of the tiles without a person, in ``without_person.json`` beside the composites.
+
+    While a run goes on, every process notes them in a file of its own, before it writes the
+    image: so no image is there whose count was lost, whenever the run is killed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._whole, self._notes = folder / _NAME, folder / f'.{_NAME}'
+
+    def note(self, name: str, tiles: int) -> None:
+        """Remember the tiles of a sample, if there are any; durable when this returns."""
+        if not tiles:
+            return
+        self._notes.mkdir(exist_ok=True)
+        file = self._notes / f'{socket.gethostname()}-{os.getpid()}'
+        # A line begins with its break: a torn one before it spoils nothing but itself.
+        line = f'\n{json.dumps([name, tiles])}\n'.encode()
+        with file.open('ab') as stream:
+            stream.write(line)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def merge(self, names: Collection[str]) -> dict[str, int]:
+        """Bring the notes of all processes into one file; no process may be noting meanwhile.
+
+        What is known of samples that are not in ``names`` is forgotten; returns tiles by sample.
+        """
+        notes = sorted(self._notes.iterdir()) if self._notes.is_dir() else []
+        counts: dict[str, int] = read_json(self._whole, dict) if self._whole.exists() else {}
+        if not set(map(type, counts.values())) <= {int}:
+            raise ValueError(f'{self._whole}: expected a number of tiles by sample')
+        for file in notes:
+            counts |= _read(file)
+        counts = {name: tiles for name, tiles in sorted(counts.items()) if name in names}
+        if counts:
+            write_json(self._whole, counts)
+        else:
+            self._whole.unlink(missing_ok=True)
+        for file in notes:
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # never made, or a run beside this one is noting
+            self._notes.rmdir()
+        return counts
+
+
+def _read(file: Path) -> dict[str, int]:
+    """Read notes; a line that a killed process has not finished has no image either."""
+    counts = {}
+    for line in file.read_text(errors='replace').splitlines():
+        with contextlib.suppress(ValueError):
+            if line:
+                name, tiles = json.loads(line)
+                counts[name] = int(tiles)
+    return counts
+
 
 _SHOWN = 20
 
@@ -32,12 +93,10 @@ _SHOWN = 20
 class CompositeReport:
     """Counts of a run; ``str()`` makes the text for the user.
 
-    Attributes:
-        present: Composites that were there before the run.
-        missing: Samples without a clip in the source.
-        failed: Reason by sample that could not be read and was skipped.
-        frames_without_person: Tiles in which no person was found, of all composites, those of
-            earlier runs included; None where nobody was looked for.
+    ``present`` composites were there before it; samples without a clip in the source are
+    ``missing``; ``failed`` has the reason by sample that could not be read and was skipped. The
+    tiles without a person are those of all composites, also of earlier runs; None where nobody was
+    looked for.
     """
 
     folder: str
@@ -96,12 +155,8 @@ class CompositeFolder:
 
     Beside the images lies ``recipe.json``: a run goes on only with the recipe it began with,
     so that images of two recipes never mix. ``without_person.json`` counts the tiles in which no
-    person was found, by sample, if there are any.
-
-    Args:
-        num_tiles: Frames per composite (m in MMCL's Eq. 2).
-        size: Width and height in pixels.
-        order: Where time goes, see :data:`~mmcl_ext.preparation.composites.composite.ORDERS`.
+    person was found, by sample, if there are any. ``num_tiles`` is m in MMCL's Eq. 2; for the other
+    settings see :func:`make_composite`.
 
     Raises:
         ValueError: If the order is unknown.
@@ -153,16 +208,15 @@ class CompositeFolder:
             raise ValueError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
         begin = time.time()
         report, todo = from_main_process(lambda: self._plan(source, samples))
-        mine = todo[rank() :: world_size()]
+        mine = todo[get_rank() :: get_world_size()]
         own = CompositeReport(str(self.path))
-        bar = Progress(
-            len(todo), lambda: len(self.existing()) - report.present, progress and rank() == 0
-        )
+        shown = progress and get_rank() == 0
+        bar = Progress(len(todo), lambda: len(self.existing()) - report.present, shown)
         for outcome in run_parallel(_Job(self, source, samples, on_error), mine, jobs):
             own.add(*outcome)
             bar.update()
         with bar.waiting():
-            report.add_reports(gather(own))
+            report.add_reports(all_gather_object(own))
         bar.finish()
         report.seconds = time.time() - begin
         absent = from_main_process(lambda: self._conclude(report, set(samples.names), begin))
@@ -262,14 +316,12 @@ class ClipSource(Protocol):
 
     @property
     def recipe(self) -> dict[str, object]:
-        """What shapes the clips, as JSON types."""
+        """What shapes the clips, as JSON types; clips of equal recipes are equal."""
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
         """Load uniformly sampled frames of a sample with its skeleton (M, T, V, C).
 
-        Raises:
-            FileNotFoundError: It has no video or depth file.
-            ValueError: That is malformed, or does not fit the skeleton or the boxes.
+        FileNotFoundError without a video, ValueError where it does not fit skeleton or boxes.
         """
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
 from mmengine.config import Config
+from mmengine.dist import get_rank
 
 from mmcl_ext.config.command_line import add_cfg_options
 from mmcl_ext.config.launch import init_gloo
 from mmcl_ext.config.load_config import load_config, require
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.parallel.collectives import rank
 
 _WEEK = 7 * 24 * 3600.0  # seconds; processes wait for one another at the end
 
@@ -65,19 +65,14 @@ def run_extraction(
     args = parser.parse_args()
 
     def step() -> Report:
-        names = sample_names(args.store, args.split)
+        names = chosen_names(args.store, args.split)
         return extract(args, dict(names=names, on_error=args.on_error, progress=not args.quiet))
 
     report_step(args.launcher, step)
 
 
-def sample_names(store_path: str | None, split: str | None = None) -> list[str] | None:
-    """List the samples of a store, or of one of its splits; None without a store.
-
-    Raises:
-        ValueError: The store has no such split, or there is a split without a store.
-        FileNotFoundError: There is no such store.
-    """
+def chosen_names(store_path: str | None, split: str | None = None) -> list[str] | None:
+    """List the samples of a store, or of one of its splits; None without a store."""
     if not store_path:
         if split:
             raise ValueError('--split needs --store')
@@ -99,7 +94,7 @@ def run_step(launcher: str, work: Callable[[], bool]) -> NoReturn:
         try:
             complete = work()
         except KeyboardInterrupt:
-            if rank() == 0:
+            if get_rank() == 0:
                 print('\ninterrupted; the same command goes on', file=sys.stderr)
             raise
     raise SystemExit(0 if complete else 2)
@@ -110,7 +105,7 @@ def report_step(launcher: str, work: Callable[[], Report]) -> NoReturn:
 
     def reported() -> bool:
         report = work()
-        if rank() == 0:
+        if get_rank() == 0:
             print(report, flush=True)
         return report.complete
 

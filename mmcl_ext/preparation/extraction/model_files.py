@@ -30,22 +30,37 @@ def hash_folder(folder: str | os.PathLike) -> str:
     return total.hexdigest()
 
 
+def load_pretrained(auto: Any, name: str, choices: str, **settings: Any) -> Any:
+    """Load a part of a model of transformers with one of its auto classes.
+
+    Raises:
+        ValueError: A package that it needs is not installed; ``choices`` are models without it.
+    """
+    try:
+        return auto.from_pretrained(name, **settings)
+    except ImportError as error:
+        reason = str(error)
+    # Outside of `except`: the message is for the user, without transformers' traceback.
+    for package in ('timm', 'torchvision', 'scipy', 'sentencepiece'):
+        if package in reason.lower():
+            raise ValueError(
+                f'{name} needs {package}, which is not installed: pip install {package} (in the '
+                f'build that fits this torch), or choose a model without it, such as {choices}'
+            )
+    raise ValueError(f'{name} cannot be loaded: {reason}')
+
+
 def model_recipe(name: str, load_config: Callable[[], Any]) -> dict[str, object]:
     """Name a model of transformers and what tells its content.
 
     These are ``model``, ``revision`` (the Hub's commit, as the configuration that ``load_config``
-    loads says) and ``model_hash`` (of a local folder's files).
-
-    Raises:
-        ValueError: There is no such folder, and the Hub cannot be reached or lacks the model.
+    loads says) and ``model_hash`` (of a local folder's files). A ValueError if there is no such
+    folder, and the Hub cannot be reached or lacks the model.
     """
     folder = Path(name)
     if folder.is_dir():
-        return {
-            'model': folder.resolve().name,
-            'revision': None,
-            'model_hash': hash_folder(folder),
-        }
+        model_hash = hash_folder(folder)
+        return {'model': folder.resolve().name, 'revision': None, 'model_hash': model_hash}
     try:
         commit = getattr(load_config(), '_commit_hash', None)
     except OSError as error:

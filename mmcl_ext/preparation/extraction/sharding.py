@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,15 +16,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from mmengine.dist import get_rank, get_world_size
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile, write_feature_file
+from mmcl_ext.datasets.store.name_table import repeated
 from mmcl_ext.fileio.atomic_file import sweep, write_bytes, write_json
 from mmcl_ext.fileio.printable import counted, printable
 from mmcl_ext.fileio.read_json import read_json
-from mmcl_ext.parallel.collectives import rank, world_size
-from mmcl_ext.parallel.process_group import from_main_process
+from mmcl_ext.parallel.collectives import from_main_process
 from mmcl_ext.parallel.progress import clock
-from mmcl_ext.parallel.resumable_parts import Part, ResumableParts, StoredPart
+from mmcl_ext.parallel.resumable_parts import Part, ResumableParts, StoredPart, content_hash
 
 _RECIPE = 'recipe.json'
 
@@ -63,10 +63,8 @@ class FeatureExtractor(Protocol):
 class ExtractionReport:
     """Counts of a run; ``str()`` makes the text for the user.
 
-    Attributes:
-        total: Samples asked for.
-        present: Samples that were there before the run.
-        skipped: Reason by sample that could not be read.
+    Of ``total`` samples asked for, ``present`` were there before the run; ``skipped`` has the
+    reason by sample that could not be read.
     """
 
     target: str
@@ -103,11 +101,8 @@ class ExtractionReport:
 class FeatureShards:
     """The shards of one extraction, and the feature files they are merged into.
 
-    Args:
-        folder: Folder of the shards; made when missing, removed when all samples are merged.
-        names: The N sample names; the rows of the feature files have their order.
-        chunk_size: Samples of a shard; the last one may have fewer.
-        texts: File for the texts, a JSON object in each line; None to leave them out.
+    Each shard holds ``chunk_size`` samples; their ``folder`` is removed when all are merged, in
+    the order of the names. The file ``texts`` takes the texts, a JSON object in each line.
 
     Raises:
         ValueError: No names, a name twice, or a size below 1.
@@ -123,7 +118,10 @@ class FeatureShards:
         chunk_size: int = 64,
         texts: str | os.PathLike | None = None,
     ) -> None:
-        _check_names(names)
+        if not names:
+            raise ValueError('there are no samples to compute features of')
+        if (twice := repeated(names)) is not None:
+            raise ValueError(f'sample {twice!r} occurs more than once')
         if batch_size < 1 or chunk_size < 1:
             raise ValueError(
                 f'batch size {batch_size} and chunk size {chunk_size} must be at least 1'
@@ -139,7 +137,7 @@ class FeatureShards:
     @property
     def recipe_hash(self) -> str:
         """Hash of the recipe, which every shard carries."""
-        return hashlib.sha256(_json(self.recipe).encode()).hexdigest()
+        return content_hash(self.recipe)
 
     def batches(self, index: int) -> Iterator[tuple[str, ...]]:
         """Cut the names of a chunk into batches."""
@@ -151,14 +149,10 @@ class FeatureShards:
         """Begin or continue with a recipe (JSON types); return the chunks to compute.
 
         Names and sizes are added to the recipe. Chunks with skipped samples are tried again.
-        ``lock`` keeps other runs out until it is closed.
-
-        Raises:
-            ValueError: Shards or feature files of another recipe are there; names the
-                differences.
-            BlockingIOError: Another run makes the same.
+        ``lock`` keeps other runs out until it is closed. A ValueError names the differences of
+        shards or feature files of another recipe.
         """
-        self.recipe = json.loads(_json({**recipe, **self._layout()}))
+        self.recipe = json.loads(json.dumps({**recipe, **self._layout()}, sort_keys=True))
         merged = [path for path in self.targets.values() if path.exists()]
         for path in merged:
             self._check_recipe(path, self.read_metadata(path).get('recipe', {}))
@@ -196,7 +190,7 @@ class FeatureShards:
             write_bytes(self.texts, ('\n'.join(lines) + '\n').encode())
         metadata = {
             'recipe': self.recipe,
-            'source_hash': _digest(list(notes), [digest for _, digest in notes.values()]),
+            'source_hash': content_hash([list(notes), [digest for _, digest in notes.values()]]),
             'skipped': skipped,
         }
 
@@ -223,7 +217,7 @@ class FeatureShards:
         ``read`` gives an output: array (L, ...) by sample name, in the order wanted.
         """
         texts = {
-            key: value if isinstance(value, str) else _json(value)
+            key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
             for key, value in metadata.items()
         }
         for output, path in self.targets.items():
@@ -241,7 +235,7 @@ class FeatureShards:
             'chunk_size': self.chunk_size,
             'outputs': list(self.targets),
             'num_samples': len(self.names),
-            'samples_hash': _digest(self.names, self.names),
+            'samples_hash': content_hash([self.names, self.names]),
         }
 
     def _is_done(self, index: int, part: StoredPart) -> bool:
@@ -279,8 +273,7 @@ def extract_features(
     the result ``target``.
 
     Raises:
-        ValueError: Unknown ``on_error``, another recipe is there, or with ``'stop'`` a sample is
-            malformed.
+        ValueError: Another recipe is there, or with ``on_error='stop'`` a sample is malformed.
         OSError: A file cannot be read or written.
     """
     if on_error not in ('stop', 'skip'):
@@ -290,7 +283,7 @@ def extract_features(
         todo, shards.recipe = from_main_process(
             lambda: (shards.claim(extractor.recipe, lock), shards.recipe)
         )
-        if todo[rank() :: world_size()]:
+        if todo[get_rank() :: get_world_size()]:
             extractor.load()
         shards.parts.run(
             todo,
@@ -331,24 +324,12 @@ def _compute_chunk(
         computed = extractor.compute(list(items.values())) if items else []
         for (name, item), sample in zip(items.items(), computed, strict=True):
             values = {output: np.asarray(sample.values[output]) for output in shards.targets}
-            _check_finite(name, values)
+            for output, value in values.items():
+                if not np.isfinite(value).all():
+                    raise ValueError(f'{output!r} of sample {name!r} is not finite')
             part.arrays[name] = values
             part.notes[name] = [sample.text, _input_digest(item)]
     return part
-
-
-def _check_names(names: Sequence[str]) -> None:
-    if not names:
-        raise ValueError('there are no samples to compute features of')
-    counts = Counter(names)
-    if len(counts) != len(names):
-        raise ValueError(f'sample {counts.most_common(1)[0][0]!r} occurs more than once')
-
-
-def _check_finite(name: str, values: Mapping[str, np.ndarray]) -> None:
-    for output, value in values.items():
-        if not np.isfinite(value).all():
-            raise ValueError(f'{output!r} of sample {name!r} is not finite')
 
 
 def _stack(arrays: Mapping[str, np.ndarray], fill: float | None, output: str) -> np.ndarray:
@@ -365,15 +346,6 @@ def _stack(arrays: Mapping[str, np.ndarray], fill: float | None, output: str) ->
     for row, array in zip(stacked, arrays.values(), strict=True):
         row[: len(array)] = array
     return stacked
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True)
-
-
-def _digest(names: Sequence[str], values: Sequence[str]) -> str:
-    """Hash names and values in their order."""
-    return hashlib.sha256(json.dumps([list(names), list(values)]).encode()).hexdigest()
 
 
 def _input_digest(item: np.ndarray | tuple[np.ndarray, ...]) -> str:

@@ -40,10 +40,8 @@ _PREFIXES = ('co_learning.image_encoder.', 'image_encoder.')
 class ImageFeatureExtractor:
     """Runs the image encoder of a co-learning configuration, frozen and in eval mode.
 
-    Args:
-        checkpoint: Checkpoint of such a training, or of an ``ImageClassifier``, whose image
-            encoder is taken. None for the weights that the configuration names.
-        seed: Seed for an encoder whose weights are random.
+    It is that of a ``checkpoint`` of such a training, or of an ``ImageClassifier``; by default with
+    the weights that the configuration names, or random ones of a ``seed``.
 
     Raises:
         ValueError: The configuration has no image encoder or loads no composites, or the

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import get_rank
+
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES
 from mmcl_ext.datasets.converters import convert_custom, convert_pickle
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.datasets.store.feature_file import FeatureFile
-from mmcl_ext.datasets.store.write_subset import write_subset
+from mmcl_ext.datasets.store.write_store import write_subset
 from mmcl_ext.datasets.validation.check_composites import check_composites
 from mmcl_ext.datasets.validation.check_features import check_features
 from mmcl_ext.datasets.validation.check_store import check_store
@@ -21,17 +23,16 @@ from mmcl_ext.datasets.validation.data_issue import DataIssue
 from mmcl_ext.fileio.atomic_file import write_json
 from mmcl_ext.fileio.printable import counted, printable
 from mmcl_ext.fileio.read_json import read_json
-from mmcl_ext.parallel.collectives import rank
-from mmcl_ext.parallel.process_group import from_main_process
+from mmcl_ext.parallel.collectives import from_main_process
 from mmcl_ext.parallel.resumable_parts import content_hash
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
 from mmcl_ext.preparation.features.image_features import extract_image_features
 from mmcl_ext.preparation.own_videos.training_config import TrainingConfig, check_base, try_config
-from mmcl_ext.preparation.person_boxes import detect_persons
+from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
 from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
 from mmcl_ext.preparation.pose.convert_videos import VideoPoseReader, convert_videos
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings
-from mmcl_ext.preparation.text import extract_text_features
+from mmcl_ext.preparation.text.extract_text_features import extract_text_features
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
 from mmcl_ext.preparation.videos.video_source import Boxes, VideoSource
 
@@ -308,5 +309,5 @@ class VideoPreparation:
         self._say(f'train with: python tools/train.py {written}')
 
     def _say(self, text: str) -> None:
-        if rank() == 0:
+        if get_rank() == 0:
             print('\n'.join(printable(line, 2000) for line in text.split('\n')), flush=True)

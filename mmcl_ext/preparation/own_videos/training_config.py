@@ -33,17 +33,12 @@ _HEAD = """\
 class TrainingConfig:
     """A co-learning configuration for a store, its composites and its text features.
 
-    Network, schedule and co-learning branch come from a shipped configuration; this one says
-    what the data are. Files below the folder of the written configuration are named relative to
-    it, so that the folder can be moved; others by their absolute paths.
-
-    Attributes:
-        text: Feature file of the texts; None trains without refinement.
-        base: Configuration to inherit: a shipped one, such as
-            ``'mmcl_ext::mmcl/ctrgcn_ntu60.py'``, or the path of a file.
-        train_split: Name of the split; None takes the one whose name has ``train``, or all.
-        val_split: Likewise, ``val`` or ``test``; where there is none, training samples.
-        batch_size: Samples of a step at most.
+    Network, schedule and co-learning branch come from ``base``, a shipped configuration, such as
+    ``'mmcl_ext::mmcl/ctrgcn_ntu60.py'``, or a file; this one says what the data are. Files below
+    the folder of the written configuration are named relative to it, so that the folder can be
+    moved; others by their absolute paths. Without features of the ``text`` it trains without
+    refinement. The splits are by default those whose names have ``train``, and ``val`` or ``test``,
+    or all samples and the training ones.
     """
 
     store: SkeletonStore
@@ -181,8 +176,7 @@ def check_base(base: str) -> None:
 def try_config(path: Path) -> None:
     """Build the model of a configuration and take one training and one test sample through it.
 
-    Raises:
-        ValueError: Says what does not work.
+    A ValueError says what does not work.
     """
     try:
         _take_one_sample(load_config(path))

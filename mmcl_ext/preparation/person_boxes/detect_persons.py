@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.dist import get_rank
 
 from mmcl_ext.datasets.store.box_file import BoxCount, BoxFile, SampleBoxes, write_box_file
 from mmcl_ext.fileio.printable import counted
-from mmcl_ext.parallel.collectives import rank
 from mmcl_ext.preparation.extraction.sharding import (
     ExtractionReport,
     FeatureShards,
@@ -39,7 +39,7 @@ class BoxShards(FeatureShards):
         )
 
     def read_metadata(self, path: Path) -> Mapping[str, Any]:
-        """Read what :meth:`write_merged` was told about the box file."""
+        """Read what the box file was told."""
         return BoxFile(path).metadata
 
     def write_merged(
@@ -111,6 +111,6 @@ def detect_persons(
     )
     extracted = extract_features(boxes, shards, target=out, **options)
     report = BoxReport(**vars(extracted), fallback=boxes.fallback)
-    if rank() == 0:
+    if get_rank() == 0:
         report.count = BoxFile(out).count()
     return report

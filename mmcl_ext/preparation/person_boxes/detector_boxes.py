@@ -9,8 +9,11 @@ import torch
 
 from mmcl_ext.preparation.extraction.model_files import own_device
 from mmcl_ext.preparation.extraction.sharding import SampleFeatures
-from mmcl_ext.preparation.person_boxes.person_box_source import PersonBoxSource
-from mmcl_ext.preparation.person_boxes.selection import detected_box, person_limit
+from mmcl_ext.preparation.person_boxes.person_box_source import (
+    PersonBoxSource,
+    detected_box,
+    person_limit,
+)
 from mmcl_ext.preparation.videos.video import count_frames, read_frames
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
 
@@ -19,12 +22,8 @@ class DetectorBoxes(PersonBoxSource):
     """Base of the detectors that look for persons in the frames of videos.
 
     Of several persons in a frame those with the largest product of area and score count, see
-    :func:`~mmcl_ext.preparation.person_boxes.selection.detected_box`.
-
-    Args:
-        source: Folder of videos, a :class:`~mmcl_ext.preparation.videos.video_folder.VideoFolder`.
-        threshold: Least score of a person.
-        frames_per_batch: Frames of one size that go through the detector together.
+    :func:`detected_box`. ``threshold`` is the least
+    score of a person; ``frames_per_batch`` of one size go through the detector together.
 
     Raises:
         ValueError: If a setting is unknown or out of range.
@@ -64,11 +63,10 @@ class DetectorBoxes(PersonBoxSource):
         }
 
     def read(self, name: str) -> tuple[np.ndarray, ...]:
-        """Decode the frames of a sample that are to be boxed.
+        """Decode the frames of a sample that are to be boxed: (T, H, W, 3) uint8 BGR.
 
-        Returns:
-            Frames (T, H, W, 3) uint8 BGR, their numbers (T,), and (2,) the number of frames of
-            the video and of persons that count, 0 for all.
+        Also their numbers (T,), and (2,) how many frames the video has and how many persons count,
+        0 for all.
         """
         limit = person_limit(self.max_persons, name)
         path = self.videos.video(name)

@@ -115,11 +115,7 @@ class MMDetPersonBoxes(DetectorBoxes):
 
 
 def find_mmdet_config(config: str | os.PathLike) -> Path:
-    """Find a configuration file: a path, or the name of one that comes with MMDetection.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
+    """Find a configuration file: a path, or the name of one that comes with MMDetection."""
     path = Path(config)
     if path.is_file():
         return path
@@ -134,11 +130,7 @@ def find_mmdet_config(config: str | os.PathLike) -> Path:
 
 
 def published_checkpoint(config: Path) -> str:
-    """Look up the weights that MMDetection's model zoo lists for a configuration.
-
-    Raises:
-        ValueError: It lists none.
-    """
+    """Look up the weights that MMDetection's model zoo lists for a configuration."""
     index = config.parent / 'metafile.yml'
     listed = load(index) if index.is_file() else []
     for model in listed['Models'] if isinstance(listed, dict) else listed:

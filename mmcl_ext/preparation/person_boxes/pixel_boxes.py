@@ -14,13 +14,9 @@ class PixelBoxes:
 
     Several persons of a frame get the union of their boxes; the first ones of a sample count,
     which in pose estimators' results are the surest. Joints at zero, without a finite
-    place or of a low score count as absent.
-
-    Args:
-        store: The store; its coordinates are pixels of the videos.
-        padding: Share of the longer side of the joints' box that is added on every side: joints
-            lie inside the body.
-        min_score: Lowest score of a joint that counts, where the store has scores.
+    place or, where the store has scores, of one below ``min_score`` count as absent. ``padding`` is
+    the share of the longer side of the joints' box that is added on every side: joints lie inside
+    the body.
 
     Raises:
         ValueError: If the skeletons are not two-dimensional.
@@ -45,12 +41,9 @@ class PixelBoxes:
     @property
     def metadata(self) -> dict[str, Any]:
         """How the boxes are made."""
-        return {
-            'source': 'two-dimensional skeletons',
-            'padding': self.padding,
-            'max_persons': self.max_persons,
-            'min_score': self.min_score,
-        }
+        settings = ('padding', 'max_persons', 'min_score')
+        found = {key: getattr(self, key) for key in settings}
+        return {'source': 'two-dimensional skeletons', **found}
 
     def __contains__(self, name: object) -> bool:
         return name in self._indices
@@ -58,10 +51,8 @@ class PixelBoxes:
     def read(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Box the persons of a sample: boxes (T, 4) in pixels, not clipped, and (T,) bool.
 
-        Where that is False no joint is there, and the box is larger than any image.
-
-        Raises:
-            ValueError: If the coordinates cannot be pixels.
+        Where that is False no joint is there, and the box is larger than any image. A ValueError
+        if the coordinates cannot be pixels.
         """
         keypoint = self.store.keypoint(self._indices[name])[: self.max_persons]  # (M, T, V, 2)
         present = np.isfinite(keypoint).all(-1) & keypoint.any(-1)

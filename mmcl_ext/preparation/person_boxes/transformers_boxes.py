@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import transformers
 
-from mmcl_ext.preparation.extraction.model_files import model_recipe
+from mmcl_ext.preparation.extraction.model_files import load_pretrained, model_recipe
 from mmcl_ext.preparation.person_boxes.detector_boxes import DetectorBoxes
 from mmcl_ext.registry import PERSON_BOXES
 
@@ -70,6 +70,10 @@ class TransformersPersonBoxes(DetectorBoxes):
         self.processor = self._load(auto[0], backend='pil')
         self.model = self._load(auto[1], dtype=torch.float32).to(self.device).eval()
 
+    def _load(self, auto: Any, **settings: Any) -> Any:
+        choices = 'PekingU/rtdetr_r50vd or hustvl/yolos-small'
+        return load_pretrained(auto, self.model_name, choices, **settings, **self._hub)
+
     def detect(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Detect persons; see :class:`DetectorBoxes`."""
         images = [np.ascontiguousarray(frame[:, :, ::-1]) for frame in frames]  # BGR to RGB
@@ -100,19 +104,6 @@ class TransformersPersonBoxes(DetectorBoxes):
             known = ', '.join(list(labels.values())[:10])
             raise ValueError(f'{self.model_name} has no label {self.label!r}, it has {known}, ...')
         return tuple(int(key) for key in found)
-
-    def _load(self, auto: Any, **settings: Any) -> Any:
-        try:
-            return auto.from_pretrained(self.model_name, **settings, **self._hub)
-        except ImportError as error:
-            reason = str(error)
-        # Outside of `except`: the message is for the user, without transformers' traceback.
-        needed = [name for name in ('timm', 'torchvision', 'scipy') if name in reason.lower()]
-        hint = f'needs {needed[0]}, which is not installed' if needed else f'fails: {reason}'
-        raise ValueError(
-            f'{self.model_name} {hint}: choose a model without it, such as PekingU/rtdetr_r50vd '
-            'or hustvl/yolos-small'
-        )
 
     def _config(self) -> Any:
         return transformers.AutoConfig.from_pretrained(self.model_name, **self._hub)

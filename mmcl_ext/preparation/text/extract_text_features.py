@@ -1,3 +1,5 @@
+"""Text features of composite images, and the registry of their sources."""
+
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path

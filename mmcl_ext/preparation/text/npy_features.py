@@ -16,10 +16,8 @@ class NpyFeatures:
 
     The reference implementation's scripts for BLIP, MiniGPT-4, DeepSeek-VL and GLM-4V write such
     files: generated token ids, int64 of shape (1, L). Other integer or float vectors are taken,
-    too. Integers of different lengths are padded on the right; floats have to agree.
-
-    Args:
-        integer: Whether the files hold token ids; False for vectors of floats.
+    too. Integers of different lengths are padded on the right; floats (``integer=False``) have to
+    agree.
     """
 
     def __init__(self, folder: str | os.PathLike, pad: int = 0, integer: bool = True) -> None:
@@ -47,12 +45,7 @@ class NpyFeatures:
         """Nothing to load."""
 
     def read(self, name: str) -> np.ndarray:
-        """Read a file without unpickling: (L,), int64 or float32.
-
-        Raises:
-            FileNotFoundError: There is no file of this sample.
-            ValueError: It is no array, has more than one row, or the wrong type.
-        """
+        """Read a file without unpickling: (L,), int64 or float32."""
         path = sample_file(self.folder, name, '.npy')
         if not path.is_file():
             raise FileNotFoundError(f'features of sample {name!r} not found: {path}')

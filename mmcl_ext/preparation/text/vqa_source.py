@@ -1,7 +1,10 @@
+"""Questions about composite images, answered by a vision-language model."""
+
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,9 +13,34 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
-from mmcl_ext.preparation.extraction.model_files import model_recipe, own_device
+from mmcl_ext.fileio.read_json import read_json
+from mmcl_ext.mmcl.transforms.load_composite_image import LoadCompositeImage
+from mmcl_ext.preparation.extraction.model_files import load_pretrained, model_recipe, own_device
 from mmcl_ext.preparation.extraction.sharding import SampleFeatures
-from mmcl_ext.preparation.text.composite_reader import CompositeReader
+
+
+class CompositeReader(LoadCompositeImage):
+    """Reads composite images at the size they have, as a model's own processor wants them."""
+
+    @property
+    def names(self) -> list[str]:
+        """Sample names of a folder, sorted; FileNotFoundError where there are none."""
+        found = sorted(Path(self.img_dir).glob(f'*{self.suffix}'))
+        names = [path.name.removesuffix(self.suffix) for path in found if path.name[0] != '.']
+        if not names:
+            raise FileNotFoundError(f'{self.img_dir} has no *{self.suffix}')
+        return names
+
+    @property
+    def recipe(self) -> object:
+        """What made the images, as their folder says; None where it says nothing."""
+        file = Path(self.img_dir, 'recipe.json')
+        return read_json(file) if file.is_file() else None
+
+    def read(self, name: str) -> np.ndarray:
+        """Read and decode an image: uint8 RGB (H, W, 3)."""
+        return np.ascontiguousarray(self.decode(name)[:, :, ::-1])
+
 
 _OUTPUTS = ('token_ids', 'hidden_states', 'answer_probs')
 
@@ -21,9 +49,8 @@ _OUTPUTS = ('token_ids', 'hidden_states', 'answer_probs')
 class ForcedAnswer:
     """An answer that was put into a model's mouth.
 
-    Attributes:
-        hidden: Last hidden state of the decoder at each of its tokens, (L, D).
-        log_prob: Log probability of each token given those before it, (L,).
+    ``hidden`` (L, D) is the last hidden state of the decoder at each of its tokens, ``log_prob``
+    (L,) the log probability of each token given those before it.
     """
 
     hidden: Tensor
@@ -34,12 +61,10 @@ class ForcedAnswer:
 class VQAOptions:
     """What a vision-language model is asked for, and how it runs.
 
-    Attributes:
-        pooling: ``'mean'`` or ``'tokens'``, for ``hidden_states``.
-        dtype: ``'float32'``, ``'float16'`` or ``'bfloat16'``. None for float32 on a CPU and half
-            precision on a GPU: the half type that the checkpoint has, else float16.
-        generation: Settings of ``generate`` that replace those of the class.
-        device: None for this process's GPU, or the CPU where there is none.
+    ``pooling`` is that of ``hidden_states``; ``generation`` replaces settings of ``generate`` that
+    the class has. Without ``dtype`` it runs in float32 on a CPU, and in half precision on a GPU:
+    the half type that the checkpoint has, else float16. The device is by default this process's
+    GPU, or the CPU where there is none.
 
     Raises:
         ValueError: Unknown output, pooling or dtype, no answers, or sampling was asked for.
@@ -83,11 +108,8 @@ class VQASource(ABC):
     - ``answer_probs``: the probability of each of a list of answers, their end included,
       normalised over the list, float32 (A,).
 
-    Generation is greedy or by beams, so that a rerun gives the same answers.
-
-    Args:
-        folder: Folder of the composites, see :class:`CompositeReader`.
-        **options: See :class:`VQAOptions`.
+    Generation is greedy or by beams, so that a rerun gives the same answers. ``folder`` holds the
+    composites, ``options`` are those of :class:`VQAOptions`.
     """
 
     model_class: ClassVar[str]
@@ -149,7 +171,9 @@ class VQASource(ABC):
 
     def load(self) -> None:
         """Load processor and model; ValueError or OSError where they cannot be."""
-        self.processor = self._load_processor()
+        choices = 'BLIP, LLaVA or DeepSeek-VL'
+        auto = transformers.AutoProcessor
+        self.processor = load_pretrained(auto, self.model_name, choices, **self._hub)
         auto = getattr(transformers, self.model_class)
         model = auto.from_pretrained(self.model_name, dtype=self.dtype, **self._hub)
         self.model = model.to(self.device).eval()
@@ -204,21 +228,6 @@ class VQASource(ABC):
     @abstractmethod
     def force(self, prompt: Any, answers: Sequence[Tensor]) -> list[ForcedAnswer]:
         """Run the model once over given answers (L,), one for each encoded image."""
-
-    def _load_processor(self) -> Any:
-        try:
-            return transformers.AutoProcessor.from_pretrained(self.model_name, **self._hub)
-        except ImportError as error:
-            reason = str(error)
-        # Outside of `except`: the message is for the user, without transformers' traceback.
-        for package in ('torchvision', 'sentencepiece', 'timm'):
-            if package in reason.lower():
-                raise ValueError(
-                    f'the processor of {self.model_name} needs {package}, which is not installed: '
-                    f'pip install {package} (in the build that fits this torch), or choose a model '
-                    'without it, such as BLIP, LLaVA or DeepSeek-VL'
-                )
-        raise ValueError(f'the processor of {self.model_name} cannot be loaded: {reason}')
 
     def _hidden_states(self, prompt: Any, answers: Sequence[Tensor]) -> list[np.ndarray]:
         """Hidden states at the tokens of the answers: (D,) each, or (L, D)."""

@@ -1,15 +1,42 @@
-"""Videos of Northwestern-UCLA."""
+"""Videos of Northwestern-UCLA, and where something moves in them."""
 
 import os
 import re
+from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files, local_file
-from mmcl_ext.preparation.videos.moving_box import moving_box
 from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
 from mmcl_ext.preparation.videos.video_source import WHOLE_FRAMES
+
+
+def moving_box(
+    frames: Sequence[np.ndarray], difference: float = 25, share: float = 0.03
+) -> tuple[np.ndarray, bool]:
+    """Box what differs from the clip's median image: one square for the whole clip.
+
+    In a ``share`` of the T ``frames`` (H, W, 3), uint8, BGR, a pixel has to differ from its median
+    over the clip by so many grey levels.
+
+    Returns:
+        (4,) x1, y1, x2, y2 in pixels, moved into the image, and cut by it where it is larger;
+        and whether anything moves: if not, the box is the whole image.
+    """
+    grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in frames])  # (T, H, W)
+    changes = np.abs(grey - np.median(grey, axis=0)) > difference
+    rows, columns = np.nonzero(changes.mean(axis=0) > share)
+    size = np.array(grey.shape[:0:-1], np.float64)  # W, H
+    if not len(rows):
+        return np.array([0, 0, *size]), False
+    low = np.array([columns.min(), rows.min()], np.float64)
+    high = np.array([columns.max() + 1, rows.max() + 1], np.float64)
+    side = (high - low).max()
+    start = np.clip((low + high - side) / 2, 0, np.maximum(size - side, 0))
+    return np.concatenate([start, np.minimum(start + side, size)]), True
+
 
 _PATH = re.compile(r'(a\d\d)/(v\d\d)_(s\d\d)_(e\d\d)\.avi$')
 CROPS = ('motion', 'frame')
@@ -19,12 +46,9 @@ CROPS = ('motion', 'frame')
 class NWUCLAVideoSource:
     """Clips from the videos of Northwestern-UCLA, whose camera rests.
 
-    The video ``a01/v03_s02_e00.avi`` belongs to the sample ``a01_s02_e00_v03``.
-
-    Args:
-        source: Folder or ZIP archive with the videos, however deep.
-        crop: One of :data:`CROPS`.
-        backend: See :func:`~mmcl_ext.preparation.videos.video.read_frames`.
+    The video ``a01/v03_s02_e00.avi``, however deep in the folder or ZIP archive, belongs to the
+    sample ``a01_s02_e00_v03``. ``crop`` is one of :data:`CROPS`; for ``backend`` see
+    :func:`~mmcl_ext.preparation.videos.video.read_frames`.
 
     Raises:
         FileNotFoundError: If there are no videos.
@@ -50,23 +74,12 @@ class NWUCLAVideoSource:
 
     @property
     def recipe(self) -> dict[str, object]:
-        """What shapes the clips; clips of equal recipes are equal."""
+        """What shapes the clips."""
         boxes = WHOLE_FRAMES if self.crop == 'frame' else self.crop
         return {'source': 'NW-UCLA videos', 'boxes': boxes}
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
-        """Load uniformly sampled frames of a sample.
-
-        Args:
-            name: Sample name.
-            keypoint: Not looked at: nothing is known of the camera.
-            num_tiles: Number m of frames.
-            rule: See :func:`~mmcl_ext.preparation.composites.composite.sample_frames`.
-
-        Raises:
-            FileNotFoundError: If the sample has no video.
-            ValueError: If the video is damaged.
-        """
+        """Load frames of a sample; its skeleton says nothing, for the camera is not known."""
         if name not in self._members:
             raise FileNotFoundError(f'sample {name} has no video')
         with local_file(self._members[name]) as path:

@@ -24,10 +24,8 @@ def sample_frames(num_frames: int, num_tiles: int = 5, rule: str = 'center') -> 
     """Choose frames (m,) spread uniformly over a clip (MMCL, arXiv 2407.15706, Eq. 2).
 
     ``'center'`` takes the centres of m equal segments; ``'first'`` is IPP-Net's rule: multiples of
-    ``n // m`` from frame 0, which never reaches the end. With n < m some come twice.
-
-    Raises:
-        ValueError: If a number is below 1 or the rule is unknown.
+    ``n // m`` from frame 0, which never reaches the end. With n < m some come twice. A ValueError
+    if a number is below 1 or the rule is unknown.
     """
     if num_frames < 1 or num_tiles < 1:
         raise ValueError(

@@ -8,20 +8,10 @@ import numpy as np
 
 from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
+from mmcl_ext.preparation.videos.video_folder import VideoFolder
 
 WHOLE_FRAMES = 'whole frames'
 """The boxes in the recipe of clips in which no person was looked for."""
-
-
-class Videos(Protocol):
-    """Where videos lie, such as :class:`~mmcl_ext.preparation.videos.video_folder.VideoFolder`."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Sample names."""
-
-    def video(self, name: str) -> Path:
-        """Path of a sample's video."""
 
 
 class Boxes(Protocol):
@@ -64,7 +54,7 @@ class VideoSource:
 
     def __init__(
         self,
-        videos: Videos,
+        videos: VideoFolder,
         boxes: Boxes | None = None,
         backend: str = 'auto',
         tolerance: float | None = None,
@@ -80,7 +70,7 @@ class VideoSource:
 
     @property
     def recipe(self) -> dict[str, object]:
-        """What shapes the clips; clips of equal recipes are equal."""
+        """What shapes the clips."""
         boxes = WHOLE_FRAMES if self.boxes is None else dict(self.boxes.metadata)
         return {'source': 'videos', 'boxes': boxes}
 

@@ -1,4 +1,4 @@
-"""Pictures of confusion matrices."""
+"""Pictures of runs: confusion matrices, and what each class gains."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -27,9 +27,6 @@ def draw_confusion(
     The colour is the share of the true class. It grows with the square root, so that a few
     confused samples are seen beside the many right ones. Only the classes ``shown`` are drawn, in
     this order; shares are of all samples of a class even then.
-
-    Raises:
-        ValueError: A matrix does not fit the classes, or there is none.
     """
     size = (len(classes), len(classes))
     wrong = {name: c.shape for name, c in confusions.items() if c.shape != size}
@@ -77,9 +74,6 @@ def most_confused_classes(confusions: Sequence[np.ndarray], number: int) -> list
 
     An error counts for the true and for the predicted class. Classes that are confused with each
     other stand side by side.
-
-    Raises:
-        ValueError: ``number`` is not positive.
     """
     if number < 1:
         raise ValueError(f'the number of classes to draw must be positive, got {number}')
@@ -116,3 +110,49 @@ def _write_counts(axes: 'Axes', counts: np.ndarray, shares: np.ndarray) -> None:
     for i, j in zip(*np.nonzero(counts), strict=True):
         colour = 'white' if shares[i, j] > 0.35 else 'black'
         axes.text(j, i, str(counts[i, j]), ha='center', va='center', fontsize=7, color=colour)
+
+
+GAIN_COLOURS = {True: '#4c72b0', False: '#c44e52'}
+"""Colours of gains and of losses."""
+
+
+def draw_gains(
+    accuracies: np.ndarray,
+    classes: Sequence[str],
+    names: tuple[str, str],
+    *,
+    largest: int = 60,
+) -> 'Figure':
+    """Draw the gain of each class as a bar, with its accuracies (K, 2) from 0 to 1 in both runs.
+
+    Classes with NaN are left out; of more than ``largest`` those that changed most are drawn.
+    """
+    if accuracies.shape != (len(classes), 2):
+        raise ValueError(f'expected accuracies ({len(classes)}, 2), got {accuracies.shape}')
+    gains = 100 * (accuracies[:, 1] - accuracies[:, 0])
+    present = np.flatnonzero(np.isfinite(gains))
+    kept = present[np.argsort(-np.abs(gains[present]), kind='stable')[:largest]]
+    order = kept[np.argsort(-gains[kept], kind='stable')]
+    figure = new_figure(figsize=(9, 1.2 + 0.24 * len(order)), layout='constrained')
+    axes = figure.subplots()
+    axes.barh(
+        range(len(order)), gains[order], color=[GAIN_COLOURS[bool(g >= 0)] for g in gains[order]]
+    )
+    limit = max(1.0, float(np.abs(gains[order]).max()))
+    for place, k in enumerate(order):
+        end, side = gains[k], 1 if gains[k] >= 0 else -1
+        text = f'{end:+.1f}  ({100 * accuracies[k, 0]:.1f} → {100 * accuracies[k, 1]:.1f})'
+        axes.text(
+            end + side * 0.02 * limit, place, text, va='center', fontsize=7,
+            ha='left' if side > 0 else 'right',
+        )  # fmt: skip
+    axes.set_yticks(range(len(order)), [classes[k] for k in order], fontsize=8)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.set_xlim(-1.55 * limit, 1.55 * limit)
+    axes.axvline(0, color='black', linewidth=0.8)
+    axes.set_xlabel('gain in accuracy, points')
+    axes.spines[['top', 'right', 'left']].set_visible(False)
+    left_out = len(present) - len(order)
+    note = f'\nthe {len(order)} of {len(present)} classes that changed most' if left_out else ''
+    axes.set_title(f'{names[1]} minus {names[0]}{note}', fontsize=11)
+    return figure

@@ -1,4 +1,4 @@
-"""Depth maps of UTD-MHAD as images."""
+"""Depth maps and RGB videos of UTD-MHAD."""
 
 import os
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.datasets.converters.utdmhad import find_utdmhad
-from mmcl_ext.fileio.archive_file import ArchiveFile
-from mmcl_ext.preparation.videos.camera import CAMERAS
-from mmcl_ext.preparation.videos.projected_boxes import boxes_from_joints
-from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
+from mmcl_ext.fileio.archive_file import ArchiveFile, local_file
+from mmcl_ext.preparation.videos.camera import CAMERAS, boxes_from_joints
+from mmcl_ext.preparation.videos.sample_frames import Clip, match_frames, sample_frames
+from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
 
 # Skeleton frame t shows the pose of depth frame t + 2 (measured at fast hands).
 _LAG = 2
@@ -18,10 +18,8 @@ _LAG = 2
 def render_depth(depth: np.ndarray, near: float = 1.7, far: float = 4.1) -> np.ndarray:
     """Render depth (..., H, W), millimetres, as grey images (..., H, W, 3), uint8, near bright.
 
-    ``near`` and ``far``, in metres, become 255 and 0; background (0) is black.
-
-    Raises:
-        ValueError: If ``near`` is not below ``far``.
+    ``near`` and ``far``, in metres, become 255 and 0; background (0) is black. A ValueError if
+    ``near`` is not below ``far``.
     """
     if not near < far:
         raise ValueError(f'near must lie before far, got {near} m and {far} m')
@@ -62,14 +60,9 @@ class UTDDepthSource:
 
     @property
     def recipe(self) -> dict[str, object]:
-        """What shapes the clips; clips of equal recipes are equal."""
-        return {
-            'source': 'UTD-MHAD depth',
-            'stride': self.stride,
-            'padding': self.padding,
-            'near': self.near,
-            'far': self.far,
-        }
+        """What shapes the clips."""
+        settings = ('stride', 'padding', 'near', 'far')
+        return {'source': 'UTD-MHAD depth', **{key: getattr(self, key) for key in settings}}
 
     def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
         """Load frames of a sample; ``keypoint`` (M, T, V, 3) is in metres in the camera."""
@@ -95,3 +88,51 @@ class UTDDepthSource:
                 f'{num_frames}, which makes {expected} at depth stride {self.stride}'
             )
         return depth
+
+
+UTD_RGB_LAG = 3
+"""How many of its own frames a video trails its skeleton (third-party measurement)."""
+
+
+class UTDVideoSource:
+    """Clips from the RGB videos of UTD-MHAD, boxed by the skeleton.
+
+    Videos have their own frame rate: frames are matched to the skeleton by their share of the
+    clip, less the lag of the video. The folder has ``RGB/``, ``RGB.zip`` or ``RGB-part*.zip``;
+    for ``padding`` see :func:`boxes_from_joints`, for ``backend`` :func:`read_frames`.
+
+    Raises:
+        FileNotFoundError: If there are no videos.
+        ValueError: If the backend is unknown or not installed.
+    """
+
+    def __init__(
+        self, source: str | os.PathLike, padding: float = 0.1, backend: str = 'auto'
+    ) -> None:
+        check_backend(backend)
+        self._members = find_utdmhad(source, 'RGB')
+        self.padding, self.backend = padding, backend
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the samples that have a video."""
+        return tuple(self._members)
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """What shapes the clips."""
+        return {'source': 'UTD-MHAD RGB', 'padding': self.padding}
+
+    def load(self, name: str, keypoint: np.ndarray, num_tiles: int, rule: str) -> Clip:
+        """Load frames of a sample; ``keypoint`` (M, T, V, 3) is metric, in the depth camera."""
+        if name not in self._members:
+            raise FileNotFoundError(f'sample {name} has no RGB video')
+        with local_file(self._members[name]) as path:
+            num_frames = count_frames(path, self.backend)
+            chosen = sample_frames(num_frames, num_tiles, rule)
+            frames = read_frames(path, chosen.tolist(), self.backend)
+        if frames[0].shape[:2] != CAMERAS['utdmhad_rgb'].size[::-1]:
+            raise ValueError(f'{self._members[name]}: expected 640x480, got {frames[0].shape}')
+        joints = keypoint[:, match_frames(chosen, num_frames, keypoint.shape[1], UTD_RGB_LAG)]
+        boxes, found = boxes_from_joints(joints, CAMERAS['utdmhad_rgb'], self.padding)
+        return Clip(tuple(frames), boxes, found)

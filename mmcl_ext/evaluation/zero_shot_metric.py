@@ -1,6 +1,7 @@
 """Accuracy on a data set whose classes are told by those of another."""
 
 from collections.abc import Sequence
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,35 @@ from mmengine.logging import MMLogger
 
 from mmcl_ext.datasets.class_map import ClassMap
 from mmcl_ext.evaluation.text_table import format_table
-from mmcl_ext.evaluation.zero_shot.scores import chance, hits, row_scores
 from mmcl_ext.registry import METRICS
+
+
+def row_scores(scores: np.ndarray, source_of_row: np.ndarray, reduce: str = 'sum') -> np.ndarray:
+    """Score R rows of a class map by the classes of the source that make them up, bool, (R, K).
+
+    The scores are logits (N, K); ``'sum'`` adds the classes' probabilities, ``'max'`` takes the
+    likeliest. Gives log-probabilities up to a constant of each sample, float64, (N, R).
+    """
+    if reduce not in ('sum', 'max'):
+        raise ValueError(f"reduce is 'sum' or 'max', got {reduce!r}")
+    add = np.logaddexp if reduce == 'sum' else np.maximum
+    scores = scores.astype(np.float64)
+    return np.stack([add.reduce(scores[:, row], axis=1) for row in source_of_row], axis=1)
+
+
+def hits(scores: np.ndarray, correct: np.ndarray, k: int) -> np.ndarray:
+    """Tell for which samples a correct class is among the k best of the scores (N, K).
+
+    Of equal scores the first counts as the better, as with argmax. ``correct`` is bool, (N, K).
+    """
+    best = np.argsort(-scores, axis=1, kind='stable')[:, :k]
+    return np.logical_or.reduce(np.take_along_axis(correct, best, axis=1), axis=1)
+
+
+def chance(num_classes: int, num_correct: int, k: int) -> float:
+    """Probability that k different classes, drawn blindly, hold one of the correct ones."""
+    return 1 - comb(num_classes - num_correct, k) / comb(num_classes, k) if num_classes > k else 1.0
+
 
 _HEAD = ('class of the target', 'of the source', 'samples', 'top-1', 'over all', 'taken for')
 
@@ -36,8 +64,7 @@ class ZeroShotMetric(BaseMetric):
             together: ``'sum'`` of their probabilities, or ``'max'``.
         topk: Numbers of guesses.
         logits: Whether ``pred_score`` are logits; False for probabilities.
-        collect_device: ``'cpu'`` or ``'gpu'``.
-        prefix: In front of the names; ``'zero_shot'`` if None.
+        kwargs: See MMEngine's ``BaseMetric``.
     """
 
     default_prefix = 'zero_shot'
@@ -47,10 +74,9 @@ class ZeroShotMetric(BaseMetric):
         reduce: str = 'sum',
         topk: Sequence[int] = (1, 5),
         logits: bool = True,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**kwargs)
         if reduce not in ('sum', 'max'):
             raise ValueError(f"reduce is 'sum' or 'max', got {reduce!r}")
         if not topk or min(topk) < 1:
@@ -72,8 +98,7 @@ class ZeroShotMetric(BaseMetric):
     def compute_metrics(self, results: list[tuple[np.ndarray, int]]) -> dict[str, float]:
         """Compute accuracies from 0 to 1, chances and counts, and log the table of classes.
 
-        Raises:
-            ValueError: The scores do not fit the class map or are not finite.
+        A ValueError if the scores do not fit the class map or are not finite.
         """
         class_map = self._class_map()
         scores = np.stack([score for score, _ in results])  # (N, K)
@@ -167,18 +192,13 @@ def class_table(
     lines: list[Sequence[str]] = [_HEAD]
     for label, row in enumerate(class_map.row_of_target.tolist()):
         chosen = labels == label
-        if row >= 0 and chosen.any():
-            wrong = predictions[chosen & (predictions != row)]
-            lines.append(
-                (
-                    class_map.target_classes[label],
-                    ', '.join(class_map.rows[row].source),
-                    str(chosen.sum()),
-                    f'{100 * (predictions[chosen] == row).mean():.1f}',
-                    f'{100 * source_hits[chosen].mean():.1f}',
-                    _mistake(class_map, wrong, int(chosen.sum())),
-                )
-            )
+        if row < 0 or not chosen.any():
+            continue
+        wrong = predictions[chosen & (predictions != row)]
+        shares = [(predictions[chosen] == row).mean(), source_hits[chosen].mean()]
+        names = class_map.target_classes[label], ', '.join(class_map.rows[row].source)
+        figures = str(chosen.sum()), *(f'{100 * share:.1f}' for share in shares)
+        lines.append((*names, *figures, _mistake(class_map, wrong, int(chosen.sum()))))
     return format_table(lines)
 
 

@@ -1,0 +1,191 @@
+"""Random changes of a skeleton sequence for training."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmcl_ext.datasets.transforms.geometry import PrintableTransform, require_xyz, rotation_matrix
+from mmcl_ext.graphs.body_parts import body_parts
+from mmcl_ext.graphs.layouts import get_layout
+from mmcl_ext.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class RandomJointDrop(PrintableTransform):
+    """Set joints to zero for a whole clip, as if the sensor had lost them.
+
+    Each joint of each person is lost with the probability ``prob``, independently of the others.
+
+    Modified keys: ``keypoint`` (M, T, V, C).
+    """
+
+    def __init__(self, prob: float = 0.1) -> None:
+        if not 0 <= prob < 1:
+            raise ValueError(f'prob must lie in [0, 1), got {prob}')
+        self.prob = prob
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Zero the lost joints."""
+        M, _, V, _ = results['keypoint'].shape
+        kept = np.random.rand(M, 1, V, 1) >= self.prob
+        results['keypoint'] = results['keypoint'] * kept
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomMirror(PrintableTransform):
+    """Mirror a clip: negate x and exchange the left joints with the right ones.
+
+    Meant for coordinates around an origin on the body (after ``CenterSkeleton``);
+    not for actions that differ by the hand used.
+
+    Required keys: ``layout``. Modified keys: ``keypoint`` (M, T, V, C);
+    ``keypoint_score`` (M, T, V) where present.
+    """
+
+    def __init__(self, prob: float = 0.5) -> None:
+        if not 0 <= prob <= 1:
+            raise ValueError(f'prob must lie in [0, 1], got {prob}')
+        self.prob = prob
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Mirror the coordinates, or leave them."""
+        if np.random.rand() >= self.prob:
+            return results
+        partners = _partners(results['layout'])
+        mirrored = results['keypoint'][:, :, partners]
+        mirrored[..., 0] *= -1
+        results['keypoint'] = mirrored
+        if 'keypoint_score' in results:
+            results['keypoint_score'] = results['keypoint_score'][:, :, partners]
+        return results
+
+
+@cache
+def _partners(layout: str) -> np.ndarray:
+    """Return for each joint the one on the other side, itself on the middle line."""
+    partners = np.arange(get_layout(layout).num_joints)
+    for left, right in get_layout(layout).pairs:
+        partners[[left, right]] = right, left
+    return partners
+
+
+_LIMBS = ('left_arm', 'right_arm', 'left_leg', 'right_leg')
+
+
+@TRANSFORMS.register_module()
+class RandomPartDrop(PrintableTransform):
+    """Set parts of the body to zero for a whole clip, as if something stood before them.
+
+    Each part of each person is lost with the probability ``prob``, independently of the others.
+    The ``parts`` are names from :func:`mmcl_ext.graphs.body_parts.body_parts`, or groups of joints
+    (0-based), which a layout without such names needs.
+
+    Required keys: ``layout``. Modified keys: ``keypoint`` (M, T, V, C).
+    """
+
+    def __init__(self, prob: float = 0.1, parts: Sequence[str | Sequence[int]] = _LIMBS) -> None:
+        if not 0 <= prob < 1:
+            raise ValueError(f'prob must lie in [0, 1), got {prob}')
+        if not parts:
+            raise ValueError(f'parts must not be empty, got {parts}')
+        self.prob = prob
+        self.parts = tuple(parts)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Zero the lost parts."""
+        keypoint = results['keypoint'].copy()
+        lost = np.random.rand(len(keypoint), len(self.parts)) < self.prob
+        for person, part in np.argwhere(lost):
+            joints = self._joints(self.parts[part], results['layout'], keypoint.shape[2])
+            keypoint[person, :, joints] = 0
+        results['keypoint'] = keypoint
+        return results
+
+    @staticmethod
+    def _joints(part: str | Sequence[int], layout: str, num_joints: int) -> list[int]:
+        if isinstance(part, str):
+            parts = body_parts(layout)
+            if part not in parts:
+                raise ValueError(f'layout {layout!r} has no part {part!r}; it has {list(parts)}')
+            return list(parts[part])
+        if not all(0 <= joint < num_joints for joint in part):
+            raise ValueError(f'part {tuple(part)} names joints outside the {num_joints} joints')
+        return list(part)
+
+
+@TRANSFORMS.register_module()
+class RandomRotation(PrintableTransform):
+    """Rotate all persons and frames by one random rotation about the origin.
+
+    The three angles are uniform in [-theta, theta) radians, drawn from torch's generator;
+    the rotation is Rz Ry Rx (CTR-GCN, Chen et al., ICCV 2021). Zeros stay zero.
+
+    Modified keys: ``keypoint`` (M, T, V, 3).
+    """
+
+    def __init__(self, theta: float = 0.3) -> None:
+        if theta < 0:
+            raise ValueError(f'theta must not be negative, got {theta}')
+        self.theta = theta
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Rotate the coordinates."""
+        keypoint = results['keypoint']
+        require_xyz(keypoint, type(self).__name__)
+        angles = torch.empty(3).uniform_(-self.theta, self.theta).tolist()
+        rotation = rotation_matrix(angles).astype(np.float32)
+        results['keypoint'] = (keypoint.reshape(-1, 3) @ rotation.T).reshape(keypoint.shape)
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomScale(PrintableTransform):
+    """Scale each axis of a clip by its own factor, uniform in [1 - scale, 1 + scale).
+
+    Modified keys: ``keypoint`` (M, T, V, C).
+    """
+
+    def __init__(self, scale: float = 0.2) -> None:
+        if not 0 <= scale < 1:
+            raise ValueError(f'scale must lie in [0, 1), got {scale}')
+        self.scale = scale
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Scale the coordinates."""
+        num_channels = results['keypoint'].shape[-1]
+        factors = np.random.uniform(1 - self.scale, 1 + self.scale, num_channels)
+        results['keypoint'] = results['keypoint'] * factors.astype(np.float32)
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomView(PrintableTransform):
+    """Turn a clip about its x and y axes and scale it, as CTR-GCN does for NW-UCLA.
+
+    The two angles are whole degrees, uniform in [-max_degrees, max_degrees]; the
+    scale is uniform. For row vectors X' = s X Ry Rx. Zeros stay zero.
+
+    Modified keys: ``keypoint`` (M, T, V, 3).
+    """
+
+    def __init__(self, max_degrees: int = 60, scale: Sequence[float] = (0.5, 1.5)) -> None:
+        if max_degrees < 0:
+            raise ValueError(f'max_degrees must not be negative, got {max_degrees}')
+        if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
+            raise ValueError(f'scale takes 0 < smallest <= largest, got {scale}')
+        self.max_degrees = max_degrees
+        self.scale = (scale[0], scale[1])
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Turn and scale the coordinates."""
+        keypoint = results['keypoint']
+        require_xyz(keypoint, type(self).__name__)
+        x, y = np.deg2rad(np.random.randint(-self.max_degrees, self.max_degrees + 1, size=2))
+        turn = rotation_matrix((0, y, 0)) @ rotation_matrix((x, 0, 0))
+        matrix = (turn * np.random.uniform(*self.scale)).astype(np.float32)
+        results['keypoint'] = (keypoint.reshape(-1, 3) @ matrix).reshape(keypoint.shape)
+        return results
