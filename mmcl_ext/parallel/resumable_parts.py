@@ -125,11 +125,13 @@ class ResumableParts:
         jobs: int = 1,
         progress: bool = True,
         stream: TextIO | None = None,
+        shared: bool = True,
     ) -> None:
         """Do parts on all processes of the group: process r of W takes every W-th of them.
 
-        ``compute`` makes the part of a number, ``key`` hashes all that it depends on; both are
-        picklable where each process of the group has several ``jobs`` (worker processes).
+        Without ``shared`` the calling process does them all, and waits for no other. ``compute``
+        makes the part of a number, ``key`` hashes all that it depends on; both are picklable where
+        each process of the group has several ``jobs`` (worker processes).
 
         Raises:
             ChildProcessError: A worker process was killed, for its use of memory perhaps.
@@ -137,13 +139,13 @@ class ResumableParts:
         total = sum(len(self.parts[index]) for index in todo)
         shown = progress and get_rank() == 0
         bar = Progress(total, lambda: self.count(todo), shown, stream)
-        mine = todo[get_rank() :: get_world_size()]
+        mine = todo[get_rank() :: get_world_size()] if shared else todo
         try:
             for _ in run_parallel(partial(_work, self, compute, key), mine, jobs, chunk=1):
                 bar.update()
         except ChildProcessError as error:
             raise ChildProcessError(f'{self.target}: {error}') from error
-        if get_world_size() > 1:
+        if shared and get_world_size() > 1:
             with bar.waiting():
                 torch.distributed.barrier()
         bar.finish()

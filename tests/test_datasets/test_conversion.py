@@ -1,5 +1,6 @@
 """Conversion in parts: resuming, processes, report."""
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gloo import run_in_two_processes
 
 from mmcl_ext.datasets.converters.conversion import Conversion, DroppedSampleError, SampleInfo
 from mmcl_ext.datasets.store import SkeletonStore
@@ -275,3 +277,22 @@ def test_files_are_found_in_folders_and_archives(tmp_path):
         find_files(tmp_path, '.txt')
     with pytest.raises(FileNotFoundError, match='neither a folder nor an archive'):
         find_files(tmp_path / 'nowhere', '.txt')
+
+
+def convert_in_the_main_process(rank, folder):
+    from mmcl_ext.datasets.converters.custom import convert_custom
+    from mmcl_ext.parallel.collectives import from_main_process
+
+    report = from_main_process(
+        lambda: convert_custom(folder / 'raw', folder / 'out', layout='kinect_v1', processes=1)
+    )
+    return report.num_samples
+
+
+def test_the_main_process_of_several_converts_all(tmp_path):
+    (tmp_path / 'raw').mkdir()
+    for i in range(5):
+        pose = np.random.default_rng(i).normal(size=(1, 4, 20, 3)).astype('f4')
+        np.save(tmp_path / 'raw' / f's{i}.npy', pose)
+    worker = functools.partial(convert_in_the_main_process, folder=tmp_path)
+    assert run_in_two_processes(worker, tmp_path) == [5, 5]

@@ -221,6 +221,7 @@ class Conversion:
             jobs=min(self.processes or len(os.sched_getaffinity(0)), len(todo)),
             progress=self.progress,
             stream=sys.stderr,
+            shared=False,  # prepare_videos converts in its main process alone
         )
         num_frames = 0
         for part in self._parts.read_all():
