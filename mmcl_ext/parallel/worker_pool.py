@@ -28,6 +28,10 @@ def run_parallel(
     if jobs <= 1 or len(items) <= 1:
         yield from map(work, items)
         return
+    threads = cv2.getNumThreads()
+    # The processes are the parallelism. Set before the fork: OpenCV in a child would wait for
+    # threads that the parent had started and the child does not have.
+    cv2.setNumThreads(1)
     executor = ProcessPoolExecutor(
         min(jobs, len(items)),
         # Linux's habit, whatever Python's default: other ways import this package in every worker.
@@ -43,6 +47,7 @@ def run_parallel(
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
+        cv2.setNumThreads(threads)
 
 
 _work: Callable[[Any], Any] | None = None  # of this worker process
@@ -51,7 +56,6 @@ _work: Callable[[Any], Any] | None = None  # of this worker process
 def _start(work: Callable[[Any], Any], parent: int) -> None:
     global _work
     _work = work
-    cv2.setNumThreads(1)  # the processes are the parallelism
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from mmcl_ext.fileio.file_name import sample_file
 from mmcl_ext.fileio.printable import printable
 from mmcl_ext.visualization.browse import read_picture
 
@@ -25,7 +26,7 @@ def draw_answers(answers: Mapping[str, Mapping[str, str]], images: Path) -> 'Fig
     figure = Figure(figsize=(12, 3 * len(answers)), layout='constrained')
     axes = figure.subplots(len(answers), 2, squeeze=False)
     for (name, texts), (left, right) in zip(answers.items(), axes, strict=True):
-        picture = read_picture(images / f'{name}.jpg')
+        picture = read_picture(sample_file(images, name, '.jpg'))
         if picture is None:
             raise FileNotFoundError(f'sample {name!r} has no image in {images}')
         left.imshow(picture)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,27 @@ from mmcl_ext.deployment import export as exporting
 from mmcl_ext.deployment.backends import load_backend
 from mmcl_ext.deployment.model_file import METADATA_KEY, read_model_info
 from mmcl_ext.deployment.portable import PortableModel
+from mmcl_ext.graphs import get_layout
 from test_deployment.test_empty_persons import BACKBONES, clips, relative
 from test_deployment.test_optimize import recognizer
 
+PIPELINE = (
+    dict(type='ValidCropResize', window=12),
+    dict(type='SkeletonStream', stream='joint'),
+    dict(type='FormatSkeleton', num_person=2),
+    dict(type='PackActionInputs', collect_keys=['keypoint']),
+)
+SKELETON = json.loads(json.dumps(asdict(get_layout('nturgb+d'))))
+SKELETON.pop('name')
 INFO = ModelInfo(
     classes=tuple('abcdefg'),
     layout='nturgb+d',
-    skeleton={},
+    skeleton=SKELETON,
     stream='joint',
     num_person=2,
     window=12,
     in_channels=3,
-    pipeline=(),
+    pipeline=PIPELINE,
     average_clips='score',
     backbone='test',
     model=dict(cls_head=dict(num_classes=7)),

@@ -101,7 +101,7 @@ def test_no_annotation(root):
     [
         pytest.param(lambda s: s.update(label=120), 'field label: 120', id='label'),
         pytest.param(
-            lambda s: np.put(s['keypoint'], 7, np.nan), 'field keypoint: 1 coordinates', id='NaN'
+            lambda s: np.put(s['keypoint'], 7, np.nan), 'field keypoint: 1 coordinate', id='NaN'
         ),
     ],
 )

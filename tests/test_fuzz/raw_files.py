@@ -156,10 +156,10 @@ def label_seeds(folder: Path) -> list[bytes]:
 
 
 def read_labels(path: Path) -> None:
-    table = custom._read_labels(path)
-    classes = custom._guess_classes(path, table)
+    table = custom.read_labels(path)
+    classes = custom.guess_classes(path, table)
     for name, row in table.items():
-        assert custom._label(path, name, row, classes) < len(classes)
+        assert custom.label_of(path, name, row, classes) < len(classes)
 
 
 def layout_seeds(folder: Path) -> list[bytes]:

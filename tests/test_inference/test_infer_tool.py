@@ -169,7 +169,7 @@ def test_bad_arguments(arguments, message, monkeypatch, tmp_path, capsys):
         (('--model', 'absent.pth'), "there is no checkpoint 'absent.pth'"),
         (('--model', 'absent.onnx'), "there is no exported model 'absent.onnx'"),
         (('--model', 'text.pth'), 'text.pth is not a readable checkpoint'),
-        (('--model', 'text.onnx'), 'text.onnx is not a readable model'),
+        (('--model', 'text.onnx'), 'text.onnx: damaged, or not what it should be'),
         (('--model', 'text.ts'), 'text.ts is not a readable model'),
         (('--model', 'text.pt2'), 'text.pt2 is not a readable model'),
         (('--model', 'text.py'), "'text.py' is a configuration: give its checkpoint, too"),

@@ -53,7 +53,7 @@ def test_python_block_runs(repo, tmp_path, monkeypatch, capsys):
     exec(compile(block, 'docs/evaluation.md', 'exec'), {})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == '4 samples, 3 classes, 2 streams joined by sample name'
-    assert 'weights: a guess' in lines
+    assert 'weights: chosen by hand' in lines
     # Each is right in two samples; with weight 2 the first one decides wherever they differ.
     for weight, stream in ((2, 'skeleton'), (1, 'mmcl')):
         [row] = [line.split() for line in lines if f'  {stream}_ctrgcn_demo_seed1/' in line]

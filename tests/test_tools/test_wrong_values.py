@@ -10,6 +10,8 @@ import pytest
 from tool_inputs import write_tool_inputs
 from tool_module import load_tool, parsers_of, run_main
 
+from mmcl_ext.config import safe_config
+
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 NAMES = sorted(str(path.relative_to(TOOLS)) for path in TOOLS.rglob('*.py'))
 WRONG = ('missing', 'empty', 'folder')
@@ -17,6 +19,7 @@ SECONDS = 60
 
 # Words with which each command runs quickly and well, apart from the options under test.
 GOOD = {
+    'analysis/compare_answers.py': 'answers',
     'ablation.py': 'ablation.json --dry-run',
     'analysis/browse_dataset.py': 'store.safetensors --num 1 --motion none --out-dir out',
     'analysis/compare.py': 'j.pkl b.pkl --resamples 9 --out-dir out',
@@ -42,6 +45,7 @@ GOOD = {
     'data/make_composites.py utdmhad': 'clips store.safetensors out/c --quiet --jobs 1',
     'data/make_composites.py ntu': 'clips clips out/c --quiet --jobs 1',
     'data/make_composites.py nwucla': 'clips store.safetensors out/c --quiet --jobs 1',
+    'data/make_composites.py sysu': 'clips store.safetensors out/c --quiet --jobs 1',
     'data/make_composites.py videos': 'clips out/c --quiet --jobs 1',
     'data/make_demo_data.py': 'out/d --train-subjects 1 --test-subjects 0 --jobs 1 --quiet',
     'data/prepare_videos.py': 'clips store.safetensors out/p --quiet --jobs 1',
@@ -68,6 +72,8 @@ def folder(tmp_path_factory):
     root = write_tool_inputs(tmp_path_factory.mktemp('wrong'))
     (root / 'ablation.json').write_text('{"variants": {"a": {"config": "utd.py"}}}')
     (root / 'text.py').write_text("source = dict(type='NpyFeatures', pad=0)\n")
+    (root / 'answers').mkdir()
+    (root / 'answers/answers.jsonl').write_text('{"name": "a", "text": "yes"}\n')
     (root / 'empty').touch()
     return root
 
@@ -158,6 +164,9 @@ def test_every_option(name, some, folder, monkeypatch, capsys):
     """A new option is covered by itself, a new tool needs its words in the table."""
     monkeypatch.chdir(folder)
     monkeypatch.delenv('RANK', raising=False)
+    # --safe-config holds until the process ends, which the other tests share.
+    monkeypatch.setattr(safe_config, 'admit_data_only', lambda: None)
+    monkeypatch.setenv(safe_config.VARIABLE, '0')
     tool = load_tool(TOOLS / name)
     faults = []
     for command, parser in parsers_of(tool, monkeypatch):
