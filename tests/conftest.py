@@ -8,7 +8,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.config import config as mmengine_config
 from mmengine.registry import DefaultScope
+from mmengine.registry import registry as mmengine_registry
 
 REPO = Path(__file__).resolve().parents[1]
 THREADS = int(os.environ.get('MMCL_EXT_TEST_THREADS', '1'))
@@ -53,6 +56,25 @@ def _own_process_state() -> Iterator[None]:
     cv2.setNumThreads(threads)
     torch.set_num_threads(THREADS)
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def _own_configurations() -> Iterator[None]:
+    """Undo ``--safe-config``, which holds until the process ends."""
+    from mmcl_ext.config.safe_config import VARIABLE
+
+    names = {
+        Config: ('fromfile', '_file2dict', '_parse_lazy_import'),
+        mmengine_registry: ('get_object_from_string', 'import_module'),
+        mmengine_config: ('import_modules_from_strings',),
+    }
+    before = [(owner, name, vars(owner)[name]) for owner in names for name in names[owner]]
+    variable = os.environ.get(VARIABLE)
+    yield
+    for owner, name, value in before:
+        setattr(owner, name, value)
+    if variable is None:
+        os.environ.pop(VARIABLE, None)
 
 
 @pytest.fixture(autouse=True)

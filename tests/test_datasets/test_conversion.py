@@ -294,5 +294,7 @@ def test_the_main_process_of_several_converts_all(tmp_path):
     for i in range(5):
         pose = np.random.default_rng(i).normal(size=(1, 4, 20, 3)).astype('f4')
         np.save(tmp_path / 'raw' / f's{i}.npy', pose)
+    table = 'name,label\n' + ''.join(f's{i},{i % 2}\n' for i in range(5))
+    (tmp_path / 'raw/labels.csv').write_text(table)
     worker = functools.partial(convert_in_the_main_process, folder=tmp_path)
     assert run_in_two_processes(worker, tmp_path) == [5, 5]
