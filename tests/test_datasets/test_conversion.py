@@ -289,6 +289,7 @@ def convert_in_the_main_process(rank, folder):
     return report.num_samples
 
 
+@pytest.mark.slow
 def test_the_main_process_of_several_converts_all(tmp_path):
     (tmp_path / 'raw').mkdir()
     for i in range(5):
