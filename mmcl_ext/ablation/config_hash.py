@@ -1,9 +1,10 @@
 """Tell whether two configurations lead to the same result."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from mmcl_ext.parallel.resumable_parts import content_hash
 
 _DECISIVE = (
     'model',
@@ -87,10 +88,7 @@ def training_hash(cfg: Mapping[str, Any], processes: int = 1) -> str:
 
 
 def _hash(settings: dict[str, Any], processes: int) -> str:
-    text = json.dumps(
-        settings | ({'processes': processes} if processes > 1 else {}), sort_keys=True
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return content_hash(settings | ({'processes': processes} if processes > 1 else {}))[:12]
 
 
 def differences(ours: Any, theirs: Any, key: str = '') -> list[str]:

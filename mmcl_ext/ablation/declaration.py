@@ -50,7 +50,7 @@ class Fused:
     """A row of the table that fuses the scores of variants, its ``streams``, at equal seeds.
 
     Args:
-        weights: One a stream, or the name of one of :data:`mmcl_ext.evaluation.PRESETS`.
+        weights: One a stream, or the name of one of the ``PRESETS`` of the ensembles.
         reference: Name of the fused row that it is compared with; None for the first one.
     """
 

@@ -1,7 +1,5 @@
 """Fused systems of an ablation: the scores of several of its variants, added with fixed weights."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ from mmcl_ext.evaluation.score_files import write_scores
 from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.evaluation.weight_search import PRESETS
 from mmcl_ext.fileio.atomic_file import write_json
+from mmcl_ext.parallel.resumable_parts import content_hash
 
 
 def fused_metrics(fused: Fused, runs: Mapping[str, Run]) -> dict[str, float]:
@@ -30,8 +29,7 @@ def fused_metrics(fused: Fused, runs: Mapping[str, Run]) -> dict[str, float]:
     """
     members = [runs[name] for name in fused.streams]
     weights, treatment = fused_weights(fused)
-    decisive = json.dumps([[run.key for run in members], weights, treatment])
-    key = hashlib.sha256(decisive.encode()).hexdigest()[:10]
+    key = content_hash([[run.key for run in members], weights, treatment])[:10]
     stem = f'{fused.name}-{key}-seed{members[0].seed}'
     root = members[0].folder.parents[1] / 'fused'
     kept = read_state(root / f'{stem}.json')
