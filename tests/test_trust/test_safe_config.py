@@ -210,12 +210,13 @@ WORDS = {
     'analysis/confusion_matrix.py': ['a.pkl', '--store', 'EVIL', '--split', 'val'],
     'checkpoint/import_official.py': ['a.pth', 'b.pth', '--config', 'EVIL'],
     'checkpoint/publish.py': ['EVIL', 'x.pth', 'y.pth'],
-    'deploy/export.py': ['EVIL', 'x.pth', 'y.onnx'],
+    # TorchScript: the format that needs no further package.
+    'deploy/export.py': ['EVIL', 'x.pth', 'y.ts', '--format', 'torchscript'],
     'data/prepare_videos.py': ['videos', 's.safetensors', 'out', '--text', 'EVIL'],
 }
 
 
-@pytest.mark.parametrize('name', map(str, TOOLS))
+@pytest.mark.parametrize('name', [str(tool) for tool in TOOLS])
 def test_every_tool_with_a_configuration_takes_data(name, tmp_path, marker, monkeypatch, capsys):
     """Without the option the Python file runs, with it no line of it."""
     monkeypatch.chdir(tmp_path)
