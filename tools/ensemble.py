@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.evaluation.annotation_source import SplitLabels
+from mmcl_ext.evaluation.annotation_source import SplitLabels, add_annotation
 from mmcl_ext.evaluation.ensemble import (
     TREATMENTS,
     Weights,
@@ -44,14 +44,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         choices=TREATMENTS,
         help='add scores as they are (raw, the default), as probabilities, or l2-normalised',
     )
-    parser.add_argument('--store', help='store or annotation .pkl with the names and labels')
-    parser.add_argument('--split', help='its split that the scores are of')
+    add_annotation(parser, 'names and labels')
     parser.add_argument('--search-split', help='its split that --search-on is of')
-    parser.add_argument(
-        '--by-position',
-        action='store_true',
-        help='scores without names, or with numbers as names, are in the order of the split',
-    )
     parser.add_argument('--resamples', type=int, default=10_000, help='of the bootstrap')
     parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
     parser.add_argument('--out', help='pickle to write the fused scores to')
@@ -71,7 +65,7 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> arg
 
 
 def read(paths: Sequence[str], split: str | None, args: argparse.Namespace) -> list[Scores]:
-    labels = SplitLabels.read(args.store, split) if split else None
+    labels = SplitLabels.read(args.store, split, args.layout) if split else None
     return [read_scores(path, labels, by_position=args.by_position) for path in paths]
 
 

@@ -5,7 +5,14 @@ import argparse
 from mmengine.config import Config
 
 from mmcl_ext import apis
-from mmcl_ext.config.command_line import add_cfg_options, add_launcher, parse_launched
+from mmcl_ext.config.command_line import (
+    add_cfg_options,
+    add_import,
+    add_launcher,
+    import_modules,
+    keep_imports,
+    parse_launched,
+)
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
 
@@ -41,12 +48,14 @@ def parse_args() -> argparse.Namespace:
     add_cfg_options(
         parser, 'settings to override, key=value; lists as key="[a,b]"; stream=bone for a stream'
     )
+    add_import(parser)
     add_launcher(parser)
     return parse_launched(parser)
 
 
 def build_config(args: argparse.Namespace) -> Config:
     cfg = apis.get_config(args.config, args.cfg_options)
+    keep_imports(cfg, args.modules)
     apis.set_launcher(cfg, args.launcher, args.timeout)
     apis.set_randomness(cfg, args.seed, args.diff_rank_seed, args.deterministic)
     if args.no_validate:
@@ -59,6 +68,7 @@ def build_config(args: argparse.Namespace) -> Config:
 @one_line_errors(wrong=())
 def main() -> None:
     args = parse_args()
+    import_modules(args.modules)
     cfg = build_config(args)
     apis.train_model(cfg, work_dir=args.work_dir, amp=args.amp, resume=args.resume)
 

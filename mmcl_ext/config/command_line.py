@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 
 from mmcl_ext.config.launch import TIMEOUT
 from mmcl_ext.config.safe_config import add_safe_config
@@ -79,3 +79,12 @@ def import_modules(names: Sequence[str]) -> None:
                 raise  # found, but it lacks something itself
             problem = f'--import: there is no module {name!r}; put its folder on PYTHONPATH'
             raise ValueError(problem) from None
+
+
+def keep_imports(cfg: Config, names: Sequence[str]) -> None:
+    """Add modules to ``custom_imports``, so that the copy in the work folder names them."""
+    if names:
+        known = cfg.get('custom_imports', {}).get('imports', [])
+        known = [known] if isinstance(known, str) else known
+        imports = list(dict.fromkeys([*known, *names]))
+        cfg.custom_imports = dict(imports=imports, allow_failed_imports=False)

@@ -12,7 +12,7 @@ from mmengine.dataset import RepeatDataset as _RepeatDataset
 from mmcl_ext.datasets.present_persons import choose_persons, person_limit
 from mmcl_ext.datasets.seeding import seeded
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle, open_annotation
 from mmcl_ext.graphs.layouts import get_layout, load_layout
 from mmcl_ext.registry import DATASETS
 
@@ -91,15 +91,7 @@ class SkeletonDataset(BaseDataset):
             raise FileNotFoundError(
                 f'annotation file {self.ann_file} does not exist; docs/data.md tells how to make it'
             )
-        if self.ann_file.endswith('.pkl'):
-            return AnnotationPickle(self.ann_file, self._layout)
-        store = SkeletonStore(self.ann_file)
-        if self._layout and get_layout(self._layout).num_joints != store.num_joints:
-            raise ValueError(
-                f'{self.ann_file} holds {store.num_joints} joints, which do not fit the '
-                f'layout {self._layout!r}'
-            )
-        return store
+        return open_annotation(self.ann_file, self._layout)
 
     def _select(self, source: SkeletonStore | AnnotationPickle) -> np.ndarray:
         """Return the positions of the split's samples within the file."""

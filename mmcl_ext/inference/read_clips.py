@@ -8,6 +8,7 @@ import numpy as np
 
 from mmcl_ext.datasets.converters.pose_results import is_pose_frames
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.store.name_table import is_pickle
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
 from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.fileio.safe_pickle import load_pickle
@@ -86,7 +87,7 @@ def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[Cli
     if suffix == '.safetensors':
         yield from _from_store(SkeletonStore(path), wanted, layout)
         return
-    if suffix == '.pkl':
+    if is_pickle(path):
         yield from _from_pickle(path, wanted, layout)
         return
     if suffix not in _READERS:

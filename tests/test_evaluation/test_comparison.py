@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from score_files import make_scores, shuffled
 
-from mmcl_ext.evaluation.annotation_source import annotation_file, class_list, open_source
+from mmcl_ext.evaluation.annotation_source import class_list, open_source
 from mmcl_ext.evaluation.comparison import Comparison, confused_pairs, mcnemar
 from mmcl_ext.evaluation.comparison_report import format_comparison, write_comparison
 from mmcl_ext.evaluation.scores import Scores, to_probabilities
@@ -142,4 +142,4 @@ def test_class_names_and_their_sources(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match='has 3 classes, the scores have 4'):
         class_list(open_source(tmp_path / 'tiny.safetensors'), 4)
     with pytest.raises(ValueError, match=r'none\.py names no annotation file'):
-        annotation_file(tmp_path / 'none.py')
+        open_source(tmp_path / 'none.py')

@@ -1,6 +1,7 @@
 """Videos and poses to a configuration that trains, in one command."""
 
 import json
+import pickle
 from pathlib import Path
 
 import cv2
@@ -118,6 +119,40 @@ def test_the_center_of_a_layout_may_be_joint_0(tmp_path):
     cfg = load_config(tmp_path / 'config.py')
     assert cfg.model.backbone.graph_cfg.layout.center == 0
     assert MODELS.build(cfg.model).backbone.graph.num_joints == 3
+
+
+@pytest.mark.parametrize('kind', ['folder', 'pickle'])
+def test_joints_of_a_layout_file(tool, clips, tmp_path, kind):
+    layout, source = tmp_path / 'three.json', tmp_path / f'poses.{kind}'
+    joints = dict(name='three_of_a_file', joint_names=list('abc'), edges=[[1, 0], [2, 0]], center=0)
+    layout.write_text(json.dumps(joints))
+    rng = np.random.default_rng(0)
+    pose = np.array([[0.0, 1.0, 0.0], [0.0, 1.6, 0.0], [0.3, 0.8, 0.0]])
+    poses = {name: pose + rng.normal(0, 0.02, (1, 20, 3, 3)) for name in clips.names}
+    if kind == 'folder':
+        source.mkdir()
+        rows = [f'{n},{i % 2},{"train" if i < 4 else "val"}' for i, n in enumerate(poses)]
+        (source / 'labels.csv').write_text('\n'.join(['name,label,split', *rows]))
+        for name, pose in poses.items():
+            np.save(source / f'{name}.npy', pose)
+    else:
+        fields = [
+            dict(frame_dir=name, label=i % 2, total_frames=20, keypoint=keypoint)
+            for i, (name, keypoint) in enumerate(poses.items())
+        ]
+        split = dict(train=clips.names[:4], val=clips.names[4:])
+        source.write_bytes(pickle.dumps(dict(split=split, annotations=fields)))
+    arguments = [clips.folder / 'videos', source, tmp_path / 'out', '--boxes', 'whole']
+    arguments += ['--base', DEMO, '--jobs', '1']
+    assert tool(*arguments)[0] == 1
+    status, output, error = tool(*arguments, '--layout', layout)
+    assert status == 0, (output, error)
+    assert SkeletonStore(tmp_path / 'out/skeletons.safetensors').layout == 'three_of_a_file'
+    train_one_step(load_config(tmp_path / 'out/config.py'), tmp_path / 'run')
+    store = [clips.folder / 'videos', tmp_path / 'out/skeletons.safetensors', tmp_path / 'again']
+    status, _, error = tool(*store, '--boxes', 'whole', '--layout', layout)
+    assert status == 1
+    assert 'is for skeletons in a folder or a .pkl' in error
 
 
 def test_samples_without_a_video_are_left_out(tool, clips, tmp_path):

@@ -1,8 +1,10 @@
 """The command lines that compare runs, run as a user runs them."""
 
 import csv
+import json
 import os
 import pickle
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from tiny_data import tiny_samples, write_tiny_store
 from tool_module import load_tool
 
-from mmcl_ext.evaluation.score_files import write_scores
+from mmcl_ext.evaluation.score_files import read_scores, write_scores
 from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.fileio.safe_pickle import load_pickle
 
@@ -145,3 +147,32 @@ def test_split_needs_a_store(compare, confusion_matrix, capsys):
             tool([*files, '--split', 'x'])
         assert stop.value.code == 2
         assert '--split goes with --store' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('ending', ['pkl', 'pickle'])
+def test_a_pickle_of_joints_of_ones_own(compare, confusion_matrix, tmp_path, capsys, ending):
+    joints = dict(name='four', joint_names=list('abcd'), edges=[[1, 0], [2, 1], [3, 1]], center=0)
+    (tmp_path / 'four.json').write_text(json.dumps(joints))
+    scores = read_scores('a.pkl')
+    names, labels = list(scores.names), scores.labels.tolist()
+    poses = np.random.default_rng(0).random((1, 5, 4, 3))
+    annotations = [
+        dict(frame_dir=name, label=label, total_frames=5, keypoint=poses)
+        for name, label in zip(names, labels, strict=True)
+    ]
+    store = f'poses.{ending}'
+    Path(store).write_bytes(pickle.dumps(dict(split=dict(test=names), annotations=annotations)))
+    Path('poses.py').write_text(
+        f"test_dataloader = dict(dataset=dict(ann_file={store!r}, layout='four.json'))"
+    )
+    unknown = ['a.pkl', '--store', store]
+    with pytest.raises(SystemExit, match='V = 4 is not known'):
+        confusion_matrix(unknown)
+    confusion_matrix([*unknown, '--split', 'test', '--layout', 'four.json'])
+    for options in (['--store', store, '--layout', 'four.json'], ['--store', 'poses.py']):
+        compare(['a.pkl', 'b.pkl', *options, '--out-dir', 'out', '--resamples', '50'])
+        assert (tmp_path / 'out/wrong_to_right.png').is_file()
+        (tmp_path / 'out/wrong_to_right.png').unlink()
+    with pytest.raises(SystemExit):
+        compare(['a.pkl', 'b.pkl', '--layout', 'four.json'])
+    assert '--layout goes with --store' in capsys.readouterr().err

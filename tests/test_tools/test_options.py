@@ -1,3 +1,4 @@
+import argparse
 import os
 import sys
 
@@ -5,6 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmcl_ext import apis
+from mmcl_ext.config.command_line import add_import, import_modules, keep_imports
 from mmcl_ext.config.user_errors import UserError, is_for_user
 
 
@@ -198,3 +200,21 @@ def test_an_option_whose_first_name_is_misspelt_is_refused(tmp_path):
     # what the runner reads although the file does not set it, and names like nothing else
     cfg = apis.load_config(path, {'test_dataloader.batch_size': 2, 'mine': 3, 'model.type': 'B'})
     assert (cfg.test_dataloader.batch_size, cfg.mine, cfg.model.type) == (2, 3, 'B')
+
+
+def test_imported_modules_stay_in_the_configuration(tmp_path, monkeypatch):
+    (tmp_path / 'own_net.py').write_text('')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    parser = argparse.ArgumentParser()
+    add_import(parser)
+    names = parser.parse_args(['--import', 'own_net', 'json']).modules
+    import_modules(names)
+    cfg = Config(dict())
+    keep_imports(cfg, [])
+    assert 'custom_imports' not in cfg
+    for imports in ('json', ['json']):
+        cfg = Config(dict(custom_imports=dict(imports=imports)))
+        keep_imports(cfg, names)
+        assert cfg.custom_imports.imports == ['json', 'own_net']
+    with pytest.raises(ValueError, match="no module 'own_nte'"):
+        import_modules(['own_nte'])

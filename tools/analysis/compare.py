@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation.annotation_source import (
     SplitLabels,
-    annotation_file,
+    add_annotation,
+    check_annotation,
     class_list,
     open_source,
 )
@@ -30,32 +30,21 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('first', help='score file of one run')
     parser.add_argument('second', help='score file of the other run')
     parser.add_argument('--names', nargs=2, metavar=('A', 'B'), help='of the runs, for the reader')
-    parser.add_argument(
-        '--store',
-        help='store, annotation .pkl or configuration: names of the classes, skeletons to draw',
-    )
-    parser.add_argument('--split', help='its split, for score files without labels')
-    parser.add_argument(
-        '--by-position',
-        action='store_true',
-        help='scores without names, or with numbers as names, are in the order of the split',
-    )
+    add_annotation(parser, 'names of the classes, skeletons to draw')
     parser.add_argument('--out-dir', default='work_dirs/compare', help='of tables and pictures')
     parser.add_argument('--num-shown', type=int, default=10, help='length of the printed lists')
     parser.add_argument('--num-drawn', type=int, default=3, help='samples drawn per direction')
     parser.add_argument('--resamples', type=int, default=10_000, help='of the bootstrap')
     parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
-    add_safe_config(parser)
     args = parser.parse_args(arguments)
-    if args.split and not args.store:
-        parser.error('--split goes with --store')
+    check_annotation(parser, args)
     if args.num_drawn < 0:
         parser.error(f'--num-drawn {args.num_drawn} is negative')
     return args
 
 
 def read(args: argparse.Namespace) -> Comparison:
-    split = SplitLabels.read(annotation_file(args.store), args.split) if args.split else None
+    split = SplitLabels.read(args.store, args.split, args.layout) if args.split else None
     first, second = (
         read_scores(path, split, by_position=args.by_position) for path in (args.first, args.second)
     )
@@ -80,7 +69,7 @@ def draw_samples(
     comparison: Comparison, classes: list[str], names: tuple[str, str], args: argparse.Namespace
 ) -> None:
     """Draw the samples whose score changed most, in both directions."""
-    annotation = open_source(args.store)
+    annotation = open_source(args.store, args.layout)
     rows = {name: i for i, name in enumerate(annotation.names)}
     for improved, stem in ((True, 'wrong_to_right'), (False, 'right_to_wrong')):
         changed = [s for s in comparison.changed if s.is_improved == improved and s.name in rows]
@@ -113,7 +102,7 @@ def scores_of(sample: str, runs: Sequence[Scores], names: Sequence[str]) -> dict
 
 def run(args: argparse.Namespace) -> None:
     comparison = read(args)
-    annotation = open_source(args.store) if args.store else None
+    annotation = open_source(args.store, args.layout) if args.store else None
     classes = class_list(annotation, comparison.first.num_classes, comparison.first.classes)
     a, b = args.names or [short_name(path) for path in (args.first, args.second)]
     names = (a, b) if a != b else (f'{a} (first)', f'{b} (second)')

@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.evaluation.accuracy import confusion_matrix
 from mmcl_ext.evaluation.annotation_source import (
     SplitLabels,
-    annotation_file,
+    add_annotation,
+    check_annotation,
     class_list,
     open_source,
 )
@@ -25,30 +25,20 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('scores', help='score file')
     parser.add_argument('--name', help='of the run, for the reader')
-    parser.add_argument(
-        '--store', help='store, annotation .pkl or configuration: names of the classes'
-    )
-    parser.add_argument('--split', help='its split, for score files without labels')
-    parser.add_argument(
-        '--by-position',
-        action='store_true',
-        help='scores without names, or with numbers as names, are in the order of the split',
-    )
+    add_annotation(parser, 'names of the classes')
     parser.add_argument('--out', default='work_dirs/confusion.png', help='picture to write')
     parser.add_argument('--csv', help='table of the counts to write; a row per true class')
     parser.add_argument('--most', type=int, help='draw this many classes, those with most errors')
     parser.add_argument('--num-shown', type=int, default=10, help='length of the printed list')
-    add_safe_config(parser)
     args = parser.parse_args(arguments)
-    if args.split and not args.store:
-        parser.error('--split goes with --store')
+    check_annotation(parser, args)
     return args
 
 
 def run(args: argparse.Namespace) -> None:
-    split = SplitLabels.read(annotation_file(args.store), args.split) if args.split else None
+    split = SplitLabels.read(args.store, args.split, args.layout) if args.split else None
     scores = read_scores(args.scores, split, by_position=args.by_position)
-    annotation = open_source(args.store) if args.store else None
+    annotation = open_source(args.store, args.layout) if args.store else None
     classes = class_list(annotation, scores.num_classes, scores.classes)
     name = args.name or short_name(args.scores)
     confusion = confusion_matrix(scores.predictions, scores.labels, scores.num_classes)

@@ -30,7 +30,9 @@ def parse_args() -> argparse.Namespace:
         help='store, annotation pickle, or folder with files and labels.csv; else found in VIDEOS',
     )
     parser.add_argument('out', type=Path, help='folder for everything that is made')
-    parser.add_argument('--layout', default='coco', help="skeleton layout of a folder's files")
+    parser.add_argument(
+        '--layout', help="name or .json of the joints of a folder's files (coco), or of a .pkl"
+    )
     parser.add_argument('--labels', type=Path, help='table with name, label and split')
     parser.add_argument(
         '--boxes',

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.store.name_table import MOST_CLASSES, split_positions
+from mmcl_ext.datasets.store.name_table import MOST_CLASSES, is_pickle, split_positions
+from mmcl_ext.datasets.store.skeleton_store import SkeletonStore
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import names_file
 from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.safe_pickle import load_pickle
-from mmcl_ext.graphs.layouts import get_layout, usual_layout
+from mmcl_ext.graphs.layouts import get_layout, load_layout, usual_layout
 
 
 class AnnotationPickle:
@@ -155,3 +156,22 @@ class AnnotationPickle:
     def _fail(self, index: int, field: str, problem: str) -> ValueError:
         name = bounded_repr(self.names[index])
         return ValueError(f'{self.path}: sample {name}: field {field!r}: {problem}')
+
+
+def open_annotation(
+    path: str | os.PathLike, layout: str | Mapping[str, Any] | None = None
+) -> SkeletonStore | AnnotationPickle:
+    """Open an annotation pickle (``.pkl``, ``.pickle``), or else a store.
+
+    Raises:
+        ValueError: ``layout`` (name, file or description) has other joints than the file.
+    """
+    name = None if layout is None else load_layout(layout)
+    if is_pickle(path):
+        return AnnotationPickle(path, name)
+    store = SkeletonStore(path)
+    if name and get_layout(name).num_joints != store.num_joints:
+        raise ValueError(
+            f'{path} holds {store.num_joints} joints, which do not fit the layout {name!r}'
+        )
+    return store

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -12,6 +13,11 @@ from mmcl_ext.fileio.tensor_container import TensorContainer
 
 MOST_CLASSES = 100_000
 """More are taken for a mistake: no data set has them, and their names would fill the memory."""
+
+
+def is_pickle(path: str | os.PathLike) -> bool:
+    """Tell an annotation pickle by its ending."""
+    return Path(path).suffix.lower() in ('.pkl', '.pickle')
 
 
 def numbered_classes(largest: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from mmcl_ext.datasets.store.name_table import check_class_names
+from mmcl_ext.datasets.store.name_table import check_class_names, is_pickle
 from mmcl_ext.datasets.store.skeleton_store import (
     FORMAT,
     FORMAT_VERSION,
@@ -63,7 +63,7 @@ def write_store(
 
 def check_store_name(path: str | os.PathLike) -> None:
     """Refuse a store that would be taken for an annotation pickle by its name (``.pkl``)."""
-    if Path(path).suffix == '.pkl':
+    if is_pickle(path):
         raise ValueError(f'a store is no pickle; name it *.safetensors, got {os.fspath(path)}')
 
 

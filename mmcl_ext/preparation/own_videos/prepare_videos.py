@@ -15,6 +15,7 @@ from mmcl_ext.datasets.converters import convert_custom, convert_pickle
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.box_file import BoxFile
 from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.datasets.store.name_table import is_pickle
 from mmcl_ext.datasets.store.write_store import write_subset
 from mmcl_ext.datasets.validation.check_composites import check_composites
 from mmcl_ext.datasets.validation.check_features import check_features
@@ -48,6 +49,7 @@ class VideoPreparation:
         skeletons: Annotation store; annotation pickle of MMAction2 or PYSKL; or folder with a
             file per sample (MMPose's results in JSON, .npy, .csv) and ``labels.csv``. None finds
             the poses in the videos, see :func:`convert_videos`.
+        layout: Name or file of the joints of a folder's files (coco), or of a pickle.
         labels: Table of a folder's labels; None for ``labels.csv`` within.
         pose: How poses come out of videos.
         coordinates: Train on ``'metres'`` where the estimator gives them, or on ``'pixels'``.
@@ -60,7 +62,7 @@ class VideoPreparation:
     videos: Path
     skeletons: Path | None
     out: Path
-    layout: str = 'coco'
+    layout: str | None = None
     labels: Path | None = None
     pose: PoseSettings = field(default_factory=PoseSettings)
     coordinates: str = 'metres'
@@ -126,16 +128,22 @@ class VideoPreparation:
     def _check_skeletons(self) -> None:
         if self.labels is not None and not self.labels.is_file():
             raise FileNotFoundError(f'no table of labels at {self.labels}')
+        if self.layout and (self.skeletons is None or self._is_store):
+            raise ValueError(f'--layout {self.layout} is for skeletons in a folder or a .pkl')
         if self.skeletons is None:
             self.pose.build()  # tells what is not installed
             return
         if not self.skeletons.exists():
             raise FileNotFoundError(f'no skeletons at {self.skeletons}')
-        if not self.skeletons.is_dir() and self.skeletons.suffix not in ('.safetensors', '.pkl'):
+        if not (self.skeletons.is_dir() or self._is_store or is_pickle(self.skeletons)):
             raise ValueError(
                 f'{self.skeletons}: expected a store (.safetensors), an annotation pickle (.pkl) '
                 'or a folder of skeletons'
             )
+
+    @property
+    def _is_store(self) -> bool:
+        return self.skeletons is not None and self.skeletons.suffix == '.safetensors'
 
     def _open_store(self) -> SkeletonStore:
         if self.skeletons is None:
@@ -143,7 +151,7 @@ class VideoPreparation:
             metres = self.out / 'skeletons.safetensors'
             in_pixels = self.coordinates == 'pixels' or not metres.exists()
             return SkeletonStore(self._pixels if in_pixels else metres)
-        if self.skeletons.suffix == '.safetensors':
+        if self._is_store:
             return SkeletonStore(self.skeletons)
         path = self.out / 'skeletons.safetensors'
         from_main_process(lambda: self._convert(path))
@@ -206,13 +214,13 @@ class VideoPreparation:
                 raise ValueError(f'{path} was made of {found}, not of {recipe}: remove it')
             self._say(f'{path}: was there')
             return
-        if skeletons.suffix == '.pkl':
-            report = convert_pickle(skeletons, path, progress=self.progress)
+        if is_pickle(skeletons):
+            report = convert_pickle(skeletons, path, layout=self.layout, progress=self.progress)
         else:
             report = convert_custom(
                 skeletons,
                 path,
-                layout=self.layout,
+                layout=self.layout or 'coco',
                 labels=self.labels,
                 processes=self.jobs,
                 on_error=self.on_error,
