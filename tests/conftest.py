@@ -18,6 +18,10 @@ THREADS = int(os.environ.get('MMCL_EXT_TEST_THREADS', '1'))
 
 torch.set_num_threads(THREADS)
 
+# Scripts start commands in the background with Ctrl-C ignored, and child processes inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope='session')
 def repo() -> Path:

@@ -49,7 +49,7 @@ def write_tiny_text(path, names, width=5):
     from mmcl_ext.mmcl import write_feature_file
 
     features = np.random.default_rng(2).normal(size=(len(names), width)).astype('f4')
-    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_feature_file(path, features, names, metadata=dict(source='random'))
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from tiny_data import write_tiny_text
 
 from mmcl_ext.ablation.declaration import load_ablation
 from mmcl_ext.ablation.fused import fused_weights
-from mmcl_ext.ablation.run import training_config
+from mmcl_ext.ablation.run import Launch, Run, training_config
+from mmcl_ext.ablation.try_build import try_build
 
 ABLATIONS = Path(__file__).resolve().parents[2] / 'configs/ablations'
 NATURAL, HD = ('SkeletonGraph', 'nturgb+d-ctrgcn'), ('HDGraph', 'nturgb+d')
@@ -148,6 +150,17 @@ def test_the_ground_of_a_row(table, file, name, row, variants):
         weights = (0.3, 0.1) if name == 'align0.3_refine0.1' else (0.1, 0.2)
         loss = cfg.model.co_learning.loss
         assert (loss.alignment_weight, loss.refinement_weight) == weights
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('file', sorted({file for file, _ in TABLES.values()}))
+def test_the_networks_of_a_table_are_built(file, variants, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    launch = Launch(ABLATIONS.parents[1] / 'tools')
+    runs = [Run(v, 1, tmp_path, launch) for v in variants[file].values()]
+    for cfg in (run.cfg for run in runs if run.cfg.get('text_file')):
+        write_tiny_text(cfg.text_file, ['a', 'b'])
+    assert try_build(runs) == []
 
 
 def test_tables_2_and_8_fuse_with_fixed_weights():
