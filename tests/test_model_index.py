@@ -117,7 +117,7 @@ def test_listed_results_are_the_recorded_ones() -> None:
 def check_costs(model: dict[str, Any]) -> None:
     cfg = load_config(REPO / model['Config'])
     deployed = complexity.build_deployed(cfg)
-    shape = complexity.default_shape(deployed, complexity.clip_length(cfg))
+    shape = complexity.clip_shape(cfg, deployed)
     cost, listed = complexity.measure(deployed, shape), model['Metadata']
     assert list(shape) == listed['Input']
     assert (cost.parameters, cost.macs) == (listed['Parameters'], listed['FLOPs'])

@@ -96,20 +96,20 @@ def build_deployed(cfg: Config) -> nn.Module:
     return build_model(cfg.model, scope_of(cfg))
 
 
-def default_shape(model: nn.Module, frames: int = 64) -> tuple[int, ...]:
-    """Return the shape of one clip for a model whose backbone has a graph, (1, M, T, V, C)."""
+def clip_shape(cfg: Config, model: nn.Module) -> tuple[int, ...]:
+    """Return the shape (1, M, T, V, C) of a clip of the tests, for a backbone that has a graph.
+
+    Persons and frames are those of the test pipeline, else the backbone's and 64.
+    """
     backbone: Any = model.backbone
     graph: Any = getattr(backbone, 'graph', None)
     if not hasattr(graph, 'A'):
         raise ValueError(f'{type(backbone).__name__} does not tell its input: give --shape')
+    pipeline = find_pipeline(cfg.get('test_dataloader')) or ()
+    persons = last_setting(pipeline, ('num_person',)) or getattr(backbone, 'num_person', 2)
     joints = getattr(graph, 'num_joints', graph.A.shape[-1])
-    channels = getattr(backbone, 'in_channels', 3)
-    return (1, getattr(backbone, 'num_person', 2), frames, joints, channels)
-
-
-def clip_length(cfg: Config, default: int = 64) -> int:
-    """Find the number of frames that the test pipeline gives."""
-    return last_setting(find_pipeline(cfg.get('test_dataloader')) or ()) or default
+    channels = cfg.model.backbone.get('in_channels', getattr(backbone, 'in_channels', 3))
+    return (1, persons, last_setting(pipeline) or 64, joints, channels)
 
 
 def measure(model: nn.Module, shape: Sequence[int]) -> Complexity:

@@ -12,7 +12,9 @@ from mmcl_ext.config.admitted_types import registered_only
 from mmcl_ext.config.config_errors import setup_errors
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.user_errors import UserError
+from mmcl_ext.datasets.store.name_table import is_pickle
 from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.fileio.shipped_folder import shipped_folder
 
 _BASES = ('_base_/default_runtime.py', '_base_/datasets/loaders.py')
@@ -40,11 +42,11 @@ def published_config(
         FileNotFoundError: There is no such checkpoint.
         UserError: It is not a published one, or names types that a file may not name.
     """
-    with setup_errors():
+    with setup_errors(), name_file(checkpoint):
         cfg = _test_of(checkpoint)
     dataset = cfg.test_dataloader.dataset
     dataset.update(ann_file=os.fspath(ann_file), split=split)
-    if dataset.ann_file.endswith('.safetensors'):  # it carries its own, which is compared
+    if not is_pickle(ann_file):  # it carries its own, which is compared
         del dataset['layout']
     if options:
         cfg.merge_from_dict(dict(options))

@@ -2,7 +2,8 @@
 
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from mmcl_ext.deployment.portable import (
     clip_logits,
     pack_inputs,
 )
+from mmcl_ext.fileio.printable import printable
 from mmcl_ext.parallel.openvino_core import openvino_core
 
 Backend = Callable[[np.ndarray], np.ndarray]
@@ -78,6 +80,21 @@ def load_backend(
     return TorchBackend(file, kind, threads)
 
 
+@contextmanager
+def _runtime_errors(file: str | os.PathLike, action: str) -> Iterator[None]:
+    """Turn the errors of a runtime, which share no base class, into one line."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f'{file} cannot be {action}: {printable(str(error), 500)}') from error
+
+
+def _checked(logits: np.ndarray, clips: int) -> np.ndarray:
+    if logits.ndim != 2 or len(logits) != clips:
+        raise ValueError(f'expected logits ({clips}, K), got {logits.shape}')
+    return logits
+
+
 class TorchBackend:
     """PyTorch, for a file of a kind that :func:`file_format` tells."""
 
@@ -115,20 +132,22 @@ class OnnxRuntimeBackend:
     def __init__(self, file: str | os.PathLike, threads: int | None = None) -> None:
         import onnxruntime
 
+        self.file = file
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
-        try:
+        options.log_severity_level = 3  # errors
+        with _runtime_errors(file, 'read'):
             self.session = onnxruntime.InferenceSession(
-                os.fspath(file), options, providers=['CPUExecutionProvider']
+                os.fspath(file), options, providers=['CPUExecutionProvider'], enable_fallback=0
             )
-        except Exception as error:  # its errors share no base class
-            raise ValueError(f'{file} cannot be read: {error}') from error
         self.names = [item.name for item in self.session.get_inputs()]
 
     def __call__(self, keypoint: np.ndarray) -> np.ndarray:
         """Map skeletons (N, M, T, V, C) to logits (N, K)."""
         packed = pack_inputs(self.names, keypoint)
-        return self.session.run([OUTPUT], dict(zip(self.names, packed, strict=True)))[0]
+        with _runtime_errors(self.file, 'run'):
+            logits = self.session.run([OUTPUT], dict(zip(self.names, packed, strict=True)))[0]
+            return _checked(logits, len(keypoint))
 
 
 class OpenVINOBackend:
@@ -141,7 +160,7 @@ class OpenVINOBackend:
     def __init__(
         self, file: str | os.PathLike, threads: int | None = None, precision: str = 'fp32'
     ) -> None:
-        self.core = openvino_core()
+        self.file, self.core = file, openvino_core()
         if precision == 'bf16' and not self._has_bf16():
             raise ValueError('this processor has no bf16 instructions: use fp32')
         self.settings = {
@@ -150,10 +169,8 @@ class OpenVINOBackend:
         }
         if threads is not None:
             self.settings['INFERENCE_NUM_THREADS'] = str(threads)
-        try:
+        with _runtime_errors(file, 'read'):
             self.model = self.core.read_model(os.fspath(file))
-        except RuntimeError as error:
-            raise ValueError(f'{file} cannot be read: {error}') from error
         self.names = [item.get_any_name() for item in self.model.inputs]
         self._requests: dict[tuple[int, ...], Any] = {}
 
@@ -163,8 +180,10 @@ class OpenVINOBackend:
     def __call__(self, keypoint: np.ndarray) -> np.ndarray:
         """Map skeletons (N, M, T, V, C) to logits (N, K)."""
         packed = pack_inputs(self.names, keypoint)
-        inputs = dict(zip(self.names, packed, strict=True))
-        return np.array(self._request(packed).infer(inputs)[OUTPUT], np.float32)
+        with _runtime_errors(self.file, 'run'):
+            inputs = dict(zip(self.names, packed, strict=True))
+            logits = np.array(self._request(packed).infer(inputs)[OUTPUT], np.float32)
+            return _checked(logits, len(keypoint))
 
     def _request(self, packed: tuple[np.ndarray, ...]) -> Any:
         shape = packed[-1].shape

@@ -1,10 +1,14 @@
 """A runner whose terminal is spared what only the log file needs."""
 
+import contextlib
+import io
 import logging
+import warnings
 from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from torch import nn
 
 _FILE_ONLY = (
     f'\n{"-" * 60}\nSystem environment',
@@ -16,6 +20,7 @@ _FILE_ONLY = (
     'The prefix is not set in metric class',
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
+    'Loads checkpoint by ',
 )
 """How messages of MMEngine begin that are long, or say nothing of the run."""
 
@@ -34,6 +39,24 @@ class TerminalRunner(Runner):
             if not isinstance(handler, logging.FileHandler):
                 handler.addFilter(_is_for_terminal)
         return logger
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
+        """Load weights; what MMEngine prints beside its log is logged."""
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            checkpoint: dict = super().load_checkpoint(*args, **kwargs)
+        if text := printed.getvalue().strip():
+            self.logger.info(text)
+        return checkpoint
+
+    def wrap_model(self, *args: Any, **kwargs: Any) -> nn.Module:
+        """Wrap the model for several processes.
+
+        MMEngine asks for ``broadcast_buffers=False``, which PyTorch wants to call
+        ``forward_sync_buffers``.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', '`broadcast_buffers` is deprecated', FutureWarning)
+            return super().wrap_model(*args, **kwargs)
 
 
 def _is_for_terminal(record: logging.LogRecord) -> bool:

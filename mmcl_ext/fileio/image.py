@@ -6,7 +6,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-_MOST_PIXELS = 1 << 26
+MOST_PIXELS = 1 << 26
+
+
+def check_image_size(width: float, height: float) -> None:
+    """Refuse images, and frames of videos, that would take all memory."""
+    if width * height > MOST_PIXELS:
+        raise ValueError(
+            f'an image of {width:.0f} x {height:.0f} pixels; at most {MOST_PIXELS} are read'
+        )
 
 
 def decode_image(data: bytes | np.ndarray) -> np.ndarray | None:
@@ -23,6 +31,5 @@ def decode_image(data: bytes | np.ndarray) -> np.ndarray | None:
         raise ValueError(str(error)) from error
     except (OSError, ValueError, SyntaxError):
         return None
-    if width * height > _MOST_PIXELS:
-        raise ValueError(f'an image of {width} x {height} pixels; at most {_MOST_PIXELS} are read')
+    check_image_size(width, height)
     return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)

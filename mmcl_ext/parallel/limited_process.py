@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.forkserver
 import resource
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -14,6 +15,8 @@ from mmcl_ext.fileio.printable import printable
 # locks nor what it knows of other users.
 _CONTEXT = multiprocessing.get_context('forkserver')
 _START_SECONDS = 300.0  # the first process waits for the imports of the server
+_END_SECONDS = 10.0  # between the end of the pipe and that of the process
+_TOO_LONG = 'reading took more than {:g} s'
 _DONE, _FAILED = b'+', b'!'
 
 
@@ -54,6 +57,11 @@ def call_limited(work: Callable[..., bytes], *args: object, limits: ProcessLimit
     try:
         _receive(receiver, _START_SECONDS, 0)
         answer = _receive(receiver, limits.seconds, 1 + limits.result)
+    except EOFError:
+        process.join(_END_SECONDS)
+        if process.exitcode == -signal.SIGXCPU:  # before this process, on a busy machine, looked
+            raise ChildProcessError(_TOO_LONG.format(limits.seconds)) from None
+        raise ChildProcessError('reading used too much memory or crashed') from None
     finally:
         process.kill()
         process.join()
@@ -65,11 +73,9 @@ def call_limited(work: Callable[..., bytes], *args: object, limits: ProcessLimit
 
 def _receive(receiver: Connection, seconds: float, limit: int) -> bytes:
     if not receiver.poll(seconds):
-        raise ChildProcessError(f'reading took more than {seconds:g} s')
+        raise ChildProcessError(_TOO_LONG.format(seconds))
     try:
         return receiver.recv_bytes(limit)
-    except EOFError:
-        raise ChildProcessError('reading used too much memory or crashed') from None
     except OSError:
         raise ChildProcessError(f'reading made more than {limit / 2**20:.1f} MiB') from None
 
@@ -78,12 +84,13 @@ def _run(
     sender: Connection, work: Callable[..., bytes], args: Sequence[object], limits: ProcessLimits
 ) -> None:
     memory = _data_size() + limits.memory
-    for kind, limit in (
-        (resource.RLIMIT_DATA, memory),
-        (resource.RLIMIT_CPU, int(limits.seconds) + 1),  # also where the caller was killed
-        (resource.RLIMIT_CORE, 0),
+    seconds = int(limits.seconds) + 1  # also where the caller was killed
+    for kind, limit, end in (
+        (resource.RLIMIT_DATA, memory, memory),
+        (resource.RLIMIT_CPU, seconds, seconds + 1),  # at the end comes SIGKILL, which says less
+        (resource.RLIMIT_CORE, 0, 0),
     ):
-        resource.setrlimit(kind, (limit, limit))
+        resource.setrlimit(kind, (limit, end))
     sender.send_bytes(b'')
     try:
         answer = _DONE + work(*args)

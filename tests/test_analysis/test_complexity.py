@@ -1,7 +1,9 @@
 import functools
 import runpy
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -204,3 +206,16 @@ def test_errors_are_one_line(get_complexity):
     shape = ('--shape', '1', '1', '64', '25', '3')
     with pytest.raises(SystemExit, match='error: the backbone was built for'):
         get_complexity('configs/skeleton/ctrgcn_ntu60.py', *shape)
+
+
+def test_the_clip_is_that_of_the_test_pipeline():
+    row = PAPER_BACKBONES[-2]
+    cfg = Config(dict(model=complexity.recognizer_cfg(row, 4)))
+    cfg.model.backbone.update(type='TemporalNet', in_channels=2)
+    model = SimpleNamespace(
+        backbone=SimpleNamespace(graph=SimpleNamespace(A=np.zeros((3, 22, 22))))
+    )
+    assert complexity.clip_shape(cfg, model) == (1, 2, 64, 22, 2)
+    steps = [dict(type='ValidCropResize', window=32), dict(type='FormatSkeleton', num_person=1)]
+    cfg.test_dataloader = dict(dataset=dict(pipeline=steps))
+    assert complexity.clip_shape(cfg, model) == (1, 1, 32, 22, 2)

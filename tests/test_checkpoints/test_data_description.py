@@ -301,7 +301,7 @@ def test_an_old_checkpoint_says_less(trained, tmp_path):
 
 def start(trained, tmp_path, caplog, checkpoint='', **options):
     """Start a training from the checkpoint, None for none, and return its log."""
-    path = write_config(trained, 'start', **options)
+    path = write_config(trained, f'start_{tmp_path.name}', **options)  # names the logger
     cfg = load(path, tmp_path, load_from=checkpoint_of(trained) if checkpoint == '' else checkpoint)
     logger = logging.getLogger('mmengine')
     with caplog.at_level(logging.INFO):

@@ -2,9 +2,11 @@
 
 import io
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from inference_models import UTD, write_checkpoint, write_config
 from mutation import (
@@ -22,7 +24,7 @@ from mutation import (
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
-from mmcl_ext.deployment import read_model_info
+from mmcl_ext.deployment import load_backend, read_model_info
 from mmcl_ext.deployment.model_file import METADATA_KEY
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.inference.mmcl_inferencer import _load_module
@@ -113,6 +115,38 @@ def mutate_onnx(data, rng):
     return as_onnx(dump_json(mutate_json(content, rng), rng).encode(errors='surrogatepass'))
 
 
+def as_network(text: bytes) -> bytes:
+    """An ONNX network, the mean over persons, frames and joints as logits, with a description."""
+
+    def tensor(name: bytes, *axes: bytes) -> bytes:
+        shape = b''.join(field(1, field(2, axis)) for axis in axes)
+        return field(1, name) + field(2, field(1, bytes([8, 1]) + field(2, shape)))
+
+    numbers = bytes([64, 1, 64, 2, 64, 3, 160, 1, 7])  # ints = 1, 2, 3; type = ints
+    keep = field(1, b'keepdims') + bytes([24, 0, 160, 1, 2])
+    node = field(1, b'clips') + field(2, b'logits') + field(4, b'ReduceMean')
+    node += field(5, field(1, b'axes') + numbers) + field(5, keep)
+    graph = field(1, node) + field(2, b'mean')
+    graph += field(11, tensor(b'clips', b'N', b'M', b'T', b'V', b'C'))
+    graph += field(12, tensor(b'logits', b'N', b'C'))
+    pair = field(1, METADATA_KEY.encode()) + field(2, text)
+    return bytes([8, 8]) + field(7, graph) + field(8, bytes([16, 13])) + field(14, pair)
+
+
+def network_seeds(folder: Path) -> list[bytes]:
+    return [as_network(b'{}')]
+
+
+def run_network(backend: str) -> Callable[[Path], None]:
+    """Load a network and run it once."""
+
+    def read(path: Path) -> None:
+        clips = np.ones((2, 1, 4, 3, 3), np.float32)
+        assert load_backend(path, backend, threads=1)(clips).shape[0] == 2
+
+    return read
+
+
 def archive_seeds(folder: Path) -> list[bytes]:
     return [
         pack([(f'model/extra/{METADATA_KEY}', description(folder).encode()), ('model/x', b'1')])
@@ -146,7 +180,14 @@ TARGETS = {
     'old checkpoint': ('old.pth', checkpoint, old_checkpoint_seeds, mutate_bytes),
     'published model': ('utd.safetensors', model, published_seeds, mutate_description),
     'ONNX description': ('model.onnx', info, onnx_seeds, mutate_onnx),
+    'export description': ('model.pt2', info, archive_seeds, in_zip(mutate_json_file)),
     'TorchScript description': ('model.ts', info, archive_seeds, in_zip(mutate_json_file)),
     'JSON config': ('own.json', config, config_json_seeds, mutate_json_file),
     'YAML config': ('own.yaml', config, config_yaml_seeds, mutate_text),
 }
+
+RUNTIMES = {
+    name: ('model.onnx', run_network(name), network_seeds, mutate_bytes)
+    for name in ('onnxruntime', 'openvino')
+}
+"""Networks that runtimes load and run; a fault of theirs can end the process."""

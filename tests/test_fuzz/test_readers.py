@@ -1,5 +1,6 @@
 """Files that are damaged in any way are read, or refused by an error that names them."""
 
+import multiprocessing
 from pathlib import Path
 
 import containers
@@ -25,3 +26,18 @@ def test_damaged_files(target: Target, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_many_damaged_files(target: Target, tmp_path: Path) -> None:
     check(target, tmp_path / 'damaged', LONG_RUNS)
+
+
+@pytest.mark.parametrize('runtime', model_files.RUNTIMES)
+@pytest.mark.parametrize('runs', [SHORT_RUNS, pytest.param(LONG_RUNS, marks=pytest.mark.slow)])
+def test_networks_in_runtimes_of_others(runtime: str, runs: int, tmp_path: Path) -> None:
+    """In a process of its own: their code may crash."""
+    pytest.importorskip(runtime)
+    file_name, read, seeds, mutate = model_files.RUNTIMES[runtime]
+    target = Target(runtime, file_name, seeds(tmp_path), read, mutate)
+    process = multiprocessing.get_context('fork').Process(
+        target=check, args=(target, tmp_path / 'damaged', runs)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == 0, f'a file at {tmp_path / "damaged"} ends {runtime}'

@@ -70,6 +70,15 @@ def test_fewer_pictures(utd, walk, tmp_path, monkeypatch):
     assert len(json.loads((out / 'predictions.json').read_text())['results']) == 3
 
 
+@pytest.fixture
+def interruptible():
+    """Let SIGINT interrupt at once; what tests ran before may have left its own handler."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures('interruptible')
 def test_an_interrupt_keeps_the_results_so_far(utd, walk, tmp_path, monkeypatch, capsys):
     for i in range(3):
         np.save(tmp_path / f'clip{i}.npy', walk + i)

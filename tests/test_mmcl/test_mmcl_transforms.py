@@ -87,6 +87,22 @@ def test_images_in_an_lmdb(folder: Path, database: Path) -> None:
         assert pool.map(sum_of, [transform] * 2) == [sum_of(transform)] * 2
 
 
+def test_a_database_that_is_cut_short_or_none(database: Path) -> None:
+    """Reading it would end the process by a signal."""
+    file = database / 'data.mdb'
+    sound = file.read_bytes()
+    other_page = bytearray(sound)
+    other_page[40:44] = (3).to_bytes(4, 'little')
+    bad = (sound[: len(sound) // 2], sound[:6000], sound[:100], b'', bytes(9000), bytes(other_page))
+    for content in bad:
+        file.write_bytes(content)
+        transform = LoadCompositeImage('', backend_args=dict(backend='lmdb', db_path=str(database)))
+        for use in (transform.load, lambda name: transform.missing([name])):  # noqa: B023
+            with pytest.raises(ValueError, match=r'images\.lmdb') as caught:
+                use('a')
+            assert '\n' not in str(caught.value)
+
+
 def test_transforms_can_be_pickled_after_use(folder: Path, tmp_path: Path) -> None:
     write_feature_file(tmp_path / 'f', np.ones((1, 4), 'f4'), ['S1'])
     for transform in (LoadCompositeImage(folder), LoadTextFeature(tmp_path / 'f')):

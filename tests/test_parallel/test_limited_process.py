@@ -1,6 +1,7 @@
 """Calls that may crash, take too long or too much memory."""
 
 import os
+import signal
 import time
 
 import pytest
@@ -27,6 +28,11 @@ def sleep() -> bytes:
     return b''
 
 
+def overrun() -> bytes:
+    os.kill(os.getpid(), signal.SIGXCPU)  # as the system does at the limit of processor time
+    return b''
+
+
 def fill(size: int) -> bytes:
     return b'x' * size
 
@@ -41,6 +47,7 @@ def test_bytes_come_back():
         (fail, ('the\nreason',), LIMITS, ValueError, 'the.*reason'),
         (crash, (), LIMITS, ChildProcessError, 'crashed'),
         (sleep, (), ProcessLimits(seconds=0.2), ChildProcessError, r'more than 0\.2 s'),
+        (overrun, (), LIMITS, ChildProcessError, 'took more than 20 s'),
         (fill, (2**30,), LIMITS, ValueError, 'more than 64 MiB of memory'),
         (fill, (5000,), LIMITS, ChildProcessError, 'made more than'),
     ],

@@ -1,16 +1,18 @@
 import importlib.util
+import io
 import struct
 import zipfile
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from utd_raw import skeleton
 
 from mmcl_ext.preparation.videos.decoders import pyav_decoder
 from mmcl_ext.preparation.videos.sample_frames import match_frames
 from mmcl_ext.preparation.videos.utdmhad_clips import UTD_RGB_LAG, UTDVideoSource
-from mmcl_ext.preparation.videos.video import count_frames, read_frames
+from mmcl_ext.preparation.videos.video import count_frames, iter_frames, read_frames
 
 BACKENDS = [
     'opencv',
@@ -221,3 +223,45 @@ def test_video_of_another_size_is_refused(tmp_path):
     save_video(tmp_path / 'RGB' / 'a1_s1_t1_color.avi', 5)
     with pytest.raises(ValueError, match='expected 640x480'):
         UTDVideoSource(tmp_path).load('a1_s1_t1', np.ones((1, 9, 20, 3)), 5, 'center')
+
+
+def motion_jpeg(images):
+    """An AVI of JPEG files, whatever their sizes; its header says 64 x 64."""
+
+    def chunk(name, data):
+        return name + struct.pack('<I', len(data)) + data + bytes(len(data) % 2)
+
+    def part(name, data):
+        return chunk(b'LIST', name + data)
+
+    avih = struct.pack('<14I', 40000, 0, 0, 16, len(images), 0, 1, 0, 64, 64, 0, 0, 0, 0)
+    strh = b'vidsMJPG' + struct.pack('<12I', 0, 0, 0, 1, 25, 0, len(images), 0, 2**32 - 1, 0, 0, 0)
+    strf = struct.pack('<IiiHH4sIiiII', 40, 64, 64, 1, 24, b'MJPG', 12288, 0, 0, 0, 0)
+    header = chunk(b'avih', avih) + part(b'strl', chunk(b'strh', strh) + chunk(b'strf', strf))
+    movie = part(b'movi', b''.join(chunk(b'00dc', image) for image in images))
+    return chunk(b'RIFF', b'AVI ' + part(b'hdrl', header) + movie)
+
+
+def jpeg(width, height):
+    file = io.BytesIO()
+    Image.new('L', (width, height)).save(file, 'jpeg', quality=1)
+    return file.getvalue()
+
+
+def test_frames_that_would_take_all_memory_are_refused(tmp_path, backend):
+    path = tmp_path / 'bomb.avi'
+    path.write_bytes(motion_jpeg([jpeg(64, 64)] * 2))
+    assert count_frames(path, backend) == 2
+    path.write_bytes(motion_jpeg([jpeg(60000, 1200)] * 2))
+    for read in (lambda: read_frames(path, [0], backend), lambda: list(iter_frames(path, backend))):
+        with pytest.raises(ValueError, match=r'bomb\.avi: an image of 60000 x 1200 pixels'):
+            read()
+
+
+def test_a_folder_of_images_is_read_as_other_images(tmp_path):
+    (tmp_path / '1.jpg').write_bytes(jpeg(60000, 1200))
+    with pytest.raises(ValueError, match=r'1\.jpg: an image of 60000 x 1200 pixels'):
+        read_frames(tmp_path, [0])
+    (tmp_path / '1.jpg').write_bytes(b'none')
+    with pytest.raises(ValueError, match=r'1\.jpg: not a readable image'):
+        read_frames(tmp_path, [0])

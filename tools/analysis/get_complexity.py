@@ -43,9 +43,8 @@ def measure_config(
         size = (info.num_person, info.window or 64, len(info.joint_names), info.in_channels)
         return complexity.measure(model, shape or (1, *size))
     cfg = load_config(config, options)
-    frames = complexity.clip_length(cfg)
     model = complexity.build_deployed(cfg)
-    return complexity.measure(model, shape or complexity.default_shape(model, frames))
+    return complexity.measure(model, shape or complexity.clip_shape(cfg, model))
 
 
 def print_table(num_classes: int, shape: list[int]) -> None:

@@ -8,6 +8,7 @@ from mmengine.fileio import BaseStorageBackend, get_file_backend, join_path
 
 from mmcl_ext.fileio.file_name import sample_file
 from mmcl_ext.fileio.image import decode_image
+from mmcl_ext.fileio.lmdb_file import check_lmdb
 from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.mmcl.transforms.base import SideDataTransform
 from mmcl_ext.registry import TRANSFORMS
@@ -38,6 +39,7 @@ class LoadCompositeImage(SideDataTransform):
         self.size = (int(size[0]), int(size[1]))
         self.suffix = suffix
         self.backend_args = None if backend_args is None else dict(backend_args)
+        self._is_checked = False
 
     @property
     def source(self) -> str:
@@ -78,6 +80,10 @@ class LoadCompositeImage(SideDataTransform):
     @property
     def backend(self) -> BaseStorageBackend:
         """Storage backend, shared within a process, since LMDB admits one handle per database."""
+        arguments = self.backend_args or {}
+        if not self._is_checked and arguments.get('backend') == 'lmdb':
+            check_lmdb(arguments['db_path'])
+        self._is_checked = True
         return get_file_backend(self.img_dir, backend_args=self.backend_args, enable_singleton=True)
 
     def _path(self, sample_name: str) -> str:
@@ -86,7 +92,8 @@ class LoadCompositeImage(SideDataTransform):
 
     def _read(self, path: str) -> bytes | None:
         try:
-            return self.backend.get(path)
+            with name_file(self.source, Exception):  # LMDB has errors of its own
+                return self.backend.get(path)
         except FileNotFoundError:
             return None
 

@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
+
+from mmcl_ext.fileio.image import decode_image
+from mmcl_ext.fileio.name_file import name_file
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 """Endings of the files that are taken for frames."""
@@ -32,7 +34,8 @@ def read(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
     found = {}
     for index in sorted(wanted):
         if index < len(files):
-            frame = cv2.imread(str(files[index]), cv2.IMREAD_COLOR)
+            with name_file(files[index]):
+                frame = decode_image(files[index].read_bytes())
             if frame is None:
                 raise ValueError(f'{files[index]}: not a readable image')
             found[index] = frame

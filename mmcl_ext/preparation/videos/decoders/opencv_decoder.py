@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from mmcl_ext.fileio.image import check_image_size
+from mmcl_ext.fileio.name_file import name_file
+
 
 def count(path: str | os.PathLike) -> int:
     """Count the frames by passing over all of them."""
@@ -48,4 +51,7 @@ def _open(path: str | os.PathLike | int) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(path if isinstance(path, int) else os.fspath(path))
     if not capture.isOpened():
         raise ValueError(f'{path}: not a readable video')
+    with name_file(path):
+        width, height = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
+        check_image_size(capture.get(width), capture.get(height))
     return capture

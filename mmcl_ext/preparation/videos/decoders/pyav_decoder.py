@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.fileio.image import MOST_PIXELS, check_image_size
+from mmcl_ext.fileio.name_file import name_file
+
 # Time stamps of these containers are those of showing. AVI has none of its own: FFmpeg makes
 # them up in the order of decoding, so that frames of H.264 in AVI (NTU RGB+D) come with the
 # stamps of their neighbours.
@@ -109,10 +112,14 @@ class _FrameIndex:
         codec = stream.codec_context.name
         if formats.isdisjoint(_STAMPED) or codec not in _WHOLE_FRAMES:
             return None
-        packets = [packet for packet in container.demux(stream) if packet.size]
-        stamps = [packet.pts for packet in packets]
-        keyframes = [packet.pts for packet in packets if packet.is_keyframe]
-        cut = any(packet.is_discard or packet.is_corrupt for packet in packets)
+        packets = [  # what is kept of them: all together they are the video
+            (packet.pts, packet.is_keyframe, packet.is_discard or packet.is_corrupt)
+            for packet in container.demux(stream)
+            if packet.size
+        ]
+        stamps = [stamp for stamp, _, _ in packets]
+        keyframes = [stamp for stamp, is_keyframe, _ in packets if is_keyframe]
+        cut = any(is_cut for _, _, is_cut in packets)
         if cut or None in stamps or len(set(stamps)) != len(stamps):
             return None
         return cls(stamps, keyframes) if keyframes and keyframes[0] == stamps[0] else None
@@ -136,8 +143,12 @@ def _open(path: str | os.PathLike) -> Iterator[Any]:
         with av.open(os.fspath(path)) as container:
             if not container.streams.video:
                 raise ValueError(f'{path}: no video: there is no picture in it, only sound or text')
+            codec = container.streams.video[0].codec_context
+            with name_file(path):
+                check_image_size(codec.width, codec.height)
+            codec.options = {'max_pixels': str(MOST_PIXELS)}  # where later frames are larger
             # Processes work side by side, so none needs several threads.
-            container.streams.video[0].codec_context.thread_count = 1
+            codec.thread_count = 1
             yield container
     except av.error.FFmpegError as error:
         raise ValueError(f'{path}: not a readable video: {error}') from error
