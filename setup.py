@@ -10,8 +10,9 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-MIM_ITEMS = ('configs', 'tools', 'model-index.yml', 'dataset-index.yml')
+MIM_ITEMS = ('configs', 'tools', 'zoo', 'model-index.yml', 'dataset-index.yml')
 """What MMEngine and MIM look for in ``mmcl_ext/.mim``."""
+WEIGHTS = '.safetensors'
 
 
 class BuildPyWithMim(build_py):
@@ -38,11 +39,12 @@ class BuildPyWithMim(build_py):
 
 
 def mim_files() -> Iterator[Path]:
-    """Yield the files of ``MIM_ITEMS``, compiled ones left out."""
+    """Yield the files of ``MIM_ITEMS`` without compiled ones and weights."""
     for item in MIM_ITEMS:
         path = ROOT / item
         for file in sorted(path.rglob('*')) if path.is_dir() else [path]:
-            if file.is_file() and '__pycache__' not in file.parts:
+            left_out = '__pycache__' in file.parts or file.suffix == WEIGHTS
+            if file.is_file() and not left_out:
                 yield file
 
 
@@ -88,6 +90,7 @@ setup(
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     author='mmcl_ext contributors',
+    project_urls={'Paper': 'https://arxiv.org/abs/2407.15706'},
     keywords='skeleton, action recognition, multi-modality, co-learning, MMEngine, MMAction2',
     license='Apache-2.0',
     license_files=['LICENSE'],
@@ -113,6 +116,7 @@ setup(
             'deploy',
             'video',
             'encoders',
+            'hub',
             'optional',
             'pose',
             'web',

@@ -13,6 +13,7 @@ from mmcl_ext.version import __version__
 
 if TYPE_CHECKING:
     from mmcl_ext.apis import get_config, get_model, list_models, test_model, train_model
+    from mmcl_ext.checkpoints.hub import from_hub, to_hub
     from mmcl_ext.datasets.store import SkeletonStore, write_store
     from mmcl_ext.inference import MMCLInferencer, SkeletonClip, StreamingInferencer
 
@@ -22,16 +23,19 @@ __all__ = [
     'SkeletonStore',
     'StreamingInferencer',
     '__version__',
+    'from_hub',
     'get_config',
     'get_model',
     'list_models',
     'test_model',
+    'to_hub',
     'train_model',
     'write_store',
 ]
 
 _ROOMS = {
     'mmcl_ext.apis': ('get_config', 'get_model', 'list_models', 'test_model', 'train_model'),
+    'mmcl_ext.checkpoints.hub': ('from_hub', 'to_hub'),
     'mmcl_ext.datasets.store': ('SkeletonStore', 'write_store'),
     'mmcl_ext.inference': ('MMCLInferencer', 'SkeletonClip', 'StreamingInferencer'),
 }

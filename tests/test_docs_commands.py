@@ -22,6 +22,7 @@ PAGES = [
     *sorted((REPO / '.github').rglob('*.md')),
     *sorted((REPO / 'docs').rglob('*.md')),
     *sorted((REPO / 'configs').rglob('README.md')),
+    *sorted((REPO / 'zoo').glob('*.md')),
     REPO / 'docs/results.toml',
     REPO / 'dataset-index.yml',
 ]

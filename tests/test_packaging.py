@@ -26,6 +26,7 @@ SOURCES = (
     'requirements',
     'configs',
     'tools',
+    'zoo',
     'mmcl_ext',
 )
 CHILD = "_base_ = 'mmcl_ext::_base_/default_runtime.py'\nadded = 1\n"
@@ -100,11 +101,12 @@ print(_get_external_cfg_base_path(package, '_base_/default_runtime.py'))
 def test_wheel_holds_the_package_and_its_mim(source: Path, wheel: zipfile.ZipFile) -> None:
     held = {name for name in wheel.namelist() if '.dist-info/' not in name}
     package = {f'mmcl_ext/{name}' for name in files_below(source / 'mmcl_ext')}
-    mim = {f'mmcl_ext/.mim/{top}/{name}' for top in ('configs', 'tools')
-           for name in files_below(source / top)}  # fmt: skip
+    mim = {f'mmcl_ext/.mim/{top}/{name}' for top in ('configs', 'tools', 'zoo')
+           for name in files_below(source / top) if not name.endswith('.safetensors')}  # fmt: skip
     indices = {f'mmcl_ext/.mim/{name}-index.yml' for name in ('model', 'dataset')}
     assert held == package | mim | indices
     assert any(name.startswith('mmcl_ext/.mim/configs/mmcl/') for name in held)
+    assert 'mmcl_ext/.mim/zoo/metafile.yml' in held
 
 
 def test_wheel_requires_what_the_files_say(repo: Path, wheel: zipfile.ZipFile) -> None:
@@ -129,6 +131,7 @@ def test_wheel_requires_what_the_files_say(repo: Path, wheel: zipfile.ZipFile) -
         'deploy',
         'video',
         'encoders',
+        'hub',
         'optional',
         'pose',
         'web',
@@ -287,7 +290,10 @@ def test_pip_never_resolves_versions_freely(repo: Path, path: str) -> None:
     """An unpinned torch is a download of gigabytes of another version than the tested one."""
     text = (repo / path).read_text().replace('\\\n', ' ')
     installs = [line for line in text.splitlines() if 'pip install' in line and '#' not in line]
-    assert all('$(CONSTRAINTS)' in line or '--no-deps' in line for line in installs), installs
+    pinned = ('$(CONSTRAINTS)', '--no-deps', '$(2)')
+    assert all(any(word in line for word in pinned) for line in installs), installs
+    constrained = re.findall(r'call INSTALL,[^,]+,(.+)\)$', text, re.M)
+    assert constrained == ['$(CONSTRAINTS)', '-c requirements/$*.txt'][: len(constrained)]
 
 
 def test_missing_python_is_named(repo: Path) -> None:

@@ -18,10 +18,12 @@ NAMES = {
     'SkeletonClip',
     'SkeletonStore',
     'StreamingInferencer',
+    'from_hub',
     'get_config',
     'get_model',
     'list_models',
     'test_model',
+    'to_hub',
     'train_model',
     'write_store',
 }

@@ -16,6 +16,7 @@ from mmcl_ext.datasets.store.name_table import is_pickle
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.fileio.shipped_folder import shipped_folder
+from mmcl_ext.fileio.zoo import find_in_zoo
 
 _BASES = ('_base_/default_runtime.py', '_base_/datasets/loaders.py')
 
@@ -70,7 +71,7 @@ def _test_of(checkpoint: str | os.PathLike) -> Config:
 
 def is_published(model: str | os.PathLike, store: str | None) -> bool:
     """Tell whether a command tests a published file, which goes with ``--store`` alone."""
-    published = os.fspath(model).endswith(('.pth', '.safetensors'))
+    published = find_in_zoo(model).endswith(('.pth', '.safetensors'))
     if published != (store is not None):
         given = f'{model} is a checkpoint: give the data as --store FILE --split NAME'
         raise UserError(given if published else f'--store goes with a checkpoint, not with {model}')

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.fileio.shipped_folder import shipped_folder
+from mmcl_ext.fileio.zoo import find_in_zoo
 
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 _NO_MODELS = ('_base_', 'ablations', 'preparation')
@@ -30,8 +31,8 @@ def get_config(name: str | os.PathLike, options: Mapping[str, Any] | None = None
 
 
 def find_config(name: str | os.PathLike) -> Path:
-    """Find a shipped configuration by its name; a path to a file is returned as it is."""
-    path = Path(name)
+    """Find a shipped configuration by its name; a path or ``zoo:NAME`` gives the file."""
+    path = Path(find_in_zoo(name))
     if path.is_file() or path.suffix:
         return path
     found = shipped_folder('configs') / f'{path}.py'

@@ -16,6 +16,7 @@ from torch import Tensor
 from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.fileio.name_file import names_file
 from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.zoo import PREFIX, find_in_zoo
 
 _LEVELS = ('state_dict', 'model_state_dict', 'model', 'net', 'network', 'weights')
 _HOLDERS = ('module.', 'model.', 'net.', 'network.')
@@ -30,8 +31,8 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     ``state_dict`` or ``model``, ``module.`` of parallel and ``_orig_mod.`` of compiled models, and
     the name under which a trainer holds the model, such as ``net.``, where all entries have it.
     A bare state dictionary has an empty ``meta``. The path is that of a ``.pt``, ``.pth`` or
-    ``.safetensors`` file, or an address that MMEngine reads. A file that cannot be read, or holds
-    no weights, is a ValueError.
+    ``.safetensors`` file, ``zoo:NAME``, or an address that MMEngine reads. A file that cannot be
+    read, or holds no weights, is a ValueError.
     """
     content = _load(path)
     state = content
@@ -68,14 +69,13 @@ def _unwrapped(names: list[str]) -> list[str]:
 
 def require_checkpoint(path: str | os.PathLike) -> None:
     """Raise FileNotFoundError if there is no such checkpoint; addresses are not opened."""
+    path = find_in_zoo(path)
     if re.match(r'[\w+.-]{2,}:', str(path)) is None and not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {os.fspath(path)!r}')
 
 
 def _load(path: str | os.PathLike) -> Any:
     require_checkpoint(path)
-    if str(path).endswith('.safetensors'):
-        return _load_safetensors(path)
     try:
         return CheckpointLoader.load_checkpoint(str(path), 'cpu', logger='silent')
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
@@ -83,10 +83,13 @@ def _load(path: str | os.PathLike) -> Any:
         raise ValueError(f'{path} is not a readable checkpoint: {reason}') from error
 
 
-def _load_safetensors(path: str | os.PathLike) -> dict[str, Any]:
+@CheckpointLoader.register_scheme(prefixes=(PREFIX, r'.+\.safetensors$'), force=True)
+def load_from_safetensors(path: str, map_location: Any = None) -> dict[str, Any]:
+    """Let MMEngine read these files and models of the zoo, too; tensors are on the CPU."""
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
+    path = find_in_zoo(path)
     try:
         with safe_open(path, 'pt') as file:
             text = (file.metadata() or {}).get(_META_KEY, '{}')

@@ -8,6 +8,7 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
+from mmcl_ext.checkpoints.hub import find_pretrained
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES, find_config
@@ -39,7 +40,7 @@ class MMCLInferencer:
 
     Args:
         model: Published checkpoint, exported file, or configuration of a training: its path, or
-            the name of a shipped one.
+            the name of a shipped one; ``zoo:NAME`` is a model of the zoo.
         checkpoint: Checkpoint, where ``model`` is a configuration.
         backend: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``; None tells from the ending of
             ``model``: ``.onnx`` runs in ONNX Runtime, all else in PyTorch.
@@ -85,6 +86,14 @@ class MMCLInferencer:
             self.predictor = ExportedPredictor(run, self.info.average_clips)
         with name_file(model):
             self.prepare = ClipPreparation(self.info, fill_missing)
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike, **options: Any) -> 'MMCLInferencer':
+        """Load a model of the zoo, a folder of ``to_hub``, or a repository ``USER/NAME``.
+
+        ``options`` are those of the constructor. An unknown name is a FileNotFoundError.
+        """
+        return cls(find_pretrained(name), **options)
 
     @property
     def classes(self) -> tuple[str, ...]:

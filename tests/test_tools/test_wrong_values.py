@@ -29,6 +29,7 @@ GOOD = {
     'checkpoint/import_official.py': 'epoch_1.pth out/i.pth',
     'checkpoint/publish.py': 'utd.py epoch_1.pth out/p.pth',
     'checkpoint/strip.py': 'epoch_1.pth out/s.pth',
+    'checkpoint/to_hub.py': 'epoch_1.pth out/hub',
     'data/convert.py utdmhad': 'clips out/s.safetensors --quiet',
     'data/convert.py ntu60': 'clips out/s.safetensors --quiet',
     'data/convert.py ntu120': 'clips out/s.safetensors --quiet',
@@ -59,6 +60,9 @@ GOOD = {
     'test.py': 'utd.py epoch_1.pth --work-dir out/test',
     'train.py': 'utd.py --work-dir out/train --cfg-options train_cfg.max_epochs=1',
     'web.py': '--model utd.py --checkpoint epoch_1.pth',
+    'zoo.py list': '',
+    'zoo.py check': '--files-only',
+    'zoo.py add': 'a utd.py epoch_1.pth --store clips --split xsub_test --license none',
 }
 NOT_STARTED = ('web.py', 'demo.py', 'rerun_results.py')
 """What serves or works for hours: their options are tried with an input that is missing."""

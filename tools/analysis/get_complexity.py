@@ -8,6 +8,7 @@ from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.config.command_line import add_cfg_options, add_import, import_modules
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.user_errors import UserError, one_line_errors
+from mmcl_ext.fileio.zoo import find_in_zoo
 
 MMCL_CONFIG = Path(__file__).parents[2] / 'configs' / 'mmcl' / 'ctrgcn_hdgraph_ntu120.py'
 MMCL_IN_PAPER = (1.44, 1.79)
@@ -36,6 +37,7 @@ def parse_args() -> argparse.Namespace:
 def measure_config(
     config: str | Path, options: dict | None = None, shape: list[int] | None = None
 ) -> complexity.Complexity:
+    config = find_in_zoo(config)
     if Path(config).suffix in ('.pth', '.safetensors'):
         if options:
             raise UserError(f'--cfg-options goes with a configuration, not with {config}')

@@ -21,6 +21,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--metrics', nargs='+', default=[], metavar='NAME=VALUE', help='results, such as top1=92.1'
     )
+    parser.add_argument(
+        '--half', action='store_true', help='store weights in float16: half the size'
+    )
     add_import(parser)
     add_safe_config(parser)
     return parser.parse_intermixed_args()
@@ -45,7 +48,7 @@ def main() -> None:
         license=args.license, commit=args.commit, metrics=read_metrics(args.metrics) or None
     )
     recipe = {key: value for key, value in known.items() if value is not None}
-    published = publish(args.model, args.checkpoint, args.out, recipe)
+    published = publish(args.model, args.checkpoint, args.out, recipe, half=args.half)
     info = published.info
     classes = counted(len(info.classes), 'class', 'classes')
     print(printable(f'{info.backbone}, {classes}, layout {info.layout}, stream {info.stream}'))

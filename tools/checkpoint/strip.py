@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmcl_ext.checkpoints.strip import strip_checkpoint
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.fileio.zoo import find_in_zoo
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,7 +21,7 @@ def parse_args() -> argparse.Namespace:
 @one_line_errors()
 def main() -> None:
     args = parse_args()
-    source = Path(args.source)
+    source = Path(find_in_zoo(args.source))
     target = Path(args.target or source.with_name(f'{source.stem}_skeleton.pth'))
     if target.exists() and target.samefile(source):
         raise ValueError(f'{target} would be overwritten: give another target')

@@ -218,7 +218,7 @@ class Conversion:
             todo,
             self.convert_part,
             self._key,
-            jobs=min(self.processes or len(os.sched_getaffinity(0)), len(todo)),
+            jobs=min(self.processes or _cores(), len(todo)),
             progress=self.progress,
             stream=sys.stderr,
             shared=False,  # prepare_videos converts in its main process alone
@@ -319,3 +319,9 @@ def count_classes(
 
 def _stamp(source: Any) -> str:
     return source.stamp() if isinstance(source, ArchiveFile) else repr(source)
+
+
+def _cores() -> int:
+    """Count the cores of this process; macOS tells only those of the machine."""
+    known = getattr(os, 'sched_getaffinity', None)
+    return len(known(0)) if known else os.cpu_count() or 1
