@@ -1,0 +1,61 @@
+"""The page for newcomers, run in its order as a reader does."""
+
+import re
+
+import pytest
+from mmengine.registry import init_default_scope
+
+from mmcl_ext.registry import MODELS
+from test_tools.test_convert import SMALL, run_line
+
+BLOCK = re.compile(r'^```(python|bash)\n(.*?)^```', re.DOTALL | re.M)
+
+
+@pytest.fixture
+def parts(repo, tmp_path, monkeypatch):
+    """The numbered sections of the page, run in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(MODELS, '_module_dict', dict(MODELS.module_dict))
+    (tmp_path / 'configs').symlink_to(repo / 'configs')
+    init_default_scope('mmcl_ext')
+    page = (repo / 'docs/first_hour.md').read_text()
+    return dict(re.findall(r'^## (\d)\. (.*?)(?=^## )', page, re.DOTALL | re.M))
+
+
+def run_part(repo, text, monkeypatch, names):
+    """Run the blocks of a section; return the exit status of each command."""
+    status = {}
+    for match in BLOCK.finditer(text):
+        language, block = match.groups()
+        saved = re.search(
+            r'Save this as `(\w+\.py)`[^`]*(?:`[^`\n]+`[^`]*)*\Z', text[: match.start()]
+        )
+        if language == 'bash':
+            status |= {line: run_line(repo, line, monkeypatch) for line in block.splitlines()}
+        elif saved:
+            with open(saved[1], 'w') as file:
+                file.write(block + (SMALL if 'mmcl_ext::' in block else ''))
+        else:
+            exec(compile(block, 'docs/first_hour.md', 'exec'), names)
+    return status
+
+
+def test_own_skeletons_and_own_backbone(repo, parts, monkeypatch, capfd):
+    assert sorted(parts) == ['1', '2', '3', '4', '5']
+    status = run_part(repo, parts['2'], monkeypatch, {})
+    assert len(status) == 5
+    assert set(status.values()) == {0}
+    out = capfd.readouterr().out
+    assert 'acc/top1' in out
+    assert re.search(r'^clip9 +(raise|lower) \d\.\d{3}, ', out, re.M)
+    status = run_part(repo, parts['4'], monkeypatch, {})
+    assert list(status.values()) == [0, 0]
+    assert 'SkeletonRecognizer of Dots' in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_demo_and_helper(repo, parts, monkeypatch, capfd):
+    assert run_line(repo, 'python tools/demo.py --quick', monkeypatch) == 0
+    assert 'co-learning (MMCL)' in capfd.readouterr().out
+    assert set(run_part(repo, parts['5'], monkeypatch, {}).values()) == {0}
