@@ -9,6 +9,7 @@ JOBS ?= 2
 
 VENV := .venv
 VENV_DETECT := .venv-detect
+BOUNDS := lowest newest
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -17,10 +18,13 @@ REQUIREMENTS := $(wildcard requirements/*.txt) setup.py pyproject.toml
 EXTRAS_TESTS := tests/test_checkpoints/test_data_description.py tests/test_deployment \
 	tests/test_inference tests/test_mmcl/test_monitors.py \
 	tests/test_preparation/test_video.py $(wildcard tests/test_preparation/test_pose_*.py)
+BOUNDS_TESTS := tests/test_compat.py tests/test_packaging.py tests/test_checkpoints tests/test_fileio \
+	tests/test_models tests/test_tools/test_train_and_test.py
 PYTEST = -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage test-slow test-extras test-detect test-web pose lint docs check-machine clean
+.PHONY: help demo test coverage test-slow test-extras test-detect test-web test-bounds pose lint docs check-machine clean \
+	$(BOUNDS:%=test-%)
 
 help:
 	@echo 'make demo         train with co-learning on generated data, test from the skeleton alone'
@@ -30,6 +34,7 @@ help:
 	@echo 'make test-extras  run the tests of what needs optional packages: exports, PyAV, TensorBoard'
 	@echo 'make test-detect  run the tests that need mmcv with operators and mmdet, in $(VENV_DETECT)'
 	@echo 'make test-web     run the tests of the web page; they need Chromium and its driver'
+	@echo 'make test-bounds  run the tests of compatibility with the lowest and the newest versions'
 	@echo 'make pose         install what predicts videos into $(VENV)'
 	@echo 'make lint         ruff and mypy'
 	@echo 'make docs         build docs/_build/html'
@@ -60,6 +65,11 @@ test-detect: $(VENV_DETECT)/.installed
 test-web: $(VENV)/.installed-web
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS) -m 'slow or not slow' tests/test_web
 
+test-bounds: $(BOUNDS:%=test-%)
+
+$(BOUNDS:%=test-%): test-%: .venv-%/.installed
+	.venv-$*/bin/python -m pytest -n $(JOBS) $(PYTEST_FLAGS) $(BOUNDS_TESTS)
+
 pose: $(VENV)/.installed-pose
 
 lint: $(VENV)/.installed
@@ -71,7 +81,7 @@ docs: $(VENV)/.installed-docs
 	$(VENV)/bin/python -m sphinx -W -b html docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) $(VENV_DETECT) build dist docs/_build mmcl_ext/.mim *.egg-info
+	rm -rf $(VENV) $(VENV_DETECT) $(BOUNDS:%=.venv-%) build dist docs/_build mmcl_ext/.mim *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache
 
 # What the environments need of the machine; everything missing is named in one message.
@@ -83,8 +93,10 @@ if sys.version_info[:2] not in ((3, 11), (3, 12)):
 for name in ('venv', 'ensurepip'):
     if importlib.util.find_spec(name) is None:
         missing.append('the %s module of this Python (Debian, Ubuntu: apt install python3-venv)' % name)
-if (platform.system(), platform.machine()) != ('Linux', 'x86_64'):
-    missing.append('x86-64 Linux; this is %s %s' % (platform.machine(), platform.system()))
+known = ('Linux', 'x86_64'), ('Linux', 'aarch64'), ('Darwin', 'arm64')
+if (platform.system(), platform.machine()) not in known:
+    missing.append('Linux on x86-64 or ARM64, or macOS on ARM64; this is %s %s (docs/installation.md)'
+                   % (platform.system(), platform.machine()))
 if missing:
     sys.exit('Missing on this machine:\n- ' + '\n- '.join(missing)
              + '\nAnother interpreter is chosen with: make PYTHON=/path/to/python3.11 ...')
@@ -105,13 +117,25 @@ define USE_HEADLESS_OPENCV
 	$(1) -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --no-deps opencv-contrib-python-headless
 endef
 
+# mmaction2 asks for decord, which nothing here uses and which has no wheels for ARM64: its other
+# requirements are ours, too, or named here.
+define INSTALL
+	"$(PYTHON)" -m venv $(1)
+	$(1)/bin/python -m pip install -q $(PIP_FLAGS) $(2) --upgrade pip setuptools wheel
+	grep -v '^mmaction2' requirements/runtime.txt > $(1)/runtime.txt
+	$(1)/bin/python -m pip install $(PIP_FLAGS) $(2) einops opencv-contrib-python-headless \
+		-r $(1)/runtime.txt -r requirements/lite.txt -r requirements/tests.txt
+	$(1)/bin/python -m pip install $(PIP_FLAGS) $(2) --no-deps mmaction2
+	$(call USE_HEADLESS_OPENCV,$(1)/bin/python)
+	$(1)/bin/python -m pip install -q --no-deps --no-build-isolation -e .
+endef
+
 $(VENV)/.installed: $(REQUIREMENTS) | check-machine
-	"$(PYTHON)" -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --upgrade pip setuptools wheel
-	$(VENV)/bin/python -m pip install $(PIP_FLAGS) $(CONSTRAINTS) \
-		-r requirements/runtime.txt -r requirements/lite.txt -r requirements/tests.txt
-	$(call USE_HEADLESS_OPENCV,$(VENV)/bin/python)
-	$(VENV)/bin/python -m pip install -q --no-deps --no-build-isolation -e .
+	$(call INSTALL,$(VENV),$(CONSTRAINTS))
+	@touch $@
+
+$(BOUNDS:%=.venv-%/.installed): .venv-%/.installed: $(REQUIREMENTS) | check-machine
+	$(call INSTALL,.venv-$*,-c requirements/$*.txt)
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed

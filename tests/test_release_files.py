@@ -126,3 +126,38 @@ def test_the_guide_names_files_that_exist() -> None:
     paths = [link or code for link, code in named]
     assert len(paths) > 8
     assert [path for path in paths if not (REPO / path).exists()] == []
+
+
+def test_the_lowest_versions_are_those_of_the_requirements() -> None:
+    def read(name: str, sign: str) -> dict[str, str]:
+        text = (REPO / 'requirements' / f'{name}.txt').read_text()
+        return dict(re.findall(rf'^([\w-]+){sign}([\w.]+)', text, re.M))
+
+    admitted = {k: v.removesuffix('rc0') for k, v in read('runtime', '[>=]=').items()}
+    admitted |= read('lite', '>=')
+    lowest = read('lowest', '==')
+    assert lowest.keys() == admitted.keys()
+    for name, version in admitted.items():
+        assert re.fullmatch(rf'{re.escape(version)}(\.0)*', lowest[name]), name
+
+
+def test_the_image_installs_what_make_installs() -> None:
+    text = (REPO / 'Dockerfile').read_text().replace('\\\n', ' ')
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines if line and line[0] != '#'][:2] == ['ARG', 'FROM']
+    installs = re.findall(r'pip install ([^&]*)', text)
+    assert len(installs) == 3
+    assert all('-c requirements/constraints.txt' in x or '--no-deps' in x for x in installs)
+    for source in re.findall(r'^COPY (\S+)', text, re.M):
+        assert (REPO / source).exists()
+    assert re.search(r'^USER (?!root)', text, re.M)
+    ignored = (REPO / '.dockerignore').read_text().split()
+    assert {'.git', 'data', 'work_dirs', '.venv*'} <= set(ignored)
+
+
+def test_the_machines_of_the_makefile_are_those_of_the_page() -> None:
+    known = re.search(r'^known = (.+)$', (REPO / 'Makefile').read_text(), re.M)
+    assert known
+    assert eval(known[1]) == (('Linux', 'x86_64'), ('Linux', 'aarch64'), ('Darwin', 'arm64'))
+    page = (REPO / 'docs/installation.md').read_text()
+    assert '- Linux on x86-64 or ARM64, or macOS on ARM64' in page
