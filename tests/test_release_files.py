@@ -145,7 +145,7 @@ def test_the_image_installs_what_make_installs() -> None:
     text = (REPO / 'Dockerfile').read_text().replace('\\\n', ' ')
     lines = text.splitlines()
     assert [line.split()[0] for line in lines if line and line[0] != '#'][:2] == ['ARG', 'FROM']
-    installs = re.findall(r'pip install ([^&]*)', text)
+    installs = re.findall(r'pip install ([^&\n]*)', text)
     assert len(installs) == 3
     assert all('-c requirements/constraints.txt' in x or '--no-deps' in x for x in installs)
     for source in re.findall(r'^COPY (\S+)', text, re.M):
