@@ -25,7 +25,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('ablation', help='declaration, such as configs/ablations/lambda_demo.py')
     parser.add_argument('--seeds', type=int, nargs='+', default=[1], help='random seeds (1)')
-    parser.add_argument('--work-dir', default='work_dirs/ablations', help='runs and tables')
+    parser.add_argument(
+        '--work-dir', default='work_dirs/ablations', help='folder of the runs and tables'
+    )
     parser.add_argument('--only', nargs='+', metavar='VARIANT', help='these variants alone')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
     parser.add_argument('--processes', type=int, default=1, help='processes (GPUs) of a training')

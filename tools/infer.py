@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     )
     add_model_options(parser)
     parser.add_argument('--out', help='folder for predictions.json and pictures')
-    parser.add_argument('--layout', help='layout of the joints, where files do not say it')
+    parser.add_argument('--layout', help='name or .json of the joints, where files do not say it')
     parser.add_argument('--top-k', type=int, default=5, help='classes per clip')
     parser.add_argument('--batch-size', type=int, default=8, help='clips per forward pass')
     parser.add_argument('--pictures', type=int, default=20, help='clips to draw at most')

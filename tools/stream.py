@@ -26,7 +26,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--webcam', metavar='N|VIDEO', help='number of a camera, or a video')
     add_model_options(parser)
     add_pose_options(parser)
-    parser.add_argument('--layout', help='layout of the joints, where the file does not say it')
+    parser.add_argument(
+        '--layout', help='name or .json of the joints, where the file does not say it'
+    )
     parser.add_argument('--window', type=int, default=64, help='frames of a window')
     parser.add_argument('--stride', type=int, default=16, help='frames between predictions')
     parser.add_argument(

@@ -41,7 +41,7 @@ def add_launcher(parser: argparse.ArgumentParser) -> None:
         help='seconds after which a process that hangs ends the run (env_cfg.dist_cfg.timeout of '
         f'the configuration, or {TIMEOUT:g})',
     )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def parse_launched(parser: argparse.ArgumentParser) -> argparse.Namespace:

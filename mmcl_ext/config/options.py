@@ -57,9 +57,12 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
 
     MMEngine's ``last_checkpoint`` file names it. A process killed at the wrong
     moment leaves that file empty or pointing at a checkpoint already removed;
-    then the newest checkpoint of an epoch or iteration in the folder is taken.
+    then the newest checkpoint of an epoch or iteration in the folder is taken. In a copy of a
+    folder it names that of the original: the copy's own of the same name goes before.
     """
     named = find_latest_checkpoint(str(work_dir)) if Path(work_dir).is_dir() else None
+    if named and (own := Path(work_dir, Path(named).name)).is_file():
+        return str(own)
     if named and ('://' in named or Path(named).is_file()):
         return named
     paths = [p for kind in ('epoch', 'iter') for p in Path(work_dir).glob(f'{kind}_*.pth')]

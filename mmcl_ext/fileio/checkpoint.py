@@ -35,6 +35,11 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     read, or holds no weights, is a ValueError.
     """
     content = _load(path)
+    return {'state_dict': find_weights(content, path), 'meta': dict(content.get('meta') or {})}
+
+
+def find_weights(content: Any, path: str | os.PathLike) -> dict[str, Tensor]:
+    """Return the weights in a checkpoint, as :func:`read_checkpoint` does."""
     state = content
     for name in _LEVELS:
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
@@ -54,8 +59,7 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     names = _unwrapped(list(state))
     if len(set(names)) != len(names):
         raise ValueError(f'{path} holds a model twice: with and without a prefix of its names')
-    weights = dict(zip(names, state.values(), strict=True))
-    return {'state_dict': weights, 'meta': dict(content.get('meta') or {})}
+    return dict(zip(names, state.values(), strict=True))
 
 
 def _unwrapped(names: list[str]) -> list[str]:

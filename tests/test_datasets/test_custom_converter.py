@@ -300,3 +300,25 @@ def test_splits_by_subject(tmp_path):
 def test_samples_without_splits(source, tmp_path):
     (source / 'labels.csv').write_text('name,label\na,wave\nb,kick\n')
     assert 'splits: none' in str(convert(source, tmp_path / 'out.safetensors')).splitlines()
+
+
+@pytest.mark.parametrize(
+    ('written', 'file'),
+    [
+        ('wave1.npy', 'wave1'),
+        ('Wave1', 'wave1'),
+        ('clips/wave1', 'wave1'),
+        (r'clips\wave1', 'wave1'),
+        ('caf\u00e9', 'cafe\u0301'),
+        ('cafe\u0301', 'caf\u00e9'),
+    ],
+)
+def test_a_name_that_is_written_otherwise_than_the_file(tmp_path, written, file):
+    """Else the sample would be left out, and the others would train."""
+    np.save(tmp_path / f'{file}.npy', pose(0))
+    np.save(tmp_path / 'sit1.npy', pose(1))
+    (tmp_path / 'labels.csv').write_text(f'name,label\nsit1,sit\n{written},wave\n')
+    with pytest.raises(ValueError, match='has no file, but there is one for') as caught:
+        convert(tmp_path, tmp_path / 'out.safetensors')
+    assert 'labels.csv' in str(caught.value)
+    assert not (tmp_path / 'out.safetensors').exists()

@@ -26,6 +26,10 @@ def test_what_fits_passes():
     check(network(), weights | {'co_learning.weight': weights['0.weight']})  # of the training
     old = {key: value for key, value in weights.items() if 'num_batches' not in key}
     check(network(), old)
+    for prefix in ('_orig_mod.', 'module._orig_mod.', 'model.', 'net.module.'):
+        wrapped = dict(model_state_dict={f'{prefix}{key}': value for key, value in weights.items()})
+        check(network(), wrapped)
+        assert wrapped['state_dict'].keys() == weights.keys()  # what MMEngine loads
     CheckpointFitHook().before_test(SimpleNamespace(model=network()))  # nothing was loaded
 
 

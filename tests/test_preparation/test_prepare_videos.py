@@ -11,6 +11,7 @@ from detector_models import save_yolos
 from own_clips import OwnClips
 from text_models import save_blip
 from tool_module import load_tool, run_main
+from torch import nn
 
 from mmcl_ext.apis import build_runner, load_config
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
@@ -22,7 +23,7 @@ from mmcl_ext.graphs.layouts import register_layout
 from mmcl_ext.preparation.own_videos.prepare_videos import VideoPreparation
 from mmcl_ext.preparation.own_videos.training_config import TrainingConfig
 from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
-from mmcl_ext.registry import DATASETS, MODELS
+from mmcl_ext.registry import DATASETS, GRAPHS, MODELS
 from mmcl_ext.synthetic.scene import CAMERA
 
 DEMO = 'mmcl_ext::mmcl/ctrgcn_demo.py'
@@ -119,6 +120,37 @@ def test_the_center_of_a_layout_may_be_joint_0(tmp_path):
     cfg = load_config(tmp_path / 'config.py')
     assert cfg.model.backbone.graph_cfg.layout.center == 0
     assert MODELS.build(cfg.model).backbone.graph.num_joints == 3
+
+
+class JointNet(nn.Module):
+    """A network that asks for no number of persons."""
+
+    def __init__(self, graph_cfg, in_channels=3):
+        super().__init__()
+        self.graph, self.out_channels = GRAPHS.build(graph_cfg), 8
+        self.layer = nn.Linear(in_channels, 8)
+
+    def forward(self, x):
+        return self.layer(x).permute(0, 1, 4, 2, 3)
+
+
+def test_a_base_with_a_network_of_ones_own(tmp_path):
+    MODELS.register_module(module=JointNet, force=True)
+    base, plain = tmp_path / 'base.py', tmp_path / 'plain.py'
+    graph = "graph_cfg=dict(type='SkeletonGraph', layout='coco', mode='spatial')"
+    base.write_text(
+        f"_base_ = '{DEMO}'\nmodel = dict(backbone=dict(_delete_=True, type='JointNet', {graph}))\n"
+    )
+    store = make_store(tmp_path / 's.safetensors', np.ones((1, 3, 17, 2)))
+    TrainingConfig(store, tmp_path / 'composites', base=str(base)).write(tmp_path / 'config.py')
+    backbone = load_config(tmp_path / 'config.py').model.backbone
+    assert (backbone.type, backbone.in_channels) == ('JointNet', 2)
+    assert MODELS.build(backbone).out_channels == 8
+    plain.write_text("_base_ = 'mmcl_ext::skeleton/ctrgcn_demo.py'")
+    with pytest.raises(
+        ValueError, match=r"cannot inherit .*plain\.py': its model has no co_learning"
+    ):
+        TrainingConfig(store, tmp_path / 'composites', base=str(plain))
 
 
 @pytest.mark.parametrize('kind', ['folder', 'pickle'])

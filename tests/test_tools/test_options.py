@@ -25,6 +25,18 @@ def test_last_checkpoint_is_the_named_one(tmp_path):
     assert apis.last_checkpoint(tmp_path) == str(named)
 
 
+def test_a_copied_work_folder_goes_on_from_its_own_checkpoint(tmp_path):
+    original, copy = tmp_path / 'run', tmp_path / 'copy'
+    for folder in (original, copy):
+        folder.mkdir()
+        (folder / 'last_checkpoint').write_text(str(original / 'epoch_3.pth'))
+    named = str(touch(original, 'epoch_3.pth', age=0))
+    assert apis.last_checkpoint(copy) == named  # checkpoints may lie in a folder of their own
+    own = touch(copy, 'epoch_3.pth', age=5)
+    assert apis.last_checkpoint(copy) == str(own)
+    assert apis.last_checkpoint(original) == named
+
+
 @pytest.mark.parametrize('content', ['', 'gone.pth', None])
 def test_without_a_good_name_it_is_the_newest(tmp_path, content):
     touch(tmp_path, 'epoch_10.pth', age=2)

@@ -98,6 +98,13 @@ def limited():
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.parametrize('name', NAMES)
+def test_every_option_says_what_it_asks_for(name, monkeypatch):
+    for command, parser in parsers_of(load_tool(TOOLS / name), monkeypatch):
+        silent = [action.dest for action in parser._actions if not action.help]
+        assert not silent, f'{command}: no help on {silent}'
+
+
 def wrong_path(tmp_path, kind):
     path = tmp_path / f'{kind}.py'
     if kind == 'empty':

@@ -29,13 +29,23 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--layout', help='name or .json of the layout, for a .pkl')
     parser.add_argument('--split', help='split of the store; default: all samples')
     parser.add_argument(
-        '--loader', default='train', choices=('train', 'val', 'test'), help='of a configuration'
+        '--loader',
+        default='train',
+        choices=('train', 'val', 'test'),
+        help='loader of a configuration whose data are shown',
     )
     parser.add_argument('--samples', nargs='+', help='names of the samples to show')
-    parser.add_argument('--num', type=int, default=4, help='else: as many, one class after another')
+    parser.add_argument(
+        '--num', type=int, default=4, help='without --samples: so many, one class after another'
+    )
     parser.add_argument('--composites', help='folder of composites to show beside')
     parser.add_argument('--draws', type=int, default=2, help='draws of the augmentation to show')
-    parser.add_argument('--motion', default='gif', choices=('gif', 'mp4', 'none'))
+    parser.add_argument(
+        '--motion',
+        default='gif',
+        choices=('gif', 'mp4', 'none'),
+        help='kind of the moving skeletons',
+    )
     parser.add_argument('--fps', type=float, default=30.0, help='frames per second of the motion')
     add_cfg_options(parser)
     args = parser.parse_args()

@@ -40,23 +40,34 @@ def add_parallel(parser: argparse.ArgumentParser) -> None:
 def add_raw(parser: argparse.ArgumentParser) -> None:
     add_parallel(parser)
     parser.add_argument(
-        '--on-error', choices=('stop', 'skip'), default='stop', help='at an unreadable sample'
+        '--on-error',
+        choices=('stop', 'skip'),
+        default='stop',
+        help='what to do at an unreadable sample',
     )
 
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--dtype', choices=('float32', 'float16'))
+    parser.add_argument('--dtype', choices=('float32', 'float16'), help='type of the coordinates')
 
 
 def add_classes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        '--classes', type=read_lines, metavar='FILE', help='names of the classes, one a line'
+        '--classes',
+        type=read_lines,
+        metavar='FILE',
+        help='file with the names of the classes, one a line',
     )
 
 
 def add_ntu(parser: argparse.ArgumentParser) -> None:
     add_raw(parser)
-    parser.add_argument('--preprocessing', choices=NTU_PREPROCESSINGS, default='ctrgcn')
+    parser.add_argument(
+        '--preprocessing',
+        choices=NTU_PREPROCESSINGS,
+        default='ctrgcn',
+        help='whose rules choose and place the bodies',
+    )
     parser.add_argument(
         '--translate', action=argparse.BooleanOptionalAction, help='origin at the main actor'
     )

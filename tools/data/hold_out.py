@@ -12,8 +12,13 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('source', help='annotation store (.safetensors)')
     parser.add_argument('out', help='store to write, with two more splits')
     parser.add_argument('--split', required=True, help='training split to divide')
-    parser.add_argument('--fraction', type=float, default=0.1, help='share to hold out')
-    parser.add_argument('--by', choices=WAYS, default='subject', help='what decides who')
+    parser.add_argument('--fraction', type=float, default=0.1, help='share to hold out (0.1)')
+    parser.add_argument(
+        '--by',
+        choices=WAYS,
+        default='subject',
+        help='hold out whole subjects, or samples by a hash of their names',
+    )
     parser.add_argument('--seed', type=int, default=0, help='another one holds out others')
     parser.add_argument(
         '--subject-pattern',

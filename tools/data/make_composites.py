@@ -52,7 +52,9 @@ def add_utdmhad(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('source', help='folder with Depth/, Depth.zip, RGB/ or RGB.zip of UTD-MHAD')
     parser.add_argument('store', help='annotation store made by convert.py')
     parser.add_argument('out', help='folder for the images')
-    parser.add_argument('--modality', choices=('depth', 'rgb'), default='depth')
+    parser.add_argument(
+        '--modality', choices=('depth', 'rgb'), default='depth', help='which videos are taken'
+    )
     parser.add_argument(
         '--depth-stride', type=int, default=1, help='files keep every n-th frame (official: 1)'
     )
@@ -102,10 +104,19 @@ def add_videos(parser: argparse.ArgumentParser) -> None:
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--tiles', type=int, default=5, help='frames per composite')
-    parser.add_argument('--size', type=int, nargs=2, default=(480, 480), metavar=('W', 'H'))
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(480, 480),
+        metavar=('W', 'H'),
+        help='pixels of an image',
+    )
     parser.add_argument('--margin', type=float, default=0.1, help='share of the box on each side')
-    parser.add_argument('--order', choices=ORDERS, default='ltr', help='where time goes')
-    parser.add_argument('--rule', choices=('center', 'first'), default='center')
+    parser.add_argument('--order', choices=ORDERS, default='ltr', help='direction of time')
+    parser.add_argument(
+        '--rule', choices=('center', 'first'), default='center', help='which frames are taken'
+    )
     parser.add_argument('--quality', type=int, default=95, help='JPEG quality')
     parser.add_argument('--backend', choices=VIDEO_BACKENDS, default='auto', help='video decoder')
     parser.add_argument(

@@ -16,9 +16,11 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out', nargs='?', default='data/demo', help='folder (data/demo)')
     default = SyntheticData()
-    parser.add_argument('--seed', type=int, default=default.seed)
-    parser.add_argument('--train-subjects', type=int, default=default.train_subjects)
-    parser.add_argument('--test-subjects', type=int, default=default.test_subjects)
+    parser.add_argument('--seed', type=int, default=default.seed, help='random seed')
+    for part in ('train', 'test'):
+        number = getattr(default, f'{part}_subjects')
+        text = f'persons of the {part} split'
+        parser.add_argument(f'--{part}-subjects', type=int, default=number, help=text)
     parser.add_argument(
         '--repetitions', type=int, default=default.repetitions, help='of each action and person'
     )

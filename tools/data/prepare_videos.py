@@ -39,8 +39,18 @@ def parse_args() -> argparse.Namespace:
         default='skeleton',
         help="'skeleton' (2-D, in pixels), 'whole', a box file, or a detector's configuration",
     )
-    parser.add_argument('--text', type=Path, help='such as configs/preparation/text_blip.py')
-    parser.add_argument('--text-options', nargs='+', action=OptionsAction, default={})
+    parser.add_argument(
+        '--text',
+        type=Path,
+        help='configuration of text features, such as configs/preparation/text_blip.py',
+    )
+    parser.add_argument(
+        '--text-options',
+        nargs='+',
+        action=OptionsAction,
+        default={},
+        help='settings of --text to override, key=value',
+    )
     parser.add_argument('--image-features', action='store_true', help='cache the image encoder')
     parser.add_argument('--base', help='configuration to inherit: mmcl_ext::mmcl/NAME.py')
     parser.add_argument('--train-split', help="default: the one with 'train' in its name")
@@ -54,10 +64,10 @@ def parse_args() -> argparse.Namespace:
         help='of the image encoder',
     )
     parser.add_argument('--tiles', dest='num_tiles', type=int, help='frames per composite')
-    parser.add_argument('--size', type=int, nargs=2, metavar=('W', 'H'))
+    parser.add_argument('--size', type=int, nargs=2, metavar=('W', 'H'), help='pixels of an image')
     parser.add_argument('--margin', type=float, help='share of the box on each side')
-    parser.add_argument('--order', choices=ORDERS, help='where time goes')
-    parser.add_argument('--rule', choices=('center', 'first'))
+    parser.add_argument('--order', choices=ORDERS, help='direction of time')
+    parser.add_argument('--rule', choices=('center', 'first'), help='which frames are taken')
     parser.add_argument('--quality', type=int, help='JPEG quality')
     parser.add_argument('--backend', choices=VIDEO_BACKENDS, default='auto', help='video decoder')
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='workers')

@@ -14,8 +14,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('model', help='published checkpoint, or configuration of the training')
     parser.add_argument('checkpoint', nargs='?', help='its checkpoint, if it is a configuration')
     parser.add_argument('out', help='file to write: .onnx, .ts or .pt2')
-    parser.add_argument('--format', choices=tuple(exporting.SUFFIXES), default='onnx')
-    parser.add_argument('--clips', metavar='STORE', help='annotation file with clips to check with')
+    parser.add_argument(
+        '--format', choices=tuple(exporting.SUFFIXES), default='onnx', help='kind of the file'
+    )
+    parser.add_argument(
+        '--clips', metavar='STORE', help='store or annotation .pkl with clips to check with'
+    )
     parser.add_argument('--num-clips', type=int, default=32, help='how many of them')
     parser.add_argument(
         '--tolerance',

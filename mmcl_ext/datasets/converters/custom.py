@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Unpack
 
 import numpy as np
@@ -163,6 +163,9 @@ def convert_custom(
     members = _find_samples(source)
     for file in {path.name.removesuffix('.csv'), 'labels'} - set(table):
         members.pop(file, None)
+    missing = [name for name in table if name not in members]
+    ignored = [name for name in members if name not in table]
+    _check_spelling(path, missing, ignored)
     items = [
         SampleInfo(name, label_of(path, name, row, classes), members[name])
         for name, row in table.items()
@@ -194,8 +197,8 @@ def convert_custom(
         metadata=dict(dataset='custom', layout=repr(get_layout(layout_name)), axes=axes),
         **options,
     ).run(
-        missing=[name for name in table if name not in members],
-        ignored=[member.name for name, member in members.items() if name not in table],
+        missing=missing,
+        ignored=[members[name].name for name in ignored],
         notes=notes,
     )
 
@@ -257,6 +260,24 @@ def _check_alike(path: Path, what: str, names: Collection[str]) -> None:
                 f'{path}: the {what} {bounded_repr(name)} and the {what} {bounded_repr(other)} '
                 'differ in capitals or in their form of Unicode alone: write both in one way'
             )
+
+
+def _check_spelling(path: Path, missing: Sequence[str], ignored: Sequence[str]) -> None:
+    """Refuse a sample without a file where one differs by folder, ending, capitals or Unicode."""
+    files = {_plain(name): name for name in ignored}
+    for name in missing:
+        if other := files.get(_plain(name)):
+            raise ValueError(
+                f'{path}: sample {bounded_repr(name)} has no file, but there is one for '
+                f'{bounded_repr(other)}: names are those of the files, without folder and ending'
+            )
+
+
+def _plain(name: str) -> str:
+    stem = PurePosixPath(name.replace('\\', '/')).name
+    for suffix in _SUFFIXES:
+        stem = stem.removesuffix(suffix)
+    return unicodedata.normalize('NFC', stem).casefold()
 
 
 @names_file

@@ -137,8 +137,12 @@ class AnnotationPickle:
 
     def _positions(self, key: str, names: Sequence[str]) -> np.ndarray:
         """Return where a split's samples lie, in the order of the annotations."""
-        is_list = isinstance(names, list | tuple | set | np.ndarray) and isinstance(key, str)
-        if not is_list or not all(isinstance(name, str) for name in names):
+        is_list = isinstance(names, list | tuple | set | frozenset | np.ndarray)
+        if (
+            not is_list
+            or not isinstance(key, str)
+            or not all(isinstance(name, str) for name in names)
+        ):
             raise ValueError(f'{self.path}: split {bounded_repr(key)} is no list of names')
         wanted = set(names)
         known = wanted.intersection(self.names)

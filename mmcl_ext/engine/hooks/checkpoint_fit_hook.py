@@ -15,7 +15,7 @@ from mmcl_ext.checkpoints.data_description import (
     stream_of,
 )
 from mmcl_ext.checkpoints.state_comparison import check_finite, check_fit, describe_loading
-from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.fileio.checkpoint import find_weights, read_checkpoint
 from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
@@ -53,6 +53,10 @@ class CheckpointFitHook(Hook):
         """Note what the checkpoint has, before MMEngine fills the model; check a training's."""
         weights = checkpoint.get('state_dict', checkpoint)
         self._weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+        if not self._weights.keys() & unwrap_model(runner.model).state_dict().keys():
+            name = getattr(runner, '_load_from', None) or 'the checkpoint'
+            self._weights = find_weights(checkpoint, name)
+            checkpoint['state_dict'] = dict(self._weights)
         self._meta = checkpoint.get('meta') or {}
         if isinstance(getattr(runner, '_train_loop', None), BaseLoop):
             if runner._resume:

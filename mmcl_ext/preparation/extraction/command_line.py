@@ -27,10 +27,17 @@ class Report(Protocol):
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add what every step has: errors, progress, launcher."""
-    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop')
+    parser.add_argument(
+        '--on-error',
+        choices=('stop', 'skip'),
+        default='stop',
+        help='what to do at an unreadable sample',
+    )
     parser.add_argument('--quiet', action='store_true', help='no progress')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_argument(
+        '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='job launcher'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def read_config(args: argparse.Namespace) -> Config:

@@ -28,7 +28,7 @@ from mmcl_ext.parallel.collectives import from_main_process
 from mmcl_ext.parallel.resumable_parts import content_hash
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
 from mmcl_ext.preparation.features.image_features import extract_image_features
-from mmcl_ext.preparation.own_videos.training_config import TrainingConfig, check_base, try_config
+from mmcl_ext.preparation.own_videos.training_config import TrainingConfig, read_base, try_config
 from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
 from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
 from mmcl_ext.preparation.pose.convert_videos import VideoPoseReader, convert_videos
@@ -123,7 +123,7 @@ class VideoPreparation:
         if self.text is not None:
             load_config(self.text)
         if 'base' in self.training:
-            check_base(self.training['base'])
+            read_base(self.training['base'])
 
     def _check_skeletons(self) -> None:
         if self.labels is not None and not self.labels.is_file():

@@ -1,5 +1,6 @@
 """Configurations that train on prepared videos."""
 
+import inspect
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ class TrainingConfig:
     batch_size: int = 32
 
     def __post_init__(self) -> None:
-        check_base(self.base)
+        read_base(self.base)
         for split in (self.train_split, self.val_split):
             if split is not None:
                 self.store.split(split)
@@ -106,14 +107,19 @@ class TrainingConfig:
         }
         frm = None if self.text is None else {'text_channels': os.path.abspath(self.text)}
         return {
-            'backbone': {
-                'graph_cfg': graph,
-                'in_channels': self.store.num_channels,
-                'num_person': self._num_person(),
-            },
+            'backbone': {'graph_cfg': graph, **self._sizes()},
             'cls_head': {'num_classes': len(self.store.classes)},
             'co_learning': {'frm': frm},
         }
+
+    def _sizes(self) -> dict[str, int]:
+        """Set those sizes of the input that the backbone asks for, which may be a user's own."""
+        sizes = {'in_channels': self.store.num_channels, 'num_person': self._num_person()}
+        backbone = MODELS.get(read_base(self.base).model.backbone.type)
+        taken = {} if backbone is None else inspect.signature(backbone).parameters
+        if any(item.kind is item.VAR_KEYWORD for item in taken.values()):
+            return sizes
+        return {key: size for key, size in sizes.items() if key in taken}
 
     def _layout(self) -> str | dict[str, Any]:
         """Name a layout that ships; describe another, for the model is built before the data."""
@@ -165,12 +171,18 @@ class TrainingConfig:
         return [{'type': 'RandomRotation', 'theta': 0.3}] if train else []
 
 
-def check_base(base: str) -> None:
-    """Raise a ValueError for a configuration to inherit that cannot be read."""
+def read_base(base: str) -> Config:
+    """Read a configuration to inherit; a ValueError if it cannot be read, or trains otherwise."""
     try:
-        Config.fromfile(Config._get_cfg_path(base, os.path.abspath('config.py'))[0])
+        cfg = Config.fromfile(Config._get_cfg_path(base, os.path.abspath('config.py'))[0])
     except Exception as error:  # MMEngine and the file itself raise any type
         raise ValueError(f'cannot inherit {base!r}: {error}') from error
+    if not (cfg.get('model') or {}).get('co_learning'):
+        raise ValueError(
+            f'cannot inherit {base!r}: its model has no co_learning; inherit one of configs/mmcl, '
+            'such as mmcl_ext::mmcl/ctrgcn_ntu60.py, or a child of yours of one'
+        )
+    return cfg
 
 
 def try_config(path: Path) -> None:
