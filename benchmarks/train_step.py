@@ -8,13 +8,18 @@ in the same run.
 """
 
 import argparse
+import json
+import pickle
 import statistics
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.registry import DefaultScope
 from mmengine.structures import BaseDataElement
@@ -25,6 +30,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import mmcl_ext.mmcl  # noqa: F401  registers the co-learning parts
 from mmcl_ext.config.processor import cpu_instructions
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.datasets.store.feature_file import write_feature_file
+from mmcl_ext.mmcl.helper import TrainingSet
 from mmcl_ext.registry import MODELS
 
 SHAPES = {  # layout, the official graph, frames, person slots, classes
@@ -55,6 +62,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--backbones', nargs='+', choices=BACKBONES, default=['CTRGCN'])
     parser.add_argument('--plain', action='store_true', help='fast_training=False, too')
+    parser.add_argument('--helpers', action='store_true', help='with each train-only helper, too')
     parser.add_argument('--co-learning', action='store_true', help='with an image encoder, too')
     parser.add_argument(
         '--precisions', nargs='+', choices=('fp32', 'bf16'), default=['fp32', 'bf16']
@@ -120,10 +128,13 @@ def our_model(
         return MODELS.build(dict(type=kind_of_model, backbone=cfg, cls_head=head, **extra))
 
 
-def branches(co_learning: bool) -> dict[str, dict | None]:
-    """The skeleton-only step, and the co-learning ones: encoder trained, frozen, cached."""
+def branches(args: argparse.Namespace) -> dict[str, dict | None]:
+    """The skeleton-only step, those of helpers, and encoders trained, frozen, cached."""
     found: dict[str, dict | None] = {'': None}
-    if co_learning:
+    if args.helpers:
+        listed = helpers(args)
+        found |= {f' + {part["type"]}': dict(type='CoLearning', helpers=[part]) for part in listed}
+    if args.co_learning:
         fam, loss = dict(type='FAM'), dict(type='MMCLLoss')
         shared: dict[str, Any] = dict(type='CoLearning', loss=loss)
         found[' + trained encoder'] = dict(shared, image_encoder=ENCODER, fam=fam)
@@ -132,12 +143,56 @@ def branches(co_learning: bool) -> dict[str, dict | None]:
     return found
 
 
+def helpers(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Helpers without images; texts and scores are random."""
+    layout, _, frames, _, classes = SHAPES[args.shape]
+    joints = 20 if layout == 'kinect_v1' else 25
+    folder = Path(tempfile.mkdtemp())
+    kinds, names = ('sentence', 'head', 'hand', 'hip', 'foot'), [f'c{i}' for i in range(classes)]
+    texts = np.random.default_rng(0).normal(size=(classes, len(kinds), 384)).astype(np.float32)
+    file, scores = folder / 'texts.safetensors', folder / 'scores.pkl'
+    write_feature_file(file, texts, names, dict(kinds=json.dumps(kinds)))
+    dump = [
+        dict(sample_name=f's{i}', pred_score=torch.randn(classes), gt_label=torch.tensor([0]))
+        for i in range(args.batch)
+    ]
+    scores.write_bytes(pickle.dumps(dump))
+    return [
+        dict(type='FRHead', num_frames=frames),
+        dict(type='ClassTextAlignment', file=str(file)),
+        dict(type='JointConstraint', table=np.ones((classes, joints)).tolist()),
+        dict(type='ScoreDistillation', file=str(scores)),
+        dict(type='TopologyPrototypes'),
+        dict(type='GraphContrast'),
+        dict(type='FeatureContrast', num_frames=frames),
+    ]
+
+
+def kept_bytes(step: 'Step') -> int:
+    """Bytes that a forward pass keeps for its backward pass, each storage once."""
+    kept: dict[int, int] = {}
+
+    def keep(x: Tensor) -> Tensor:
+        storage = x.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        loss = step.loss(step.network)
+    del loss
+    return sum(kept.values())
+
+
 def variants(args: argparse.Namespace, clock: Clock) -> dict[str, Step]:
     """Build all steps; the official network in float32, where there is one, comes first."""
     x = clips(args)
     _, graph, _, slots, classes = SHAPES[args.shape]
     labels = torch.arange(args.batch) % classes
-    samples = [BaseDataElement(gt_label=label.view(1)) for label in labels]
+    samples = [
+        BaseDataElement(metainfo=dict(sample_name=f's{i}'), gt_label=label.view(1))
+        for i, label in enumerate(labels)
+    ]
+    training_set = TrainingSet([f's{i}' for i in range(args.batch)], labels.tolist())
     steps: dict[str, Step] = {}
 
     def official_loss(network: nn.Module) -> Tensor:
@@ -147,7 +202,10 @@ def variants(args: argparse.Namespace, clock: Clock) -> dict[str, Step]:
     def add(name: str, build: Callable[[], nn.Module], loss: Callable) -> None:
         for precision in args.precisions:
             torch.manual_seed(0)
-            steps[f'{name}, {precision}'] = Step(build(), precision, loss, clock)
+            network: Any = build()
+            if getattr(network, 'co_learning', None) is not None:
+                network.co_learning.prepare(training_set)
+            steps[f'{name}, {precision}'] = Step(network, precision, loss, clock)
 
     if args.reference:
         from latency import official_model  # beside this script
@@ -158,9 +216,9 @@ def variants(args: argparse.Namespace, clock: Clock) -> dict[str, Step]:
             official_loss,
         )
     for backbone in args.backbones:
-        for suffix, branch in branches(args.co_learning).items():
+        for suffix, branch in branches(args).items():
             inputs = dict(keypoint=x.unsqueeze(1))
-            if branch is not None:
+            if branch is not None and 'helpers' not in branch:
                 size = (512,) if 'image_encoder' not in branch else (3, *IMAGE_SIZE)
                 inputs['image'] = torch.randn(args.batch, *size)
             for fast in (True, False) if args.plain and branch is None else (True,):
@@ -291,6 +349,14 @@ def print_breakdown(name: str, step: Step, rounds: int, batch: int) -> None:
 
 
 @one_line_errors()
+def print_memory(steps: dict[str, Step]) -> None:
+    """What a step keeps for its backward pass, and the weights that are trained."""
+    print(f'\n{"":36}{"kept, MiB":>12}{"parameters":>14}')
+    for name, step in steps.items():
+        parameters = sum(p.numel() for p in step.network.parameters() if p.requires_grad)
+        print(f'{name:36}{kept_bytes(step) / 2**20:>12.1f}{parameters:>14,}')
+
+
 def main() -> None:
     args = parse_args()
     clock = time.process_time if args.clock == 'cpu' else time.perf_counter
@@ -301,6 +367,9 @@ def main() -> None:
     print(f'batch {args.batch}, persons: {args.persons}')
     steps = variants(args, clock)
     print_table(measure(steps, args.rounds), args.batch)
+    if args.helpers:
+        print_memory(steps)
+        return
     reached = speeds(clock)
     print(f'\nreached: fp32 {reached["fp32"] / 1e9:.0f}, bf16 {reached["bf16"] / 1e9:.0f} ', end='')
     print(f'G operations a second; {reached["bytes"] / 1e9:.1f} GB a second')

@@ -21,6 +21,7 @@ author = 'mmcl_ext contributors'
 release = __version__
 
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
+suppress_warnings = ['misc.highlighting_failure']  # Mermaid is drawn on GitHub, text here
 myst_enable_extensions = ['colon_fence', 'dollarmath', 'fieldlist']
 myst_heading_anchors = 3
 autodoc_typehints = 'description'

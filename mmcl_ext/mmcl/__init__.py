@@ -11,6 +11,12 @@ from mmcl_ext.mmcl.encoders.image_encoder import ImageEncoder
 from mmcl_ext.mmcl.encoders.inception_v3 import InceptionV3
 from mmcl_ext.mmcl.encoders.plain_cnn import PlainCNN
 from mmcl_ext.mmcl.encoders.tiled_encoder import TiledEncoder
+from mmcl_ext.mmcl.helper import TrainingHelper
+from mmcl_ext.mmcl.helpers.class_texts import ClassTextAlignment, JointConstraint
+from mmcl_ext.mmcl.helpers.feature_bank import FeatureContrast, GraphContrast
+from mmcl_ext.mmcl.helpers.fr_head import FRHead
+from mmcl_ext.mmcl.helpers.score_distillation import ScoreDistillation
+from mmcl_ext.mmcl.helpers.topology_prototypes import TopologyPrototypes
 from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import CoLearningDataCheckHook
 from mmcl_ext.mmcl.hooks.refinement_monitor_hook import RefinementMonitorHook
 from mmcl_ext.mmcl.hooks.strip_checkpoint_hook import StripCheckpointHook
@@ -28,15 +34,20 @@ from mmcl_ext.mmcl.transforms.load_image_feature import LoadImageFeature
 __all__ = [
     'FAM',
     'FRM',
+    'ClassTextAlignment',
     'CoLearning',
     'CoLearningDataCheckHook',
     'ContrastiveLoss',
     'EfficientNetLite',
+    'FRHead',
+    'FeatureContrast',
     'FeatureFile',
+    'GraphContrast',
     'ImageClassifier',
     'ImageEncoder',
     'InceptionV3',
     'JitterImage',
+    'JointConstraint',
     'LoadCompositeImage',
     'LoadImageFeature',
     'LoadTextFeature',
@@ -45,7 +56,10 @@ __all__ = [
     'MMCLRecognizer',
     'PlainCNN',
     'RefinementMonitorHook',
+    'ScoreDistillation',
     'StripCheckpointHook',
     'TiledEncoder',
+    'TopologyPrototypes',
+    'TrainingHelper',
     'write_feature_file',
 ]

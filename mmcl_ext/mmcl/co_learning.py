@@ -1,22 +1,31 @@
-from collections.abc import Mapping
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmcl_ext.fileio.printable import counted
-from mmcl_ext.mmcl.losses.mmcl_loss import MMCLLoss
+from mmcl_ext.mmcl.helper import NetworkFacts, Taps, TrainingHelper, TrainingSet
 from mmcl_ext.registry import MODELS
+
+Part = nn.Module | dict[str, Any]
+_OWNERS = {
+    'embed_channels': 'the skeleton feature',
+    'num_classes': 'the classification head',
+    'image_channels': 'the image encoder',
+}
 
 
 @MODELS.register_module()
 class CoLearning(BaseModule):
-    """The branch that lives around a skeleton model during its training.
+    """The branch that lives around a skeleton model during its training: a list of helpers.
 
-    Holds the image encoder, the alignment (FAM) and refinement (FRM) modules and
-    the loss. Widths that the parts leave open are filled in from their
-    neighbours; a width that is given and differs is an error. FAM or FRM may be
-    left out, but not both; an image encoder needs FAM, to get a gradient.
+    MMCL's pair, alignment with images (FAM) and refinement by text (FRM), may be given by name,
+    others in ``helpers``. Widths that a helper leaves open are filled in from the network; a width
+    that is given and differs is an error. An image encoder needs a helper with images, to get a
+    gradient.
 
     Args:
         embed_channels: Width C' of the pooled skeleton feature.
@@ -24,68 +33,97 @@ class CoLearning(BaseModule):
             pipeline loads cached image features.
         fam: Configuration of the alignment module; None leaves alignment out.
         frm: Configuration of the refinement module; None leaves refinement out.
-        loss: Configuration of :class:`MMCLLoss`; None for its defaults.
+        loss: Configuration of :class:`MMCLLoss`, the weights of both; None for their own.
+        helpers: Further helpers or their configurations. ``name``, by default the type in lower
+            case, is the helper's place below ``co_learning.``.
+        network: What helpers may ask for; None where the widths say it all.
+        kwargs: ``init_cfg`` of MMEngine.
     """
 
     def __init__(
         self,
         embed_channels: int,
         num_classes: int,
-        image_encoder: nn.Module | dict[str, Any] | None = None,
-        fam: nn.Module | dict[str, Any] | None = None,
-        frm: nn.Module | dict[str, Any] | None = None,
-        loss: nn.Module | dict[str, Any] | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        image_encoder: Part | None = None,
+        fam: Part | None = None,
+        frm: Part | None = None,
+        loss: Part | None = None,
+        helpers: Sequence[Part] = (),
+        network: NetworkFacts | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
-        if fam is None and frm is None:
-            raise ValueError('co-learning needs fam, frm or both; got None for each')
-        if image_encoder is not None and fam is None:
+        super().__init__(**kwargs)
+        self.embed_channels = embed_channels
+        self.num_classes = num_classes
+        self.training_set: TrainingSet | None = None
+        self.image_encoder = None if image_encoder is None else build_part(image_encoder)
+        self.fam: Any = None
+        self.frm: Any = None
+        facts = network or NetworkFacts(embed_channels, num_classes)
+        pair = [(name, part) for name, part in (('fam', fam), ('frm', frm)) if part is not None]
+        self.names: tuple[str, ...] = ()
+        for name, part in [*pair, *map(named, helpers)]:
+            if name in self.names or (hasattr(self, name) and getattr(self, name) is not None):
+                raise ValueError(
+                    f'co-learning cannot hold two parts called {name!r}: give one name='
+                )
+            setattr(self, name, _build_helper(part, name, facts, self.image_encoder))
+            self.names += (name,)
+        if loss is not None:
+            build_part(loss).apply_to(self.fam, self.frm)
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        if not self.names:
+            raise ValueError('co-learning needs fam, frm or both, or helpers; got none of them')
+        if self.image_encoder is not None and 'image' not in self.required_inputs:
             raise ValueError(
                 'image_encoder without fam would never get a gradient; set both or none'
             )
-        self.embed_channels = embed_channels
-        self.num_classes = num_classes
-        self.image_encoder = None if image_encoder is None else build_part(image_encoder)
-        fam_widths = {'out_channels': (embed_channels, 'the skeleton feature')}
-        if self.image_encoder is not None:
-            fam_widths['in_channels'] = (self.image_encoder.out_channels, 'the image encoder')
-        self.fam = None if fam is None else build_part(fam, fam_widths)
-        frm_widths = {'num_classes': (num_classes, 'the classification head')}
-        self.frm = None if frm is None else build_part(frm, frm_widths)
-        self.criterion = MMCLLoss() if loss is None else build_part(loss)
+
+    @property
+    def helpers(self) -> Iterator[TrainingHelper]:
+        """The helpers, in their order."""
+        return (getattr(self, name) for name in self.names)
 
     @property
     def required_inputs(self) -> tuple[str, ...]:
         """Keys of ``inputs`` that a training step needs besides the skeleton."""
-        parts = {'image': self.fam, 'text': self.frm}
-        return tuple(key for key, part in parts.items() if part is not None)
+        keys = [key for helper in self.helpers for key in helper.required_inputs]
+        return tuple(dict.fromkeys(keys))
 
-    def loss(
-        self, embedding: Tensor, logits: Tensor, inputs: Mapping[str, Tensor], labels: Tensor
-    ) -> dict[str, Tensor]:
+    def asks_for(self, tap: str) -> bool:
+        """Tell whether a helper needs a tap of the backbone."""
+        return any(tap in helper.needs for helper in self.helpers)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Numbers of the blocks whose features helpers take."""
+        return tuple(sorted({number for helper in self.helpers for number in helper.blocks}))
+
+    def prepare(self, training_set: TrainingSet) -> None:
+        """Introduce the training set to the helpers."""
+        self.training_set = training_set
+        for helper in self.helpers:
+            helper.prepare(training_set)
+
+    def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Compute the weighted losses and monitors that the branch adds to the classification loss.
 
-        Of pooled skeleton features (N, C'), logits (N, K), labels (N,) or (N, K), and, as far as
-        needed, ``image`` (N, 3, H, W), normalised, or cached (N, F), and ``text`` (N, D).
+        Inputs are, as far as needed, ``image`` (N, 3, H, W), normalised, or cached (N, F), ``text``
+        (N, D), and those that other helpers name.
         """
-        self._check_inputs(inputs, len(embedding))
+        self._check_inputs(taps.inputs, len(taps.embedding))
+        taps.training_set = self.training_set
+        if 'image' in self.required_inputs:
+            image = taps.inputs['image']
+            taps.image_feature = image if self.image_encoder is None else self.image_encoder(image)
         terms: dict[str, Tensor] = {}
-        if self.fam is not None:
-            terms |= self._align(self.fam, embedding, inputs['image'])
-        if self.frm is not None:
-            refined, weights = self.frm(logits, inputs['text'])
-            terms |= self.criterion.refinement(refined, weights, labels)
+        for name, helper in zip(self.names, self.helpers, strict=True):
+            for key, value in helper.loss(taps).items():
+                own = f'{key}_{name}' if key in terms else key
+                terms[own] = helper.weight * value if 'loss' in key else value
         return terms
-
-    def _align(self, fam: nn.Module, embedding: Tensor, image: Tensor) -> dict[str, Tensor]:
-        """Align the samples that have an image: a cached feature of NaN stands for none."""
-        if self.image_encoder is None:
-            present = ~image[:, 0].isnan()  # (N,)
-            if not present.all():
-                embedding, image = embedding[present], image[present]
-        feature = image if self.image_encoder is None else self.image_encoder(image)
-        return self.criterion.alignment(embedding, fam(feature))
 
     def refine(self, logits: Tensor, text: Tensor) -> Tensor:
         """Refine logits (N, K) by text features (N, D), at test time."""
@@ -107,15 +145,20 @@ class CoLearning(BaseModule):
                     'co-learning takes one clip per sample'
                 )
         cached = self.image_encoder is None
-        if self.fam is not None and inputs['image'].ndim != (2 if cached else 4):
+        if 'image' in self.required_inputs and inputs['image'].ndim != (2 if cached else 4):
             expected = '(N, F) since image_encoder is None' if cached else '(N, 3, H, W)'
             shape = tuple(inputs['image'].shape)
             raise ValueError(f'image input has shape {shape}, expected {expected}')
 
 
-def build_part(
-    part: nn.Module | dict[str, Any], widths: Mapping[str, tuple[int, str]] | None = None
-) -> Any:
+def branch_cfg(co_learning: Any) -> dict[str, Any]:
+    """Write a list of helpers as the configuration of a branch; such a one stays."""
+    if isinstance(co_learning, (list, tuple)):
+        return dict(type='mmcl_ext.CoLearning', helpers=list(co_learning))
+    return co_learning
+
+
+def build_part(part: Part, widths: Mapping[str, tuple[Any, str]] | None = None) -> Any:
     """Build a part, with the widths that its neighbours have: argument to value and whose it is."""
     widths = widths or {}
     defaults = {name: value for name, (value, _) in widths.items()}
@@ -127,3 +170,37 @@ def build_part(
                 f'{type(module).__name__} has {name}={own}, but {neighbour} has {value}'
             )
     return module
+
+
+def named(part: Part) -> tuple[str, Part]:
+    """Split a helper into its name and the rest."""
+    if isinstance(part, dict):
+        rest = dict(part)
+        kind = str(rest.get('type')).rpartition('.')[2]
+        name = rest.pop('name', None)
+    else:
+        rest, kind, name = part, type(part).__name__, None  # type: ignore[assignment]
+    return name or re.sub(
+        r'(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', '_', kind
+    ).lower(), rest
+
+
+def _build_helper(part: Part, name: str, network: NetworkFacts, encoder: Any) -> TrainingHelper:
+    kind: Any = MODELS.get(part['type']) if isinstance(part, dict) else type(part)
+    if not (isinstance(kind, type) and issubclass(kind, TrainingHelper)):
+        shown = part['type'] if isinstance(part, dict) else type(part).__name__
+        raise ValueError(f'co-learning: {shown} is no registered TrainingHelper')
+    lacking = network.lacking(kind.needs)
+    if lacking:
+        raise ValueError(
+            f'{kind.__name__} needs {" and ".join(lacking)}, which {network.backbone} does not '
+            f'have: choose another backbone, or leave {name!r} out of co_learning'
+        )
+    image = {} if encoder is None else {'image_channels': encoder.out_channels}
+    widths = {}
+    for argument in inspect.signature(kind).parameters:
+        fact = kind.filled.get(argument, argument)
+        value = image.get(fact, getattr(network, fact, None))
+        if value is not None:
+            widths[argument] = value, _OWNERS.get(fact, network.backbone)
+    return build_part(part, widths)

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -8,8 +9,15 @@ from torch import Tensor, nn
 
 from mmcl_ext.checkpoints.state_comparison import check_fit
 from mmcl_ext.checkpoints.strip import TRAIN_ONLY
-from mmcl_ext.mmcl.co_learning import CoLearning, build_part
-from mmcl_ext.mmcl.text_refinement import check_mode, keep_refinement, refine_at_test
+from mmcl_ext.mmcl.co_learning import CoLearning, branch_cfg, build_part
+from mmcl_ext.mmcl.helper import NetworkFacts, Taps
+from mmcl_ext.mmcl.text_refinement import (
+    check_mode,
+    keep_refinement,
+    names_refinement,
+    refine_at_test,
+)
+from mmcl_ext.models.backbones.feature_taps import tapped
 from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer, in_scope_of
 from mmcl_ext.registry import MODELS
 
@@ -25,8 +33,8 @@ class MMCLRecognizer(SkeletonRecognizer):
 
     Args:
         cls_head: Classification head with ``pool`` and ``loss_by_embedding``.
-        co_learning: Configuration of :class:`CoLearning`, whose widths are filled in
-            from the head, or the branch itself.
+        co_learning: Helpers or their configurations, a list; or the configuration of a
+            :class:`CoLearning`, or that branch itself. Widths are filled in from the network.
         data_preprocessor: None for ``dict(type='MMCLDataPreprocessor')``.
         text_refinement: What ``'predict'`` gives where texts are at hand at test time:
             ``'replace'``, the refined logits (Eq. 8); ``'add'``, their sum with the plain
@@ -37,7 +45,7 @@ class MMCLRecognizer(SkeletonRecognizer):
         self,
         backbone: nn.Module | dict[str, Any],
         cls_head: nn.Module | dict[str, Any],
-        co_learning: CoLearning | dict[str, Any],
+        co_learning: CoLearning | dict[str, Any] | Sequence[Any],
         data_preprocessor: nn.Module | dict[str, Any] | None = None,
         text_refinement: str | None = None,
         **kwargs: Any,
@@ -46,7 +54,7 @@ class MMCLRecognizer(SkeletonRecognizer):
         if data_preprocessor is None:
             data_preprocessor = {'type': 'mmcl_ext.MMCLDataPreprocessor'}  # in any scope
         super().__init__(backbone, cls_head, data_preprocessor=data_preprocessor, **kwargs)
-        self.co_learning = _build_branch(co_learning, self.cls_head)
+        self.co_learning = _build_branch(branch_cfg(co_learning), self.backbone, self.cls_head)
         self.text_refinement = text_refinement
 
     def loss(
@@ -55,12 +63,21 @@ class MMCLRecognizer(SkeletonRecognizer):
         """Compute the classification loss and the terms of the branch (Eq. 10)."""
         if data_samples is None:
             raise ValueError("mode 'loss' needs data_samples with labels, got None")
-        feats = self.extract_feat(inputs[self.input_key])
-        head: Any = self.cls_head
+        branch, head = self.co_learning, self.cls_head
+        topology = branch.asks_for('topology')
+        listening = tapped(self.backbone, branch.blocks, topology)
+        with listening if branch.blocks or topology else nullcontext() as caught:
+            feats = self.extract_feat(inputs[self.input_key])
         embedding = head.pool(feats)  # (N, C')
         logits, losses = head.loss_by_embedding(embedding, data_samples)
         labels = stack_labels(data_samples).to(logits.device)
-        return losses | self.co_learning.loss(embedding, logits, inputs, labels)
+        taps = Taps(embedding, logits, labels, inputs, joints=feats, samples=data_samples)
+        if caught is not None:
+            taps.blocks, taps.topology = (
+                caught.blocks(feats.shape[1]),
+                caught.topology(feats.shape[1]),
+            )
+        return losses | branch.loss(taps)
 
     def predict(
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
@@ -99,7 +116,7 @@ class MMCLRecognizer(SkeletonRecognizer):
     @classmethod
     def refinement_cfg(cls, model_cfg: Mapping[str, Any]) -> dict[str, Any]:
         """Return the configuration without image encoder and alignment, which refines scores."""
-        if model_cfg['co_learning'].get('frm') is None:
+        if not names_refinement(model_cfg['co_learning']):
             raise ValueError('this model was built without a refinement module (frm=None)')
         return keep_refinement(model_cfg)
 
@@ -120,13 +137,15 @@ def stack_labels(data_samples: Sequence[BaseDataElement]) -> Tensor:
     return labels.squeeze(1) if not labels.is_floating_point() and labels.ndim == 2 else labels
 
 
-def _build_branch(branch: CoLearning | dict[str, Any], head: Any) -> CoLearning:
+def _build_branch(branch: Any, backbone: Any, head: Any) -> CoLearning:
     lacking = [name for name in ('pool', 'loss_by_embedding') if not hasattr(head, name)]
     if lacking:
         raise ValueError(
             f'{type(head).__name__} lacks {lacking}, which co-learning calls; use GCNHead'
         )
     widths = {'embed_channels': head.in_channels, 'num_classes': head.num_classes}
+    if isinstance(branch, dict):
+        branch = {**branch, 'network': NetworkFacts.of(backbone, head)}
     return build_part(branch, {name: (width, 'the head') for name, width in widths.items()})
 
 

@@ -1,33 +1,52 @@
 """Alignment and refinement modules."""
 
 import os
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
-from mmengine.model import BaseModule
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.mmcl.helper import Taps, TrainingHelper
+from mmcl_ext.mmcl.losses.contrastive_loss import ContrastiveLoss
+from mmcl_ext.models.recognizers.skeleton_recognizer import build_module
 from mmcl_ext.registry import MODELS
 
 
+def retrieval_accuracy(skeleton: Tensor, image: Tensor) -> Tensor:
+    """Share of the N skeletons (N, C) whose nearest image (N, C) is their own; chance is 1 / N."""
+    if not len(skeleton):  # none of the batch has an image
+        return skeleton.new_zeros(())
+    similarity = F.normalize(skeleton.detach().float()) @ F.normalize(image.detach().float()).T
+    nearest = similarity.argmax(dim=1)  # (N,)
+    return (nearest == torch.arange(len(nearest), device=nearest.device)).float().mean()
+
+
 @MODELS.register_module()
-class FAM(BaseModule):
-    """Projection of the feature alignment module (Eq. 3 of arXiv 2407.15706).
+class FAM(TrainingHelper):
+    """Feature alignment module (Eq. 3-6 of arXiv 2407.15706): a helper with images.
 
     Two linear layers with a ReLU between them bring an image feature of width F, or of the feature
     file that ``in_channels`` names, to the width C' of the pooled skeleton feature. The co-learning
-    branch fills both in.
+    branch fills both in. The loss is ``contrastive``, :class:`ContrastiveLoss` by default, times
+    ``weight``, lambda_1.
     """
+
+    required_inputs = ('image',)
+    filled: ClassVar = {'in_channels': 'image_channels', 'out_channels': 'embed_channels'}
 
     def __init__(
         self,
         in_channels: int | str | os.PathLike,
         out_channels: int,
         hidden_channels: int | None = None,
+        weight: float = 0.1,
+        contrastive: nn.Module | dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(weight, init_cfg=init_cfg)
+        self.contrastive = build_module(ContrastiveLoss() if contrastive is None else contrastive)
         self.in_channels = feature_width(in_channels, 'in_channels')
         self.out_channels = out_channels
         hidden_channels = out_channels if hidden_channels is None else hidden_channels
@@ -41,6 +60,27 @@ class FAM(BaseModule):
         """Project image features (N, F) to (N, C')."""
         return self.layers(image)
 
+    @property
+    def input_widths(self) -> dict[str, int]:
+        """Width of a cached feature."""
+        return {'image': self.in_channels}
+
+    def loss(self, taps: Taps) -> dict[str, Tensor]:
+        """Pull the features of samples with an image together: ``loss_align``, ``retrieval_acc``.
+
+        A cached feature of NaN stands for no image.
+        """
+        embedding, image = taps.embedding, taps.image_feature
+        if taps.inputs['image'].ndim == 2:
+            present = ~image[:, 0].isnan()  # (N,)
+            if not present.all():
+                embedding, image = embedding[present], image[present]
+        projected = self(image)
+        return {
+            'loss_align': self.contrastive(embedding, projected),
+            'retrieval_acc': retrieval_accuracy(embedding, projected),
+        }
+
 
 def refine(logits: Tensor, weights: Tensor, matrices: Tensor) -> Tensor:
     r"""Weighted sum of linear maps of the logits, :math:`\sum_i f_i \, (M_i S)` (Eq. 8).
@@ -53,8 +93,8 @@ def refine(logits: Tensor, weights: Tensor, matrices: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class FRM(BaseModule):
-    """Feature refinement module (Eq. 7-8 of arXiv 2407.15706).
+class FRM(TrainingHelper):
+    """Feature refinement module (Eq. 7-9 of arXiv 2407.15706): a helper with texts.
 
     The text feature of a sample, through a two-layer perceptron and a softmax,
     weighs ``num_entries`` learnable maps of its logits. All maps start as the
@@ -66,7 +106,10 @@ class FRM(BaseModule):
         num_classes: Number of classes K. The recognizer fills it in from the head.
         matrix: ``'diagonal'`` for maps that scale each logit (the reference
             implementation), ``'full'`` for K-by-K matrices (the paper's text).
+        weight: lambda_2, of the cross entropy of the refined logits.
     """
+
+    required_inputs = ('text',)
 
     def __init__(
         self,
@@ -75,9 +118,10 @@ class FRM(BaseModule):
         hidden_channels: int = 64,
         num_entries: int = 2,
         matrix: Literal['diagonal', 'full'] = 'diagonal',
+        weight: float = 0.2,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(weight, init_cfg=init_cfg)
         if matrix not in ('diagonal', 'full'):
             raise ValueError(f"matrix is {matrix!r}, known are 'diagonal' and 'full'")
         self.text_channels = feature_width(text_channels, 'text_channels')
@@ -105,6 +149,17 @@ class FRM(BaseModule):
         weights = self.entry_weights(text)
         with torch.autocast(text.device.type, enabled=False):
             return refine(logits.to(weights.dtype), weights, self.matrices), weights
+
+    @property
+    def input_widths(self) -> dict[str, int]:
+        """Width of the text feature."""
+        return {'text': self.text_channels}
+
+    def loss(self, taps: Taps) -> dict[str, Tensor]:
+        """Classify by the refined logits: ``loss_refine``, and ``frm_weight_j`` of each entry."""
+        refined, weights = self(taps.logits, taps.inputs['text'])
+        monitors = {f'frm_weight_{i}': w for i, w in enumerate(weights.detach().mean(dim=0))}
+        return {'loss_refine': F.cross_entropy(refined, taps.labels), **monitors}
 
 
 def feature_width(value: int | str | os.PathLike, name: str) -> int:

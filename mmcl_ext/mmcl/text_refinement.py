@@ -7,12 +7,10 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcl_ext.config.walk import walk
+from mmcl_ext.mmcl.co_learning import branch_cfg, named
 
 MODES = ('replace', 'add')
 """What the score of a sample is: the refined logits, or their sum with the plain ones."""
-
-UNUSED = ('co_learning.image_encoder.', 'co_learning.fam.')
-"""Prefixes of the state-dict keys that a test with text does not need."""
 
 
 def check_mode(mode: str | None) -> None:
@@ -30,7 +28,7 @@ def refine_at_test(cfg: Config) -> None:
     mode = cfg.get('text_refinement')
     file = cfg.get('test_text_file') or cfg.get('text_file')
     check_mode(mode)
-    if not cfg.model.get('co_learning', {}).get('frm'):
+    if not names_refinement(cfg.model.get('co_learning', {})):
         raise ValueError(f'text_refinement={mode!r}: the model has no refinement module (frm=None)')
     if not file:
         raise ValueError(f'text_refinement={mode!r} needs text_file, the texts of the test samples')
@@ -47,11 +45,22 @@ def refine_at_test(cfg: Config) -> None:
 
 
 def keep_refinement(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's configuration without image encoder and alignment."""
+    """Return a model's configuration without image encoder and other helpers."""
     kept = copy.deepcopy(dict(model))
-    kept['co_learning'] = {**kept['co_learning'], 'image_encoder': None, 'fam': None}
-    kept['ignore_keys'] = (*kept.get('ignore_keys', ()), *UNUSED)
+    branch = branch_cfg(kept['co_learning'])
+    parts = dict(map(named, branch.get('helpers') or ()))
+    frm = branch.get('frm') or parts.pop('frm')
+    branch = {key: value for key, value in branch.items() if key != 'helpers'}
+    kept['co_learning'] = {**branch, 'image_encoder': None, 'fam': None, 'frm': frm}
+    unused = tuple(f'co_learning.{name}.' for name in ('image_encoder', 'fam', *parts))
+    kept['ignore_keys'] = (*kept.get('ignore_keys', ()), *unused)
     return kept
+
+
+def names_refinement(co_learning: Any) -> bool:
+    """Tell whether the configuration of a branch has a refinement module."""
+    branch = branch_cfg(co_learning)
+    return bool(branch.get('frm') or 'frm' in dict(map(named, branch.get('helpers') or ())))
 
 
 def _pipelines(node: Any) -> Iterator[list]:

@@ -179,8 +179,8 @@ def test_the_flagship_is_the_papers_recipe():
     model = MODELS.build(cfg.model)
     graph, branch = model.backbone.graph, model.co_learning
     assert (graph.center, graph.A.shape) == (1, (3, 25, 25))
-    assert (branch.criterion.alignment_weight, branch.criterion.refinement_weight) == (0.1, 0.2)
-    assert branch.criterion.contrastive.gather is False
+    assert (branch.fam.weight, branch.frm.weight) == (0.1, 0.2)
+    assert branch.fam.contrastive.gather is False
     assert branch.frm.text_channels == 5  # the width of the feature file, not a constant
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmcl_ext.mmcl import FAM, FRM, MMCLLoss, write_feature_file
-from mmcl_ext.mmcl.losses.mmcl_loss import retrieval_accuracy
-from mmcl_ext.mmcl.modules import refine
+from mmcl_ext.mmcl import FAM, FRM, CoLearning, MMCLLoss, write_feature_file
+from mmcl_ext.mmcl.helper import Taps
+from mmcl_ext.mmcl.modules import refine, retrieval_accuracy
 
 MATRICES = pytest.mark.parametrize('matrix', ['diagonal', 'full'])
 
@@ -108,68 +108,59 @@ def test_modules_can_be_pickled() -> None:
     assert [type(m) for m in pickle.loads(pickle.dumps(modules))] == [type(m) for m in modules]
 
 
-def features() -> tuple[Tensor, Tensor]:
-    torch.manual_seed(3)
-    return torch.randn(4, 5), torch.randn(4, 5)
+def taps(labels: Tensor | None = None) -> Taps:
+    """Four samples: embeddings of width 5, six classes, cached images and texts of width 5."""
+    generator = torch.Generator().manual_seed(3)
+    embedding, image, text = (torch.randn(4, 5, generator=generator) for _ in range(3))
+    logits = torch.randn(4, 6, generator=generator).requires_grad_()
+    labels = torch.arange(4) if labels is None else labels
+    return Taps(embedding.requires_grad_(), logits, labels, dict(image=image, text=text))
+
+
+def terms_of(loss: MMCLLoss | None = None, labels: Tensor | None = None) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return CoLearning(5, 6, fam=FAM(5, 5), frm=FRM(5, 6), loss=loss).loss(taps(labels))
 
 
 def test_weights_scale_the_losses() -> None:
-    one, ours = MMCLLoss(1.0, 1.0), MMCLLoss(alignment_weight=0.1, refinement_weight=0.2)
-    labels, weights = torch.tensor([0, 1, 2, 3]), torch.full((4, 2), 0.5)
-    logits = features()[0]
-    torch.testing.assert_close(
-        ours.alignment(*features())['loss_align'],
-        0.1 * one.alignment(*features())['loss_align'],
-    )
-    torch.testing.assert_close(
-        ours.refinement(logits, weights, labels)['loss_refine'],
-        0.2 * torch.nn.functional.cross_entropy(logits, labels),
-    )
+    one, ours = terms_of(MMCLLoss(1.0, 1.0)), terms_of()
+    torch.testing.assert_close(ours['loss_align'], 0.1 * one['loss_align'])
+    torch.testing.assert_close(ours['loss_refine'], 0.2 * one['loss_refine'])
+    given = taps()
+    expected = torch.nn.functional.cross_entropy(given.logits, given.labels)
+    torch.testing.assert_close(one['loss_refine'], expected)
 
 
 def test_default_weights_are_those_of_the_paper() -> None:
     criterion = MMCLLoss()
     assert (criterion.alignment_weight, criterion.refinement_weight) == (0.1, 0.2)
+    assert (FAM(5, 5).weight, FRM(5, 6).weight) == (0.1, 0.2)
 
 
 def test_monitors_hold_no_graph() -> None:
     """A log that keeps them must not keep the activations of a whole step."""
-    logits, weights, skeleton, image = (
-        x.requires_grad_() for x in (torch.randn(4, 3), torch.rand(4, 2), *features())
-    )
-    criterion = MMCLLoss()
-    terms = criterion.alignment(skeleton, image)
-    terms |= criterion.refinement(logits, weights, torch.tensor([0, 1, 2, 0]))
-    with_graph = {name for name, term in terms.items() if term.requires_grad}
-    assert with_graph == {'loss_align', 'loss_refine'}
+    terms = terms_of()
+    assert {k for k, v in terms.items() if v.requires_grad} == {'loss_align', 'loss_refine'}
+    torch.manual_seed(0)
+    FAM(5, 5)
+    weights = FRM(5, 6).entry_weights(taps().inputs['text'])
     for i in range(2):
         torch.testing.assert_close(terms[f'frm_weight_{i}'], weights.detach()[:, i].mean())
 
 
 def test_only_the_losses_are_named_so() -> None:
     """MMEngine sums whatever has 'loss' in its name."""
-    criterion = MMCLLoss()
-    terms = criterion.alignment(*features())
-    terms |= criterion.refinement(features()[0], torch.rand(4, 2), torch.zeros(4, dtype=torch.long))
-    assert sorted(terms) == [
-        'frm_weight_0',
-        'frm_weight_1',
-        'loss_align',
-        'loss_refine',
-        'retrieval_acc',
-    ]
-    assert [name for name, term in terms.items() if term.requires_grad] == []
+    monitors = ['frm_weight_0', 'frm_weight_1', 'retrieval_acc']
+    terms = terms_of()
+    assert sorted(terms) == sorted([*monitors, 'loss_align', 'loss_refine'])
     assert all(term.ndim == 0 for term in terms.values())
 
 
 def test_soft_labels_equal_hard_ones() -> None:
-    logits, weights, labels = torch.randn(4, 3), torch.rand(4, 2), torch.tensor([0, 2, 1, 1])
-    soft = torch.nn.functional.one_hot(labels, 3).float()
-    criterion = MMCLLoss()
-    hard_loss = criterion.refinement(logits, weights, labels)['loss_refine']
-    torch.testing.assert_close(
-        criterion.refinement(logits, weights, soft)['loss_refine'], hard_loss
-    )
+    labels = torch.tensor([0, 2, 1, 1])
+    soft = torch.nn.functional.one_hot(labels, 6).float()
+    hard_loss = terms_of(labels=labels)['loss_refine']
+    torch.testing.assert_close(terms_of(labels=soft)['loss_refine'], hard_loss)
 
 
 def test_retrieval_accuracy_by_hand() -> None:

@@ -21,6 +21,7 @@ from toy_data import (
 )
 
 from mmcl_ext.mmcl import MMCLDataPreprocessor, MMCLRecognizer
+from mmcl_ext.mmcl.helper import Taps
 
 CACHED = dict(image_encoder=None, fam=dict(type='FAM', in_channels=6))
 
@@ -290,7 +291,7 @@ def test_branch_makes_no_tensor_on_another_device(monkeypatch: pytest.MonkeyPatc
     inputs = preprocessor(batch(image=(3, 75, 75)), True)['inputs']
     embedding, logits = torch.zeros(4, 16, device='meta'), torch.zeros(4, CLASSES, device='meta')
     labels = torch.zeros(4, dtype=torch.long, device='meta')
-    terms = branch.loss(embedding, logits, inputs, labels)
+    terms = branch.loss(Taps(embedding, logits, labels, inputs))
     assert {term.device.type for term in terms.values()} == {'meta'}
 
 

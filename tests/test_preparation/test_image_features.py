@@ -14,6 +14,7 @@ from tool_processes import ToolProcesses
 import mmcl_ext.mmcl  # noqa: F401
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.mmcl import FeatureFile, LoadCompositeImage, LoadImageFeature
+from mmcl_ext.mmcl.helper import Taps
 from mmcl_ext.preparation.features.image_features import (
     ImageFeatureExtractor,
     extract_image_features,
@@ -120,10 +121,12 @@ def test_fam_on_cached_features_equals_fam_on_the_frozen_encoder(cfg, model, tmp
     embedding = model.cls_head.pool(model.extract_feat(keypoint))
     losses = [
         net.co_learning.loss(
-            embedding,
-            model.cls_head.classify(embedding),
-            {'image': image},
-            torch.zeros(8, dtype=torch.long),
+            Taps(
+                embedding,
+                model.cls_head.classify(embedding),
+                torch.zeros(8, dtype=torch.long),
+                {'image': image},
+            )
         )
         for net, image in (
             (model, _preprocessed(model, load_image.load, names)),

@@ -3,11 +3,12 @@ from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmcl_ext.datasets.nested_datasets import iterate_datasets, sample_names
 from mmcl_ext.mmcl.co_learning import CoLearning
+from mmcl_ext.mmcl.helper import TrainingSet
 from mmcl_ext.mmcl.transforms.base import SideDataTransform
 from mmcl_ext.mmcl.transforms.feature_transform import FeatureTransform
 from mmcl_ext.parallel.collectives import unwrap_model
@@ -27,6 +28,12 @@ class CoLearningDataCheckHook(Hook):
 
     def __init__(self, num_shown: int = 10) -> None:
         self.num_shown = num_shown
+
+    def before_run(self, runner: Runner) -> None:
+        """Introduce the training set to the helpers, before a checkpoint is loaded."""
+        branch = getattr(unwrap_model(runner.model), 'co_learning', None)
+        if branch is not None and isinstance(runner._train_loop, BaseLoop):
+            branch.prepare(describe_training(runner.train_dataloader.dataset))
 
     def before_train(self, runner: Runner) -> None:
         """Check the training data."""
@@ -80,21 +87,29 @@ class CoLearningDataCheckHook(Hook):
         )
 
 
+def describe_training(dataset: Any) -> TrainingSet:
+    """List the samples of a data set and of those in its wrappers, each once."""
+    labels: dict[str, int] = {}
+    classes = None
+    for leaf in iterate_datasets(dataset):
+        if getattr(leaf, 'labels', None) is not None:
+            labels |= zip(sample_names(leaf), map(int, leaf.labels), strict=True)
+            classes = leaf.metainfo.get('classes') or classes
+    return TrainingSet(list(labels), list(labels.values()), classes and tuple(classes))
+
+
 def check_width(loader: SideDataTransform, branch: CoLearning) -> str | None:
     """Compare the width of a feature file with what the branch was built for."""
     if not isinstance(loader, FeatureTransform):
         return None
-    widths = {
-        'text': ('FRM', getattr(branch.frm, 'text_channels', None)),
-        'image': ('FAM', getattr(branch.fam, 'in_channels', None)),
-    }
-    part, width = widths.get(loader.key, ('', None))
-    if width is None or width == loader.features.width:
-        return None
-    return (
-        f"{loader.source}: field '{loader.key}' has {loader.features.width} values per sample, "
-        f'but {part} was built for {width}'
-    )
+    for helper in branch.helpers:
+        width = helper.input_widths.get(loader.key, loader.features.width)
+        if width != loader.features.width:
+            return (
+                f"{loader.source}: field '{loader.key}' has {loader.features.width} values per "
+                f'sample, but {type(helper).__name__} was built for {width}'
+            )
+    return None
 
 
 def check_inputs(

@@ -1,11 +1,12 @@
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmcl_ext.models.backbones.per_person import PerPersonBackbone
+from mmcl_ext.models.backbones.per_person import BlockShape, PerPersonBackbone
 from mmcl_ext.models.backbones.skeleton_input import adjacency_subsets, build_graph, check_skeleton
 
 
@@ -52,6 +53,21 @@ class MMActionGraphBackbone(PerPersonBackbone):
         persons = self.num_person if self.data_bn_type == 'MVC' else None
         check_skeleton(x, persons, self.graph.num_joints, self.in_channels)
         return self.extract(x)
+
+    @property
+    def block_modules(self) -> nn.ModuleList:
+        """The chain of blocks."""
+        return self.gcn
+
+    def block_shapes(self) -> Iterator[BlockShape]:
+        """Yield the place of every block; ``stage`` counts from 1."""
+        width = self.in_channels
+        for stage, block in enumerate(self.gcn, 1):
+            tcn: Any = block.tcn
+            convs = (m for m in tcn.modules() if isinstance(m, nn.Conv2d))
+            stride = max(conv.stride[0] for conv in convs)
+            yield BlockShape(stage, width, tcn.out_channels, stride)
+            width = tcn.out_channels
 
     def normalize_input(self, x: Tensor) -> Tensor:
         """Normalise (N, M, T, V, C), with ``'MVC'`` per person slot, too; gives (N*M, C, T, V)."""

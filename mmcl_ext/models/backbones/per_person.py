@@ -1,12 +1,29 @@
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from mmcl_ext.models.backbones.empty_person_cache import EmptyPersonCache, settings_key
+from mmcl_ext.models.backbones.feature_taps import FeatureTaps
 from mmcl_ext.models.layers.fast_training import speed_up, weighted_norms
+from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
+
+
+class BlockShape(NamedTuple):
+    """Place of one residual block in a network."""
+
+    stage: int
+    in_channels: int
+    out_channels: int
+    stride: int
+
+    def block(self, gcn: nn.Module, tcn: nn.Module, *, residual: bool = True) -> SkeletonBlock:
+        """Put a graph and a temporal convolution of this shape into a block."""
+        return SkeletonBlock(
+            gcn, tcn, self.in_channels, self.out_channels, stride=self.stride, residual=residual
+        )
 
 
 class PerPersonBackbone(nn.Module):
@@ -26,11 +43,32 @@ class PerPersonBackbone(nn.Module):
     """
 
     skip_empty_persons: bool = True
+    frames_last: bool = False
+    """Whether blocks take and give (R, C, V, T), not (R, C, T, V)."""
+    taps: FeatureTaps | None = None
+    """What :func:`tapped` listens to."""
 
     def __init__(self, *args: Any, fast_training: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fast_training = fast_training
         self.empty_persons = EmptyPersonCache()
+
+    @property
+    @abstractmethod
+    def block_modules(self) -> nn.ModuleList:
+        """The chain of blocks."""
+
+    @abstractmethod
+    def block_shapes(self) -> Iterable[BlockShape]:
+        """Yield the place of every block; ``stage`` counts from 1."""
+
+    @property
+    def infer_topology(self) -> Callable[[Tensor], Tensor] | None:
+        """Map what the last graph convolution takes to (R, S, C, V, V), without its shared part.
+
+        The first V receives. None where the topology does not depend on the sample.
+        """
+        return getattr(self.block_modules[-1].gcn, 'dynamic_topology', None)
 
     @abstractmethod
     def normalize_input(self, x: Tensor) -> Tensor:
@@ -49,7 +87,7 @@ class PerPersonBackbone(nn.Module):
             present = x.detach().flatten(2).ne(0).any(-1)  # (N, M); NaN is somebody
             if norms:
                 return self._extract_merged(rows, present, norms)
-            if not (self.training or torch.is_grad_enabled() or present.all()):
+            if not (self.training or torch.is_grad_enabled() or present.all() or self.taps):
                 return self._extract_present(x, rows, present)
         return self.encode(rows).unflatten(0, x.shape[:2])
 
@@ -68,6 +106,8 @@ class PerPersonBackbone(nn.Module):
         source = slot.where(present, slot.gather(0, first[None]).expand_as(slot))
         kept, index, multiplicity = source.flatten().unique(return_inverse=True, return_counts=True)
         merged = len(kept) < len(rows)
+        if merged and self.taps is not None:
+            self.taps.rows = index
         if not merged and not any(isinstance(norm, nn.SyncBatchNorm) for norm in norms):
             return self.encode(rows).unflatten(0, present.shape)
         for norm in norms:

@@ -1,33 +1,17 @@
 from abc import ABCMeta, abstractmethod
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmcl_ext.models.backbones.per_person import PerPersonBackbone
+from mmcl_ext.models.backbones.per_person import BlockShape, PerPersonBackbone
 from mmcl_ext.models.backbones.skeleton_input import (
     adjacency_subsets,
     build_graph,
     check_skeleton,
 )
-from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
-
-
-class BlockShape(NamedTuple):
-    """Place of one residual block in a network."""
-
-    stage: int
-    in_channels: int
-    out_channels: int
-    stride: int
-
-    def block(self, gcn: nn.Module, tcn: nn.Module, *, residual: bool = True) -> SkeletonBlock:
-        """Put a graph and a temporal convolution of this shape into a block."""
-        return SkeletonBlock(
-            gcn, tcn, self.in_channels, self.out_channels, stride=self.stride, residual=residual
-        )
 
 
 class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
@@ -50,6 +34,7 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
 
     norm_per_slot: bool = True
     """Whether each person slot has an input normalisation of its own."""
+    frames_last = True
 
     def __init__(
         self,
@@ -75,6 +60,11 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
         slots = num_person if self.norm_per_slot else 1
         self.data_bn = nn.BatchNorm1d(slots * self.graph.num_joints * self.stem_channels)
         self.blocks = nn.ModuleList(self.build_block(shape) for shape in shapes)
+
+    @property
+    def block_modules(self) -> nn.ModuleList:
+        """The chain of blocks."""
+        return self.blocks
 
     @property
     def stem_channels(self) -> int:

@@ -46,8 +46,18 @@ class AttentionGraphConv(nn.Module):
 
     def topology(self, nodes: Tensor) -> Tensor:
         """Infer topologies (N, S, V, V) of joints (N, V, C) in N frames; the first V receives."""
+        return self.attention(nodes) * self.A
+
+    def dynamic_topology(self, x: Tensor) -> Tensor:
+        """Infer the mean attention over the frames of (R, C, V, T): (R, S, 1, V, V)."""
+        nodes = x.permute(0, 3, 2, 1)
+        attention = self.attention(nodes.flatten(0, 1))
+        return attention.unflatten(0, nodes.shape[:2]).mean(1).unsqueeze(2)
+
+    def attention(self, nodes: Tensor) -> Tensor:
+        """Weigh joints (N, V, C) of N frames for one another: (N, S, V, V), rows sum to 1."""
         n, joints, _ = nodes.shape
         qk = self.to_qk(self.norm(nodes)).view(n, joints, 2, self.heads, -1)
         q, k = qk.permute(2, 0, 3, 1, 4)  # (N, S, V, d) each
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-        return scores.softmax(dim=-1) * self.A
+        return scores.softmax(dim=-1)

@@ -99,6 +99,12 @@ class CTRGraphConv(nn.Module):
         shared = bias.permute(1, 2, 0).unsqueeze(-1) + self.A.transpose(0, 1)
         return refined.contiguous().add_(shared)
 
+    def dynamic_topology(self, x: Tensor) -> Tensor:
+        """Infer W D + w of features (R, C, V, T): (R, S, C', V, V); the first V receives."""
+        a, b = self.relation(x.mean(-1)).chunk(2, dim=1)
+        refined = self.refine(torch.tanh(a.unsqueeze(-1) - b.unsqueeze(-2)))
+        return refined.unflatten(1, (len(self.A), -1))
+
 
 class _Aggregate(torch.autograd.Function):
     """Topologies and what the joints receive along them, without copies in other orders.

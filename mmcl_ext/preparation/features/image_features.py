@@ -22,6 +22,7 @@ from mmcl_ext.config.walk import walk_types
 from mmcl_ext.datasets.nested_datasets import iterate_datasets, sample_names
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.fileio.read_json import read_json
+from mmcl_ext.mmcl.co_learning import branch_cfg
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
 from mmcl_ext.mmcl.transforms.load_composite_image import LoadCompositeImage
 from mmcl_ext.preparation.extraction.model_files import own_device
@@ -57,7 +58,7 @@ class ImageFeatureExtractor:
         seed: int = 0,
         device: str | None = None,
     ) -> None:
-        branch = cfg['model'].get('co_learning') or {}
+        branch = branch_cfg(cfg['model'].get('co_learning') or {})
         if not branch.get('image_encoder'):
             raise ValueError('the configuration has no model.co_learning.image_encoder')
         loaders = list(walk_types(cfg['train_dataloader'], 'LoadCompositeImage'))
