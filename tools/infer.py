@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
@@ -22,6 +24,12 @@ from mmcl_ext.inference.inference_report import (
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.relevance import joint_relevance
+from mmcl_ext.inference.segments import (
+    Localization,
+    SegmentSettings,
+    add_segment_options,
+    localize,
+)
 from mmcl_ext.inference.video_prediction import VideoPrediction, is_video, predict_video
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 
@@ -44,6 +52,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--explain', action='store_true', help='tell which joints speak for the class, and when'
     )
+    add_segment_options(parser)
     add_pose_options(parser)
     parser.add_argument('--video', help='video of the one input, to draw its joints over')
     parser.add_argument(
@@ -58,6 +67,7 @@ def parse_args() -> argparse.Namespace:
         parser.error('--explain needs --out')
     if args.video and not Path(args.video).is_file():
         parser.error(f'there is no video {args.video!r}')
+    args.segment_settings = SegmentSettings.of(args)
     return args
 
 
@@ -116,7 +126,9 @@ def predict_videos(
     estimator = settings.build()
     for path in inputs:
         try:
-            yield predict_video(inferencer, path, estimator, settings)
+            yield predict_video(
+                inferencer, path, estimator, settings, segments=args.segment_settings
+            )
         except (ValueError, OSError) as error:
             yield InferenceResult(path, inferencer.classes, error=str(error))
 
@@ -137,17 +149,40 @@ def report(
             result.write_poses(path)
             if len(taken) <= args.pictures:
                 result.write_overlay(f'{path}_overlay.mp4')
+                for found in result.segments[:1]:
+                    found.draw(f'{path}_segments.png')
             if args.explain:
                 for number, person in enumerate(result.persons, 1):
                     value = values[-1]['persons'][number - 1]
                     explain(inferencer, person, value, f'{path}_person_{number}')
         return
     print(table_row(result, args.top_k), flush=True)
+    found = segments_of(args, result, inferencer, values[-1])
     if args.out and result.error is None and len(taken) < args.pictures:
         name = file_name(result.name, taken)
         draw(args, result, name, inferencer.info.layout)
+        if found is not None:
+            found.draw(Path(args.out) / f'{name}_segments.png')
         if args.explain:
             explain(inferencer, result, values[-1], str(Path(args.out) / name))
+
+
+def segments_of(
+    args: argparse.Namespace,
+    result: InferenceResult,
+    inferencer: MMCLInferencer,
+    value: dict[str, Any],
+) -> Localization | None:
+    """Find the actions over time of a clip of skeletons, if that is wanted; print them."""
+    settings = args.segment_settings
+    if settings is None or result.clip is None or result.error is not None:
+        return None
+    frames = result.clip.keypoint.shape[1]
+    times = None if args.fps is None else np.arange(frames) / args.fps
+    found = localize(inferencer, result.clip, settings, times)
+    value['segments'] = found.to_list()
+    print('\n'.join(found.rows()), flush=True)
+    return found
 
 
 def explain(

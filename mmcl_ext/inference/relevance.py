@@ -1,7 +1,7 @@
 """Which joints, at which time, speak for a predicted class."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -116,14 +116,7 @@ def _with(
 ) -> SkeletonClip:
     keypoint = clip.keypoint.copy()
     keypoint[:, slice(*part), joint] = hidden[:, slice(*part), joint]
-    return SkeletonClip(
-        clip.name,
-        keypoint,
-        clip.layout,
-        keypoint_score=clip.keypoint_score,
-        index=clip.index,
-        extra=clip.extra,
-    )
+    return replace(clip, keypoint=keypoint)
 
 
 def _log(probability: np.ndarray | None, label: int) -> float:

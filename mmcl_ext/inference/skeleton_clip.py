@@ -1,6 +1,6 @@
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,12 @@ class SkeletonClip:
     label: int | None = None
     index: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def cut(self, start: int, end: int, persons: slice = slice(None)) -> 'SkeletonClip':
+        """Take the frames from ``start`` to before ``end``, of some persons."""
+        score = self.keypoint_score
+        score = None if score is None else score[persons, start:end]
+        return replace(self, keypoint=self.keypoint[persons, start:end], keypoint_score=score)
 
     @classmethod
     def from_array(

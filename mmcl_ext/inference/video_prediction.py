@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mmcl_ext.fileio.printable import counted
 from mmcl_ext.inference.inference_report import table_row
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
+from mmcl_ext.inference.segments import Localization, SegmentSettings, localize
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.preparation.pose.pose_estimator import PoseEstimator
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings
@@ -34,12 +35,14 @@ class VideoPrediction:
         poses: The persons, in pixels of the video.
         scene: The prediction from all persons together; a failure where nobody was found.
         persons: The prediction from each person alone, in the order of ``poses``.
+        segments: The actions over time of the scene, then of each person; empty if not asked for.
     """
 
     path: str
     poses: VideoPoses
     scene: InferenceResult
     persons: tuple[InferenceResult, ...]
+    segments: tuple[Localization, ...] = ()
 
     def spans(self) -> list[tuple[float, float]]:
         """Seconds at which each person is seen first and last."""
@@ -47,13 +50,16 @@ class VideoPrediction:
         return [(float(a), float(b)) for a, b in (self.poses.times[ends] for ends in seen)]
 
     def rows(self, k: int = 5) -> list[str]:
-        """Write a line for the scene and one for each person."""
+        """Write a line for the scene and one for each person, with their segments below."""
         lines = [table_row(self.scene, k)]
+        if len(self.segments) > 2:  # of one person the scene has the same ones
+            lines += self.segments[0].rows()
         for number, (result, (start, end)) in enumerate(
             zip(self.persons, self.spans(), strict=True), 1
         ):
             name = f'  person {number}, {start:.1f}-{end:.1f} s'
             lines.append(table_row(result, k, name=name))
+            lines += self.segments[number].rows('    ') if self.segments else []
         if self.poses.problem:
             lines.append(f'note: {self.poses.problem}')
         return lines
@@ -68,7 +74,10 @@ class VideoPrediction:
             dict(person=number, start=span[0], end=span[1]) | result.to_dict(k)
             for number, (result, span) in enumerate(zip(self.persons, self.spans(), strict=True), 1)
         ]
-        return self.scene.to_dict(k) | dict(video=video, persons=persons)
+        values = self.scene.to_dict(k) | dict(video=video, persons=persons)
+        for value, found in zip((values, *persons), self.segments, strict=False):
+            value['segments'] = found.to_list()
+        return values
 
     def write_poses(self, path: Path) -> list[Path]:
         """Write joints in pixels as MMPose does (``.json``), and in metres as ``.npy``.
@@ -97,7 +106,10 @@ class VideoPrediction:
         return written
 
     def write_overlay(self, path: str | os.PathLike) -> None:
-        """Write the video with joints, boxes and best classes of each person and the scene."""
+        """Write the video with joints, boxes and best classes of each person and the scene.
+
+        With segments, the classes of the scene are those of each moment.
+        """
         best = self.scene.top(3)
         names = [
             f'{number}: {result.top(1)[0][0]} {result.top(1)[0][1]:.2f}' if result.top(1) else ''
@@ -105,7 +117,11 @@ class VideoPrediction:
         ]
         poses = self.poses
         people = (poses.boxes(), names)
-        write_overlay(path, self.path, poses.keypoint, poses.layout, lambda t: best, people)
+
+        def scores(t: int) -> Sequence[tuple[str, float]]:
+            return self.segments[0].top(t) if self.segments and t < len(poses.times) else best
+
+        write_overlay(path, self.path, poses.keypoint, poses.layout, scores, people)
 
 
 def is_video(source: object) -> bool:
@@ -124,10 +140,12 @@ def predict_video(
     estimator: PoseEstimator,
     settings: PoseSettings,
     progress: Callable[[int], object] = lambda count: None,
+    segments: SegmentSettings | None = None,
 ) -> VideoPrediction:
     """Predict the action of each person of a video, and that of all together.
 
-    A model that takes fewer persons than there are gets the most active ones for the scene.
+    A model that takes fewer persons than there are gets the most active ones for the scene. With
+    ``segments``, the actions over time are found, too, see :func:`localize`.
 
     Raises:
         ValueError: The video cannot be read, or the model cannot take such joints.
@@ -140,8 +158,15 @@ def predict_video(
     clip = _clip(poses, settings, takes_metres(inferencer.info, estimator))
     scene = inferencer.predict_clip(clip)
     alone = (_of_person(clip, m, poses.present[m]) for m in range(len(poses.keypoint)))
-    persons = [scene] if len(poses.keypoint) == 1 else map(inferencer.predict_clip, alone)
-    return VideoPrediction(path, poses, scene, tuple(persons))
+    count, frames = clip.keypoint.shape[:2]
+    persons = [scene] if count == 1 else map(inferencer.predict_clip, alone)
+    wanted = [slice(count), *(slice(m, m + 1) for m in range(count))] if segments else []
+    found = [
+        localize(inferencer, clip.cut(0, frames, who), segments, poses.times)
+        for who in wanted
+        if segments
+    ]
+    return VideoPrediction(path, poses, scene, tuple(persons), tuple(found))
 
 
 def _clip(poses: VideoPoses, settings: PoseSettings, metric: bool) -> SkeletonClip:
@@ -153,12 +178,4 @@ def _clip(poses: VideoPoses, settings: PoseSettings, metric: bool) -> SkeletonCl
 def _of_person(clip: SkeletonClip, m: int, present: np.ndarray) -> SkeletonClip:
     """Take one person in the frames from first to last."""
     start, end = np.flatnonzero(present)[[0, -1]]
-    rows = slice(m, m + 1), slice(start, end + 1)
-    assert clip.keypoint_score is not None
-    return SkeletonClip(
-        f'{clip.name}, person {m + 1}',
-        clip.keypoint[rows],
-        clip.layout,
-        keypoint_score=clip.keypoint_score[rows],
-        extra=clip.extra,
-    )
+    return replace(clip.cut(start, end + 1, slice(m, m + 1)), name=f'{clip.name}, person {m + 1}')

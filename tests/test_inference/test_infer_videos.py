@@ -66,6 +66,26 @@ def test_every_person_has_a_label(utd, video, tmp_path, monkeypatch, capsys):
     assert len(frames) == FRAMES
 
 
+def test_segments_of_the_scene_and_of_each_person(utd, tmp_path, monkeypatch, capsys):
+    """Somebody who leaves for long has no segment in between."""
+    places = [(20 + t // 2, 70) if not 30 <= t < 50 else (70,) for t in range(90)]
+    video, out = save_people(tmp_path / 'long.avi', places), tmp_path / 'out'
+    options = ('--segments', '--window', 12, '--stride', 4, '--threshold', 1e-4)
+    infer(monkeypatch, video, '--model', utd['published'], '--out', out, '--top-k', 1, *options)
+    rows = capsys.readouterr().out.splitlines()
+    [scene] = json.loads((out / 'predictions.json').read_text())['results']
+    first, second = scene['persons']
+    assert scene['segments'], first
+    assert first['segments']
+    heads = [i for i, row in enumerate(rows) if row.startswith('  person')]
+    assert heads[0] == 1 + len(scene['segments'])
+    assert rows[heads[1] + 1].startswith(f'    {second["segments"][0]["start"]:.1f}-')
+    for value in second['segments']:  # fewer frames, so the second
+        assert value['start'] == pytest.approx(value['start_frame'] / 15, abs=0.01)
+        assert value['end_frame'] < 30 or value['start_frame'] >= 50
+    assert (out / 'long_segments.png').stat().st_size > 1000
+
+
 def test_nobody_is_an_error_and_the_others_go_on(utd, video, tmp_path, monkeypatch, capsys):
     empty = save_people(tmp_path / 'empty.avi', [()] * 6)
     (tmp_path / 'text.mp4').write_text('nothing')
