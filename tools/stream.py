@@ -55,7 +55,7 @@ def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterato
         settings = PoseSettings.of(args)
         estimator = settings.build()
         args.layout = args.layout or estimator.layout
-        metric = takes_metres(inferencer.info, estimator)
+        metric = takes_metres(inferencer.info, estimator.metric)
         return watch(args.images, estimator, settings, metric, args.realtime)
     readers = clip_readers(args.file, args.layout, model_layout=inferencer.info.layout)
     found = list(itertools.islice(readers, 2))

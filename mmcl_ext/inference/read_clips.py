@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.datasets.converters.pose_formats import FrameFiles, join_frames
 from mmcl_ext.datasets.converters.pose_results import is_pose_frames
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.name_table import is_pickle
+from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
 from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.fileio.safe_pickle import load_pickle
@@ -43,7 +45,9 @@ def read_clips(
     - :class:`SkeletonStore`, or the path of a ``.safetensors`` one: all its samples, or after
       ``::`` one sample or one split (``data/utdmhad.safetensors::xsub_test``).
     - dict or list of dicts: MMAction2's annotations or pose results, MMPose's results.
-    - ``.skeleton`` of NTU RGB+D; ``.mat`` of UTD-MHAD; ``.json`` of NW-UCLA or MMPose; ``.pkl``
+    - folder of OpenPose's ``NAME_000000000000_keypoints.json``: a clip for each NAME.
+    - ``.skeleton`` of NTU RGB+D; ``.mat`` of UTD-MHAD; ``.json`` of NW-UCLA, MMPose, OpenPose,
+      MediaPipe or Ultralytics; ``.pkl``
       of MMAction2 or PYSKL (never executed), with ``::`` as for stores; ``.npy`` and ``.csv``
       as :class:`CustomReader` takes them.
 
@@ -81,6 +85,9 @@ def clip_readers(
 
 def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[ClipReader]:
     path, _, wanted = text.partition(SEPARATOR)
+    if Path(path).is_dir():
+        yield from _from_folder(Path(path), wanted, layout)
+        return
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no file {path!r}')
     suffix = Path(path).suffix.lower()
@@ -96,6 +103,26 @@ def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[Cli
     if wanted:
         raise ValueError(f'{path} holds one clip, it cannot be asked for {wanted!r}')
     yield partial(_READERS[suffix], path, layout, model_layout)
+
+
+def _from_folder(path: Path, wanted: str, layout: str | None) -> Iterator[ClipReader]:
+    """Find the videos of a folder of OpenPose's files, one for each frame."""
+    found = join_frames({file.name: ArchiveFile(file) for file in sorted(path.glob('*.json'))})
+    clips = {Path(name).stem: file for name, file in found.items() if isinstance(file, FrameFiles)}
+    if wanted:
+        clips = {name: file for name, file in clips.items() if name == wanted}
+    if not clips:
+        what = f'no video {wanted!r} among' if wanted else 'no'
+        raise ValueError(
+            f'{path} is a folder with {what} results of OpenPose: '
+            'NAME_000000000000_keypoints.json for each frame'
+        )
+    for name, file in clips.items():
+        yield partial(_from_frames, file, name, layout)
+
+
+def _from_frames(file: ArchiveFile, name: str, layout: str | None) -> SkeletonClip:
+    return SkeletonClip.from_pose_frames(read_json(file), name, layout)
 
 
 @names_file

@@ -3,15 +3,19 @@
 import os
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
+from mmcl_ext.visualization.new_figure import new_figure
 from mmcl_ext.visualization.prediction_figure import save_figure
 from mmcl_ext.visualization.skeleton_plot import draw_skeleton
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +44,12 @@ class Relevance:
         )
 
     def draw(self, path: str | os.PathLike, clip: SkeletonClip) -> None:
-        """Draw the map, and a skeleton whose joints are as large as they are relevant."""
-        from matplotlib.figure import Figure
+        """Write the :meth:`figure` to a file."""
+        save_figure(self.figure(clip), path)
 
-        figure = Figure(figsize=(9, 5), layout='constrained')
+    def figure(self, clip: SkeletonClip) -> 'Figure':
+        """Draw the map, and a skeleton whose joints are as large as they are relevant."""
+        figure = new_figure(figsize=(9, 5), layout='constrained')
         left, right = figure.subplots(1, 2, gridspec_kw={'width_ratios': (1.6, 1)})
         limit = max(float(np.abs(self.values).max()), 1e-9)
         shown = left.imshow(self.values.T, aspect='auto', cmap='RdBu_r', vmin=-limit, vmax=limit)
@@ -62,7 +68,7 @@ class Relevance:
         right.scatter(joints[:, 0], heights, sizes, color='#c44e52', alpha=0.6, zorder=3)
         right.set_aspect('equal')
         right.axis('off')
-        save_figure(figure, path)
+        return figure
 
 
 def joint_relevance(

@@ -174,7 +174,7 @@ def localize(
         ValueError: The clip cannot be used.
     """
     frames = clip.keypoint.shape[1]
-    there = real_frames(np.nan_to_num(clip.keypoint)).any(axis=0)  # (T,)
+    there = np.any(real_frames(np.nan_to_num(clip.keypoint)), axis=0)  # (T,)
     size = min(settings.window, frames)
     starts = [s for s in window_starts(frames, size, settings.stride) if there[s : s + size].any()]
     if not starts:

@@ -96,7 +96,7 @@ class SkeletonClip:
     def from_pose_frames(
         cls, frames: Any, name: str = 'pose results', layout: str | None = None
     ) -> 'SkeletonClip':
-        """Take what MMPose or MMAction2's pose estimation found, frame by frame."""
+        """Take what a pose estimator found frame by frame, see :func:`read_pose_frames`."""
         keypoint, score = read_pose_frames(frames, f'clip {name!r}')
         layout = layout or _guess_layout(keypoint.shape[2], name)
         return cls(name, keypoint, layout, keypoint_score=score)
@@ -116,7 +116,7 @@ class SkeletonClip:
         joints = content.get('skeletons') if isinstance(content, dict) else None
         if joints is None:
             raise ValueError(
-                f'{os.fspath(path)}: neither results of MMPose nor a sequence of NW-UCLA'
+                f'{os.fspath(path)}: neither results of a pose estimation nor a sequence of NW-UCLA'
             )
         with name_file(f'{os.fspath(path)}: field skeletons', DAMAGE):
             array = as_float32(joints)

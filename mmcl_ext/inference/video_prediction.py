@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from mmcl_ext.preparation.pose.pose_estimator import PoseEstimator
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings
 from mmcl_ext.preparation.pose.video_poses import VideoPoses
 from mmcl_ext.preparation.videos.video_folder import VIDEO_SUFFIXES
-from mmcl_ext.visualization.overlay import write_overlay
+from mmcl_ext.visualization.overlay import People, write_overlay
 
 _IN_PIXELS = ('coco', 'openpose')  # layouts whose third coordinate, if any, is a score
 
@@ -105,23 +105,25 @@ class VideoPrediction:
                 np.save(file, clip.keypoint)
         return written
 
-    def write_overlay(self, path: str | os.PathLike) -> None:
-        """Write the video with joints, boxes and best classes of each person and the scene.
-
-        With segments, the classes of the scene are those of each moment.
-        """
-        best = self.scene.top(3)
+    def people(self) -> People:
+        """Return the boxes of the persons, and the number and best class of each."""
+        best = (result.top(1) for result in self.persons)
         names = [
-            f'{number}: {result.top(1)[0][0]} {result.top(1)[0][1]:.2f}' if result.top(1) else ''
-            for number, result in enumerate(self.persons, 1)
+            f'{number}: {top[0][0]} {top[0][1]:.2f}' if top else ''
+            for number, top in enumerate(best, 1)
         ]
+        return self.poses.boxes(), names
+
+    def top_at(self, frame: int) -> list[tuple[str, float]]:
+        """Return the best classes of the scene: with segments those of a moment."""
+        if self.segments and frame < len(self.poses.times):
+            return self.segments[0].top(frame)
+        return self.scene.top(3)
+
+    def write_overlay(self, path: str | os.PathLike) -> None:
+        """Write the video with joints, boxes and best classes of each person and the scene."""
         poses = self.poses
-        people = (poses.boxes(), names)
-
-        def scores(t: int) -> Sequence[tuple[str, float]]:
-            return self.segments[0].top(t) if self.segments and t < len(poses.times) else best
-
-        write_overlay(path, self.path, poses.keypoint, poses.layout, scores, people)
+        write_overlay(path, self.path, poses.keypoint, poses.layout, self.top_at, self.people())
 
 
 def is_video(source: object) -> bool:
@@ -129,9 +131,9 @@ def is_video(source: object) -> bool:
     return isinstance(source, (str, os.PathLike)) and str(source).lower().endswith(VIDEO_SUFFIXES)
 
 
-def takes_metres(info: ModelInfo, estimator: PoseEstimator) -> bool:
-    """Tell whether a model is to get joints in metres; otherwise in pixels."""
-    return estimator.metric and info.in_channels == 3 and info.layout not in _IN_PIXELS
+def takes_metres(info: ModelInfo, metric: bool) -> bool:
+    """Tell whether a model is to get joints in metres, if there are some; otherwise in pixels."""
+    return metric and info.in_channels == 3 and info.layout not in _IN_PIXELS
 
 
 def predict_video(
@@ -151,11 +153,22 @@ def predict_video(
         ValueError: The video cannot be read, or the model cannot take such joints.
     """
     poses = settings.estimate(path, estimator, progress)
+    return predict_poses(inferencer, path, poses, settings, segments)
+
+
+def predict_poses(
+    inferencer: MMCLInferencer,
+    path: str,
+    poses: VideoPoses,
+    settings: PoseSettings,
+    segments: SegmentSettings | None = None,
+) -> VideoPrediction:
+    """Predict from the poses of a video, see :func:`predict_video`."""
     if not len(poses.keypoint):
         reason = f'nobody was found in the {counted(len(poses.times), "frame")} of {path}'
         failed = InferenceResult(poses.name, inferencer.classes, error=reason)
         return VideoPrediction(path, poses, failed, ())
-    clip = _clip(poses, settings, takes_metres(inferencer.info, estimator))
+    clip = _clip(poses, settings, takes_metres(inferencer.info, poses.world is not None))
     scene = inferencer.predict_clip(clip)
     alone = (_of_person(clip, m, poses.present[m]) for m in range(len(poses.keypoint)))
     count, frames = clip.keypoint.shape[:2]

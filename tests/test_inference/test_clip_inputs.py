@@ -212,7 +212,7 @@ def test_unusable_files(tmp_path, shared):
     (tmp_path / 'clip.txt').write_text('')
     for file, message in (
         ('bad.json', 'no JSON'),
-        ('other.json', 'neither results of MMPose nor'),
+        ('other.json', 'neither results of a pose estimation nor'),
         ('clip.txt', 'unknown kind of file'),
     ):
         with pytest.raises(ValueError, match=message):

@@ -114,10 +114,8 @@ def test_mirrored_video_gives_the_mirrored_body(inferencer, video):
 def test_metres_or_pixels(inferencer):
     assert is_video('A.MP4')
     assert not is_video('a.npy')
-    assert takes_metres(inferencer.info, BrightPeople())
-    flat = BrightPeople()
-    flat.metric = False
-    assert not takes_metres(inferencer.info, flat)
+    assert takes_metres(inferencer.info, metric=True)
+    assert not takes_metres(inferencer.info, metric=False)
 
 
 def test_wrong_settings(utd, video, monkeypatch):

@@ -16,6 +16,7 @@ from mmcl_ext.datasets.converters.conversion import (
     ConversionReport,
     SampleInfo,
 )
+from mmcl_ext.datasets.converters.pose_formats import join_frames
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.metainfo.subjects import held_subjects, subjects_of
 from mmcl_ext.datasets.store.name_table import numbered_classes
@@ -41,7 +42,7 @@ class CustomReader:
     ``frame``, ``joint`` (number from 0, or its name), ``x``, ``y`` and, as wanted, ``z``,
     ``person`` (any number from 0, such as a tracker's; the smallest comes first) and
     ``score``. Joints without a line are zero. ``.json``: poses as
-    MMPose writes them, see
+    MMPose, OpenPose (a file for each frame), MediaPipe or Ultralytics write them, see
     :func:`~mmcl_ext.datasets.converters.pose_results.read_pose_frames`. The ``axes`` of a
     four-dimensional ``.npy`` are in the order ``'MTVC'``, or ``'CTVM'`` as the feeders of ST-GCN
     and CTR-GCN have it; None refuses what is likely the latter.
@@ -218,7 +219,7 @@ def _split_subjects(
 def _find_samples(source: str | os.PathLike) -> dict[str, ArchiveFile]:
     members: dict[str, ArchiveFile] = {}
     for suffix in _SUFFIXES:
-        for file_name, member in find_files(source, suffix).items():
+        for file_name, member in join_frames(find_files(source, suffix)).items():
             name = file_name.removesuffix(suffix)
             if name in members and suffix == '.json':
                 continue  # says something about the sample, is not its skeleton

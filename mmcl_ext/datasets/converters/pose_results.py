@@ -1,4 +1,4 @@
-"""Poses as MMPose and MMAction2's pose estimation write them, frame by frame."""
+"""Poses that an estimator has written frame by frame."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmcl_ext.datasets.converters.person_tracker import MAX_PERSONS, PersonTracker
+from mmcl_ext.datasets.converters.pose_formats import instances_of, is_foreign_frame, unwrapped
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
@@ -36,13 +37,15 @@ def read_pose_results(member: ArchiveFile, num_joints: int) -> dict[str, np.ndar
 
 def is_pose_frames(content: Any) -> bool:
     """Tell whether a content is one that :func:`read_pose_frames` understands."""
+    content = unwrapped(content)
+    if is_foreign_frame(content):
+        return True
     if isinstance(content, Mapping):
         return 'instance_info' in content or 'instances' in content
     return (
         isinstance(content, Sequence)
-        and bool(content)
-        and all(isinstance(f, (Mapping, list)) for f in content)
-        and all(_is_frame(frame) for frame in content)
+        and any(frame is not None for frame in content)
+        and all(frame is None or _is_frame(frame) for frame in content)
     )
 
 
@@ -54,9 +57,11 @@ def read_pose_frames(
     Understood are what MMPose's inferencer writes of a video, a list of frames (``frame_id`` from
     0, ``instances``), and of an image, a list of instances; what its demos save, frames under
     ``instance_info`` (``frame_id`` from 1); and the list of dicts with ``keypoints`` (N, V, C) and
-    ``keypoint_scores`` (N, V) that MMAction2 returns. Persons without a ``track_id`` are followed
-    by :class:`PersonTracker`. Frames and joints that are lacking are zero, with a score of zero.
-    Every body has the ``shape`` (V, C), by default that of the first.
+    ``keypoint_scores`` (N, V) that MMAction2 returns; and frames of OpenPose, MediaPipe and
+    Ultralytics, see :func:`~mmcl_ext.datasets.converters.pose_formats.instances_of`, whose world
+    landmarks are taken unless two coordinates are asked for. Persons without a ``track_id`` are
+    followed by :class:`PersonTracker`. Frames and joints that are lacking are zero, with a score of
+    zero. Every body has the ``shape`` (V, C), by default that of the first.
 
     Returns:
         Joints (M, T, V, C) and scores (M, T, V), float32, of at most ``MAX_PERSONS`` persons, in
@@ -65,7 +70,7 @@ def read_pose_frames(
     Raises:
         ValueError: The content is none of these, or nobody is in it.
     """
-    frames = _numbered(content, name)
+    frames = _numbered(content, name, shape is None or shape[1] == 3)
     found = {t: frame.keypoints.shape[1:] for t, frame in frames.items() if len(frame.keypoints)}
     if not found:
         raise ValueError(
@@ -84,12 +89,17 @@ def read_pose_frames(
     return dense[..., :C].copy(), dense[..., C].copy()
 
 
-def read_pose_frame(frame: Any) -> PoseFrame:
+def read_pose_frame(frame: Any, metric: bool = True) -> PoseFrame:
     """Read the persons of one frame.
 
-    It is a dict with ``instances``, a list of instances, or a dict with ``keypoints`` (N, V, C);
-    where it is none of these a ValueError, KeyError or TypeError is raised.
+    It is a dict with ``instances``, a list of instances, a dict with ``keypoints`` (N, V, C),
+    or what :func:`instances_of` turns into such; None has nobody. Where it is none of these a
+    ValueError, KeyError or TypeError is raised.
     """
+    if frame is None:
+        frame = []
+    elif is_foreign_frame(frame):
+        frame = instances_of(frame, metric)
     if isinstance(frame, Mapping) and 'keypoints' in frame:
         keypoints = as_float32(frame['keypoints'])
         scores = frame.get('keypoint_scores')
@@ -110,11 +120,17 @@ def read_pose_frame(frame: Any) -> PoseFrame:
 
 def _is_frame(frame: Any) -> bool:
     if isinstance(frame, list):
-        return all(isinstance(item, Mapping) and 'keypoints' in item for item in frame)
-    return 'instances' in frame or 'keypoints' in frame
+        whole = all(isinstance(item, Mapping) and 'keypoints' in item for item in frame)
+        return whole or is_foreign_frame(frame)
+    return isinstance(frame, Mapping) and (
+        'instances' in frame or 'keypoints' in frame or is_foreign_frame(frame)
+    )
 
 
 def _frames(content: Any) -> Sequence[Any]:
+    content = unwrapped(content)
+    if is_foreign_frame(content):  # of one image
+        return [content]
     if isinstance(content, Mapping):
         content = content.get('instance_info', [content] if 'instances' in content else None)
     if not isinstance(content, Sequence) or not content:
@@ -125,7 +141,7 @@ def _frames(content: Any) -> Sequence[Any]:
     return content
 
 
-def _numbered(content: Any, name: str) -> dict[int, PoseFrame]:
+def _numbered(content: Any, name: str, metric: bool) -> dict[int, PoseFrame]:
     """Read the frames by their number, counted from 0."""
     frames, place = {}, 0
     try:
@@ -134,7 +150,7 @@ def _numbered(content: Any, name: str) -> dict[int, PoseFrame]:
             number = int(given)
             if isinstance(given, bool) or number != float(given) or number in frames:
                 raise ValueError(f'frame_id {bounded_repr(given)} is no new frame number')
-            frames[number] = read_pose_frame(frame)
+            frames[number] = read_pose_frame(frame, metric)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f'{name}: frame {place}: {error!r}') from error
     first = int(isinstance(content, Mapping) and 0 not in frames)

