@@ -1,4 +1,5 @@
 import difflib
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,6 +103,12 @@ def _describe(path: Path, error: Exception) -> Exception | None:
     if isinstance(error, ValueError) and path.suffix != '.py':
         reason = str(error).removeprefix(f'{path}: ')
         return UserError(f'{path} is no configuration: {reason}')
+    if isinstance(error, KeyError) and 'among bases' in str(error):
+        names = ' and '.join(re.findall(r"'(\w+)'", str(error).partition('keys: ')[2]))
+        return UserError(
+            f'{path}: several of its bases set {names}, which MMEngine does not merge: inherit one '
+            'of them, and write into the file what the others set'
+        )
     if not isinstance(error, OSError):
         reason = ' '.join(str(error).split()) or 'nested too deep'
         return UserError(f'{_place(path, error)}: {type(error).__name__}: {reason}')

@@ -145,3 +145,13 @@ def test_the_best_checkpoint_is_kept_by_a_metric_that_is_there(repo, best, optio
     cfg = load_config(path, {**options, 'default_hooks.checkpoint.save_best': best})
     found = [problem for problem in find_problems(cfg) if 'save_best' in problem]
     assert [problem.rpartition('gives ')[2] for problem in found] == ([told] if told else [])
+
+
+def test_two_bases_that_set_the_same(tmp_path):
+    for name in 'ab':
+        (tmp_path / f'{name}.py').write_text("custom_imports = dict(imports=['json'])\nx_y = 1\n")
+    (tmp_path / 'own.py').write_text("_base_ = ['./a.py', './b.py']")
+    with pytest.raises(UserError, match=r'own\.py: several of its bases set .*x_y') as caught:
+        load_config(tmp_path / 'own.py')
+    assert 'custom_imports' in str(caught.value)
+    assert '\n' not in str(caught.value)

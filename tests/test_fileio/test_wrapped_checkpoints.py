@@ -1,9 +1,14 @@
 """Checkpoints of other training code: levels and prefixes around the weights of a model."""
 
+import logging
+import pickle
+
 import pytest
 import torch
+from mmengine.runner import Runner
+from torch import nn
 
-from mmcl_ext.fileio.checkpoint import read_checkpoint
+from mmcl_ext.fileio.checkpoint import checkpoint_bytes, read_checkpoint
 
 NAMES = ('backbone.conv.weight', 'backbone.conv.bias', 'cls_head.fc.weight')
 
@@ -43,3 +48,19 @@ def test_two_models_in_one_file_are_refused(tmp_path):
     path = save(tmp_path / 'a.pth', [*NAMES, *(f'module.{name}' for name in NAMES)])
     with pytest.raises(ValueError, match=r'a\.pth holds a model twice'):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+def test_mmengine_reads_both_formats(tmp_path, suffix):
+    """A training that starts from published weights, and their test, load by MMEngine."""
+    content = dict(state_dict=nn.Linear(2, 3).state_dict(), meta=dict(epoch=3))
+    path = tmp_path / f'net{suffix}'
+    path.write_bytes(checkpoint_bytes(content, suffix))
+    runner = object.__new__(Runner)
+    runner.model, runner._hooks, runner.logger = nn.Linear(2, 3), [], logging.getLogger('none')
+    loaded = runner.load_checkpoint(str(path))
+    assert loaded['meta']['epoch'] == 3
+    assert torch.equal(runner.model.weight, content['state_dict']['weight'])
+    path.write_bytes(b'none')
+    with pytest.raises((ValueError, pickle.UnpicklingError), match=path.name):
+        runner.load_checkpoint(str(path))
