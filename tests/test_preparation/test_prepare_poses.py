@@ -1,12 +1,19 @@
 """A folder of videos alone to a configuration that trains."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from bright_people import BrightPeople, save_people
+from gloo import run_in_two_processes
 from tool_module import load_tool, run_main
 
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.preparation.pose import pose_settings
+from mmcl_ext.preparation.pose.convert_videos import VideoPoseReader, find_poses
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings
+from mmcl_ext.preparation.videos.video_folder import VideoFolder
 
 
 @pytest.fixture
@@ -78,3 +85,32 @@ def test_videos_without_a_class(tool, videos, tmp_path):
     status, _, error = tool(videos[0], tmp_path / 'out')
     assert status == 1
     assert 'loose.avi has no label: put it into a folder named after its class' in error
+
+
+def _share(folder, rank):
+    """A process of two: finds the poses of its share of the videos; returns how many it took."""
+    read = VideoPoseReader(PoseSettings(), folder / 'poses', metric=False)
+    read.__dict__['estimator'] = BrightPeople('blazepose')
+    find_poses(VideoFolder(folder / 'videos'), read, progress=False)
+    return read.estimator.resets
+
+
+def test_processes_share_the_videos(videos, tmp_path):
+    """Those that are done are left out; each process looks at its half of the others."""
+    folder, _ = videos
+    (tmp_path / 'poses').mkdir()
+    read = VideoPoseReader(PoseSettings(), tmp_path / 'poses', metric=False)
+    read.look(folder / 'left/l0.avi')
+    before = read.file(folder / 'left/l0.avi').stat().st_mtime_ns
+    assert run_in_two_processes(partial(_share, tmp_path), tmp_path) == [3, 3]
+    assert len(list((tmp_path / 'poses').glob('*.npz'))) == 7
+    assert read.file(folder / 'left/l0.avi').stat().st_mtime_ns == before
+    assert read(ArchiveFile(folder / 'right/r0.avi'))['keypoint'].shape == (2, 20, 33, 2)
+
+
+def test_progress_tells_the_time_left(tool, videos, tmp_path, repo, monkeypatch, capsys):
+    module = load_tool(repo / 'tools/data/prepare_videos.py')
+    base = ('--base', 'mmcl_ext::mmcl/ctrgcn_demo.py', '--jobs', '1')
+    _, _, error = run_main(module, [videos[0], tmp_path / 'out', *base], monkeypatch, capsys)
+    assert '7/7 samples, ' in error
+    assert ' left' in error

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from mmcl_ext.preparation.features.image_features import extract_image_features
 from mmcl_ext.preparation.own_videos.training_config import TrainingConfig, read_base, try_config
 from mmcl_ext.preparation.person_boxes.detect_persons import detect_persons
 from mmcl_ext.preparation.person_boxes.pixel_boxes import PixelBoxes
-from mmcl_ext.preparation.pose.convert_videos import VideoPoseReader, convert_videos
+from mmcl_ext.preparation.pose.convert_videos import VideoPoseReader, convert_videos, find_poses
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings
 from mmcl_ext.preparation.text.extract_text_features import extract_text_features
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
@@ -147,7 +148,7 @@ class VideoPreparation:
 
     def _open_store(self) -> SkeletonStore:
         if self.skeletons is None:
-            from_main_process(self._find_poses)
+            self._find_poses()
             metres = self.out / 'skeletons.safetensors'
             in_pixels = self.coordinates == 'pixels' or not metres.exists()
             return SkeletonStore(self._pixels if in_pixels else metres)
@@ -175,28 +176,38 @@ class VideoPreparation:
         return self.out / 'pixels.safetensors'
 
     def _find_poses(self) -> None:
-        """Find the poses in the videos unless that is done."""
+        """Find the poses in the videos, on all processes, unless that is done."""
+        folder, metres = self.out / 'poses', self.out / 'skeletons.safetensors'
+        from_main_process(lambda: self._claim(folder))
+        videos, read = VideoFolder(self.videos), VideoPoseReader(self.pose, folder, metric=False)
+        wanted = [self._pixels, *([metres] if read.estimator.metric else [])]
+        lacking = from_main_process(lambda: [path for path in wanted if not path.exists()])
+        if lacking:
+            find_poses(videos, read, self.labels, self.progress)
+        for path in wanted:
+            if path not in lacking:
+                self._say(f'{path}: was there')
+                continue
+            convert = partial(
+                convert_videos,
+                videos,
+                path,
+                replace(read, metric=path == metres),
+                self.labels,
+                processes=1,  # the networks do not survive a fork
+                on_error=self.on_error,
+                progress=False,
+            )
+            self._say(from_main_process(lambda convert=convert: str(convert())))
+
+    def _claim(self, folder: Path) -> None:
+        """Refuse a folder whose poses were made of other videos or settings."""
         recipe = content_hash([asdict(self.pose), str(self.labels), str(self.videos.absolute())])
-        note, folder = self.out / 'poses.json', self.out / 'poses'
+        note = self.out / 'poses.json'
         if note.exists() and read_json(note) != recipe:
             raise ValueError(f'{folder} was made of other videos or settings: use another folder')
         folder.mkdir(parents=True, exist_ok=True)
         write_json(note, recipe)
-        read = VideoPoseReader(self.pose, folder, metric=False)
-        for path in (self._pixels, self.out / 'skeletons.safetensors'):
-            if path.exists():
-                self._say(f'{path}: was there')
-            elif path == self._pixels or read.estimator.metric:
-                report = convert_videos(
-                    VideoFolder(self.videos),
-                    path,
-                    replace(read, metric=path != self._pixels),
-                    self.labels,
-                    processes=1,  # the networks use all cores, and do not survive a fork
-                    on_error=self.on_error,
-                    progress=self.progress,
-                )
-                self._say(str(report))
 
     def _convert(self, path: Path) -> None:
         """Convert the skeletons unless that is done; refuse what was made of other ones."""

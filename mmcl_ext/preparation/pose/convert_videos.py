@@ -1,13 +1,17 @@
 """Skeletons of a folder of videos, as annotation stores."""
 
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
+import torch.distributed
+from mmengine.dist import get_rank, get_world_size
 
 from mmcl_ext.datasets.converters.conversion import (
     Conversion,
@@ -19,6 +23,8 @@ from mmcl_ext.datasets.converters.conversion import (
 from mmcl_ext.datasets.converters.custom import guess_classes, label_of, read_labels
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.atomic_file import atomic_path
+from mmcl_ext.parallel.collectives import from_main_process
+from mmcl_ext.parallel.progress import Progress
 from mmcl_ext.preparation.pose.pose_estimator import PoseEstimator
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
@@ -53,9 +59,9 @@ class VideoPoseReader:
             DroppedSampleError: Nobody is in it.
             ValueError: It cannot be read.
         """
-        path = self.folder / f'{member.path.name}.npz'
+        path = self.file(member.path)
         if not path.exists():
-            self._look(str(member.path), path)
+            self.look(member.path)
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(
                 keypoint=file['metres' if self.metric else 'pixels'], keypoint_score=file['score']
@@ -64,15 +70,45 @@ class VideoPoseReader:
             raise DroppedSampleError('nobody was found')
         return arrays
 
-    def _look(self, video: str, path: Path) -> None:
-        poses = self.settings.estimate(video, self.estimator)
+    def file(self, video: Path) -> Path:
+        """Path of the file with the persons of a video."""
+        return self.folder / f'{video.name}.npz'
+
+    def look(self, video: Path) -> None:
+        """Find the persons of a video and write their file; a ValueError if it is unreadable."""
+        poses = self.settings.estimate(str(video), self.estimator)
         pixels, score = self.settings.joints(poses, metric=False)
         arrays: dict[str, Any] = dict(pixels=poses.keypoint, score=score)
         if self.estimator.metric:
             world = np.zeros((*pixels.shape[:3], 3), np.float32)
             arrays['metres'] = self.settings.joints(poses, metric=True)[0] if len(pixels) else world
-        with atomic_path(path) as temporary, temporary.open('wb') as file:
+        with atomic_path(self.file(video)) as temporary, temporary.open('wb') as file:
             np.savez(file, **arrays)
+
+
+def find_poses(
+    videos: VideoFolder, read: VideoPoseReader, labels: Path | None = None, progress: bool = True
+) -> None:
+    """Find the persons of all videos that lack them, shared out over the processes of the group.
+
+    A video that cannot be read is left to :func:`convert_videos`, which tells of it, and has the
+    same arguments.
+    """
+    paths = [videos.video(name) for name in _labels(videos, labels)[1] if name in videos.names]
+    todo = from_main_process(lambda: [path for path in paths if not read.file(path).exists()])
+
+    def count() -> int:
+        return sum(read.file(path).exists() for path in todo)
+
+    bar = Progress(len(todo), count, progress and get_rank() == 0, sys.stderr)
+    for path in todo[get_rank() :: get_world_size()]:
+        with suppress(ValueError, OSError):
+            read.look(path)
+        bar.update()
+    if get_world_size() > 1:
+        with bar.waiting():
+            torch.distributed.barrier()
+    bar.finish()
 
 
 def convert_videos(
@@ -96,9 +132,7 @@ def convert_videos(
         ValueError: A video cannot be read, or a label is wrong.
         OSError: A file cannot be read or written, or the networks are missing.
     """
-    table_path = labels or videos.path / 'labels.csv'
-    found = labels is not None or table_path.is_file()
-    table = read_labels(table_path) if found else _by_folder(videos)
+    table_path, table = _labels(videos, labels)
     names = [name for name in table if name in videos.names]
     if not names:
         raise FileNotFoundError(f'{videos.path} has none of the videos named in {table_path}')
@@ -126,6 +160,15 @@ def convert_videos(
         part_size=1,
         **options,
     ).run(missing=[name for name in table if name not in names])
+
+
+def _labels(
+    videos: VideoFolder, labels: Path | None
+) -> tuple[Path, Mapping[str, Mapping[str, str]]]:
+    """Read the table of labels, or label the videos by their folders."""
+    path = labels or videos.path / 'labels.csv'
+    found = labels is not None or path.is_file()
+    return path, read_labels(path) if found else _by_folder(videos)
 
 
 def _by_folder(videos: VideoFolder) -> Mapping[str, dict[str, str]]:
