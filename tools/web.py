@@ -5,6 +5,7 @@ import argparse
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.inference.command_line import add_model_options, open_inferencer
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 from mmcl_ext.web.clip_library import ClipLibrary
 from mmcl_ext.web.server import leave, serve
 from mmcl_ext.web.web_demo import WebDemo
@@ -26,10 +27,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--top-k', type=int, default=5, help='classes in the table')
     parser.add_argument('--window', type=int, default=48, help='frames of the sliding window')
     parser.add_argument('--fps', type=float, default=30.0, help='pace of the moving skeletons')
-    parser.add_argument('--max-upload', type=float, default=16, help='MiB of an uploaded file')
+    parser.add_argument('--max-upload', type=float, default=64, help='MiB of an uploaded file')
     parser.add_argument(
         '--fill-missing', action='store_true', help='interpolate joints that are not finite'
     )
+    add_pose_options(parser)
     return parser.parse_args()
 
 
@@ -49,6 +51,7 @@ def run(args: argparse.Namespace) -> None:
         fps=args.fps,
         max_upload=round(args.max_upload * 2**20),
         window=args.window,
+        pose=PoseSettings.of(args),
     )
     try:
         serve(demo, args.host, args.port)

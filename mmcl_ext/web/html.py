@@ -51,6 +51,22 @@ def score_table(top: Sequence[tuple[str, float]], true: str | None) -> str:
     )
 
 
+def heading(text: str) -> str:
+    """Return a line above a picture."""
+    return f'<div class="mmcl-heading">{escape(text)}</div>'
+
+
+def person_table(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> str:
+    """Return a line for each person with the best classes and their probabilities."""
+    cells = (
+        f'<tr><th scope="row">{escape(name)}</th><td>'
+        + ', '.join(f'{escape(label)} {p:.3f}' for label, p in top)
+        + '</td></tr>'
+        for name, top in rows
+    )
+    return f'<table class="mmcl-facts mmcl-people">{"".join(cells)}</table>'
+
+
 def _mark(is_true: bool) -> str:
     return ' class="mmcl-true-row"' if is_true else ''
 

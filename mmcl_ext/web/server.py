@@ -55,7 +55,7 @@ def launch(demo: WebDemo, host: str, port: int) -> Any:
             f'the page needs Gradio, which cannot be imported ({error}): '
             'pip install -c requirements/constraints.txt -r requirements/web.txt'
         ) from error
-    start_process_server('mmcl_ext.web.uploads')
+    start_process_server('mmcl_ext.web.video_uploads')
     blocks = Page(demo).build()
     blocks.queue(max_size=20, api_open=False)
     blocks.launch(

@@ -5,6 +5,8 @@ import itertools
 import json
 import os
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +43,18 @@ def take_upload(
     folder. The layouts are those of :func:`read_clips`.
     """
     path = Path(path)
-    try:
-        _check_size(path, max_bytes)
+    with taken(path, max_bytes, ENDINGS):
         arguments = (path, layout, model_layout, MAX_CLIPS, MAX_UNPACKED)
         limits = ProcessLimits(READ_SECONDS, READ_MEMORY, 2 * MAX_UNPACKED + 2**20)
         return _unpacked_clips(call_limited(_read_packed, *arguments, limits=limits))
+
+
+@contextmanager
+def taken(path: Path, max_bytes: int, endings: Sequence[str]) -> Iterator[None]:
+    """Delete an upload at the end; what is wrong with it is a ValueError without its folder."""
+    try:
+        _check_size(path, max_bytes, endings)
+        yield
     except Exception as error:  # hostile bytes may raise any type
         reason = str(error).replace(str(path), path.name) or type(error).__name__
         named = reason if path.name in reason else f'{path.name}: {reason}'
@@ -96,9 +105,9 @@ def _unpacked_clips(data: bytes) -> list[SkeletonClip]:
     return [SkeletonClip(**clip) for clip in json.loads(text.tobytes(), object_hook=filled)]
 
 
-def _check_size(path: Path, max_bytes: int) -> None:
-    if path.suffix.lower() not in ENDINGS:
-        raise ValueError(f'{path.name}: the page reads files that end in {", ".join(ENDINGS)}')
+def _check_size(path: Path, max_bytes: int, endings: Sequence[str]) -> None:
+    if path.suffix.lower() not in endings:
+        raise ValueError(f'{path.name}: the page reads files that end in {", ".join(endings)}')
     size = path.stat().st_size
     if size > max_bytes:
         raise ValueError(

@@ -8,6 +8,7 @@ import runpy
 import socket
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,20 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parents[1] / 'test_preparation'))
+from bright_people import SIZE, BrightPeople, save_people
+
 from mmcl_ext.inference import MMCLInferencer, SkeletonClip, StreamingInferencer
+from mmcl_ext.inference.relevance import joint_relevance
+from mmcl_ext.preparation.pose.pose_settings import PoseSettings
+from mmcl_ext.visualization.overlay import overlay_frames
 from mmcl_ext.visualization.score_plot import draw_timeline
 from mmcl_ext.web import html
 from mmcl_ext.web.clip_library import PickedClip
 from mmcl_ext.web.page import FROM_FILE, Page
 from mmcl_ext.web.score_timeline import score_timeline
 from mmcl_ext.web.server import check_address, is_local, launch
+from mmcl_ext.web.video_uploads import look, unpacked
 from mmcl_ext.web.web_demo import WebDemo
 
 REPO = Path(__file__).resolve().parents[2]
@@ -124,6 +132,83 @@ def test_views_of_a_clip(demo, inferencer, library, walk):
     assert first.timeline == ''
     assert b'<svg' in data_of(second.timeline, 'image/svg+xml')
     assert replace(second, timeline='') == first
+
+
+def test_relevance_of_the_joints_is_a_last_step(demo, library, monkeypatch):
+    monkeypatch.setattr('mmcl_ext.web.web_demo.joint_relevance', partial(joint_relevance, blocks=1))
+    *_, second, third = demo.show(library.pick('clips', 's2'), explain=True)
+    assert second.relevance == ''
+    assert b'<svg' in data_of(third.relevance, 'image/svg+xml')
+    assert replace(third, relevance='') == second
+
+
+@pytest.fixture
+def video(tmp_path, monkeypatch):
+    """Two people of a video, one of them late, looked at in this process."""
+    monkeypatch.setattr(
+        'mmcl_ext.preparation.pose.pose_settings.build_pose_estimator',
+        lambda name, **options: BrightPeople('blazepose', **options),
+    )
+    monkeypatch.setattr('mmcl_ext.web.video_uploads._SHOWN_FRAMES', 10)
+    monkeypatch.setattr('mmcl_ext.web.web_demo.joint_relevance', partial(joint_relevance, blocks=1))
+    places = [(10 + t, 70 - t) if t > 4 else (10 + t,) for t in range(23)]
+    return save_people(tmp_path / 'two.avi', places)
+
+
+def test_views_of_a_video(demo, video, monkeypatch):
+    """Overlay, a line and a plot for each person; the joints that speak for the class."""
+    drawn = []
+
+    def overlay(images, keypoint, *args):
+        drawn.append(keypoint)
+        return overlay_frames(images, keypoint, *args)
+
+    monkeypatch.setattr('mmcl_ext.web.web_demo.overlay_frames', overlay)
+    uploaded = unpacked(look(video, PoseSettings()))
+    assert (uploaded.step, len(uploaded.frames)) == (2, 12)
+    first, second, *_, last = demo.show(uploaded, explain=True)
+    moving = Image.open(io.BytesIO(data_of(first.motion, 'image/webp')))
+    assert (moving.n_frames, moving.size) == (12, SIZE)
+    lines = re.findall(r'<th scope="row">(person [^<]+)</th>', first.scores)
+    assert lines == ['person 1, 0.0-1.5 s', 'person 2, 0.3-1.5 s']
+    assert second.timeline.count('data:image/svg+xml') == 2
+    assert 'person 2, 0.3-1.5 s' in second.timeline
+    assert last.relevance.count('data:image/svg+xml') == 2
+    assert replace(last, relevance='') == second
+    np.testing.assert_array_equal(drawn[0], uploaded.poses.keypoint[:, ::2])
+
+
+def test_video_without_people(demo, tmp_path, video):
+    empty = unpacked(look(save_people(tmp_path / 'empty.avi', [()] * 6), PoseSettings()))
+    with pytest.raises(ValueError, match='nobody was found in the 6 frames of empty'):
+        list(demo.show(empty))
+
+
+def test_videos_are_looked_at_in_a_process_with_limits(demo, tmp_path, video, monkeypatch):
+    """What it says is shown without folders, and the upload is gone."""
+    calls = []
+
+    def call(work, path, settings, limits):
+        calls.append(limits)
+        return work(path, settings)
+
+    monkeypatch.setattr('mmcl_ext.web.video_uploads.call_limited', call)
+    page = Page(demo)
+    clips, status = page.take_upload(str(video), FROM_FILE)
+    assert 'two: 2 persons found. The file is deleted.' in status
+    assert not video.exists()
+    *_, shown = page.show_upload(clips, None)
+    assert 'image/svg+xml' in shown[3]
+    (tmp_path / 'text.mp4').write_text('nothing')
+    clips, status = page.take_upload(str(tmp_path / 'text.mp4'), FROM_FILE)
+    assert clips == []
+    assert 'text.mp4: not a readable video' in status
+    assert str(tmp_path) not in status
+    (tmp_path / 'large.mp4').write_bytes(bytes(2 * 2**20))
+    assert 'the limit is 1.0 MiB' in page.take_upload(str(tmp_path / 'large.mp4'), FROM_FILE)[1]
+    assert len(calls) == 2
+    assert calls[0].memory < 2**33
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_verdict():

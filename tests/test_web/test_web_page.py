@@ -1,5 +1,6 @@
 """The page as a browser sees it; needs Gradio, and Chromium with its driver."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -195,6 +196,44 @@ def test_uploads(browser, server, inferencer, walk, tmp_path):
     assert browser.text('#head .mmcl-best') == inferencer(walk)[0].label_name
     browser.wait_for_text('#timeline', 'Each point')
     left = [path for path in server['temporary'].rglob('*.[np][pk][yl]') if path.stat().st_size]
+    assert left == []
+
+
+def test_uploaded_video(browser, server, shared):
+    """Overlay, a line and a plot for each person, and the joints that speak for the class."""
+    if any(importlib.util.find_spec(name) is None for name in ('mediapipe', 'openvino')):
+        pytest.skip('BlazePose is not installed: make pose')
+    video = shared / 'datasets/mmaction2_samples/demo_skeleton.mp4'
+    browser.click('#explain input')
+    browser.type('#upload input[type=file]', str(video))
+    browser.wait_for_text('#upload-status', 'persons found. The file is deleted', 300)
+    browser.click('#predict-upload')
+    browser.wait_for_text('#head', 'demo_skeleton: ', 300)
+    people = browser.run(
+        'return [...document.querySelectorAll("#scores .mmcl-people th")].map(e => e.innerText)'
+    )
+    assert len(people) >= 2
+    assert people[0].startswith('person 1, 0.0-')
+    wait_for(
+        lambda: browser.run(
+            'const e = document.querySelector("#motion img");'
+            'return e.complete && e.naturalWidth > 100 && e.src.startsWith("data:image/webp");'
+        ),
+        'the overlay',
+    )
+    for place in ('timeline', 'relevance'):
+        count = min(len(people), 4)
+        wait_for(
+            lambda place=place, count=count: browser.run(
+                'return document.querySelectorAll(arguments[0]).length >= arguments[1];',
+                f'#{place} img',
+                count,
+            ),
+            f'a picture of each person in {place}',
+            600,
+        )
+    browser.click('#explain input')
+    left = [path for path in server['temporary'].rglob('*.mp4') if path.stat().st_size]
     assert left == []
 
 

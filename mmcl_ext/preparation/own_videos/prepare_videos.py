@@ -188,7 +188,7 @@ class VideoPreparation:
             if path not in lacking:
                 self._say(f'{path}: was there')
                 continue
-            convert = partial(
+            report = partial(
                 convert_videos,
                 videos,
                 path,
@@ -198,7 +198,7 @@ class VideoPreparation:
                 on_error=self.on_error,
                 progress=False,
             )
-            self._say(from_main_process(lambda convert=convert: str(convert())))
+            self._say(str(from_main_process(report)))
 
     def _claim(self, folder: Path) -> None:
         """Refuse a folder whose poses were made of other videos or settings."""
