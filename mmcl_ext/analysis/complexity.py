@@ -106,7 +106,7 @@ def clip_shape(cfg: Config, model: nn.Module) -> tuple[int, ...]:
     if not hasattr(graph, 'A'):
         raise ValueError(f'{type(backbone).__name__} does not tell its input: give --shape')
     pipeline = find_pipeline(cfg.get('test_dataloader')) or ()
-    persons: int = last_setting(pipeline, ('num_person',)) or getattr(backbone, 'num_person', 2)
+    persons: Any = last_setting(pipeline, ('num_person',)) or getattr(backbone, 'num_person', 2)
     joints = getattr(graph, 'num_joints', graph.A.shape[-1])
     channels = cfg.model.backbone.get('in_channels', getattr(backbone, 'in_channels', 3))
     return (1, persons, last_setting(pipeline) or 64, joints, channels)

@@ -176,7 +176,9 @@ def named(part: Part) -> tuple[str, Part]:
     """Split a helper into its name and the rest."""
     if isinstance(part, dict):
         rest = dict(part)
-        kind = str(rest.get('type')).rpartition('.')[2]
+        if 'type' not in rest:
+            raise ValueError(f'co_learning: a helper is a dict with a type, got {part!r}')
+        kind = _type_name(rest['type']).rpartition('.')[2]
         name = rest.pop('name', None)
     else:
         rest, kind, name = part, type(part).__name__, None  # type: ignore[assignment]
@@ -185,11 +187,15 @@ def named(part: Part) -> tuple[str, Part]:
     ).lower(), rest
 
 
+def _type_name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind)
+
+
 def _build_helper(part: Part, name: str, network: NetworkFacts, encoder: Any) -> TrainingHelper:
-    kind: Any = MODELS.get(part['type']) if isinstance(part, dict) else type(part)
+    given = part['type'] if isinstance(part, dict) else type(part)
+    kind: Any = given if isinstance(given, type) else MODELS.get(given)
     if not (isinstance(kind, type) and issubclass(kind, TrainingHelper)):
-        shown = part['type'] if isinstance(part, dict) else type(part).__name__
-        raise ValueError(f'co-learning: {shown} is no registered TrainingHelper')
+        raise ValueError(f'co-learning: {_type_name(given)} is no registered TrainingHelper')
     lacking = network.lacking(kind.needs)
     if lacking:
         raise ValueError(

@@ -32,6 +32,7 @@ import mmcl_ext.mmcl as package
 from mmcl_ext.checkpoints.strip import TRAIN_ONLY
 from mmcl_ext.mmcl import ContrastiveLoss
 from mmcl_ext.mmcl.helper import NetworkFacts
+from mmcl_ext.mmcl.text_refinement import keep_refinement, names_refinement
 from mmcl_ext.models.backbones.feature_taps import tapped
 
 KINDS = ('fr_head', 'prototypes', 'graph', 'feature', 'texts', 'joints', 'scores')
@@ -86,6 +87,20 @@ def test_a_list_is_the_same_as_names() -> None:
     assert all(torch.equal(actual[k], expected[k]) for k in actual)
 
 
+def test_refinement_at_test_takes_the_frm_of_a_list() -> None:
+    frm = dict(type='FRM', text_channels=TEXT_WIDTH)
+    trained = {**skeleton_cfg(), 'type': 'MMCLRecognizer'}
+    trained['co_learning'] = [dict(type='FRHead', num_frames=12), frm]
+    assert names_refinement(trained['co_learning'])
+    assert not names_refinement(trained['co_learning'][:1])
+    kept = build(keep_refinement(trained) | dict(text_refinement='replace'))
+    kept.load_state_dict(build(trained).state_dict(), strict=True)
+    inputs = named_batch()['inputs']
+    inputs = {key: inputs[key].float() for key in ('keypoint', 'text')}
+    results = kept.eval().predict(inputs, named_batch()['data_samples'])
+    assert len(results) == 8
+
+
 @pytest.mark.parametrize(
     ('part', 'backbone', 'lacks'),
     [
@@ -107,6 +122,7 @@ def test_what_a_backbone_lacks_is_said_in_one_line(part: dict, backbone: str, la
         ([], 'needs fam, frm or both, or helpers'),
         ([dict(type='FRHead'), dict(type='FRHead')], "two parts called 'fr_head'"),
         ([dict(type='ContrastiveLoss')], 'no registered TrainingHelper'),
+        ([dict(weight=1.0)], 'a helper is a dict with a type'),
         ([dict(type='FRHead', weight=-1.0)], 'weight is -1'),
         ([dict(type='FRHead', blocks=(3,))], 'the network has 1 to 2'),
         ([dict(type='JointConstraint', table=[[1.0]])], r'\(K, V\) = \(3, 25\)'),
