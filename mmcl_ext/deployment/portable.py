@@ -115,6 +115,8 @@ def takes_persons(model: nn.Module) -> bool:
     backbone, head = getattr(model, 'backbone', None), getattr(model, 'cls_head', None)
     if not isinstance(backbone, PerPersonBackbone) or not isinstance(head, PooledHead):
         return False
+    if not backbone.works_per_person:
+        return False
     kinds: Any = (type(backbone), type(head))
     steps = (kinds[0].extract, kinds[0].forward, kinds[1].forward, type(model).forward)
     ours = all(step.__module__.partition('.')[0] == 'mmcl_ext' for step in steps)

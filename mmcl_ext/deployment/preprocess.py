@@ -41,7 +41,8 @@ def prepare(keypoint: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
     """
     keypoint = np.array(keypoint, np.float32)
     joints = len(info['skeleton']['joint_names'])
-    channels = info['in_channels']
+    doubled = any(step.get('keep_joints') for step in info['pipeline'])
+    channels = info['in_channels'] // (2 if doubled else 1)
     if keypoint.ndim != 4 or keypoint.shape[2:] != (joints, channels) or not keypoint.size:
         raise ValueError(f'need (M, T, {joints}, {channels}), got {keypoint.shape}')
     if not np.isfinite(keypoint).all():
@@ -137,15 +138,24 @@ def pick_frames(keypoint: np.ndarray, num_frames: int = 52, random: bool = False
     return keypoint[:, frames]
 
 
-def stream(keypoint: np.ndarray, stream: str = 'joint', parents: Sequence[int] = ()) -> np.ndarray:
-    """Turn joints into ``'bone'``, ``'joint_motion'`` or ``'bone_motion'``."""
+def stream(
+    keypoint: np.ndarray,
+    stream: str = 'joint',
+    keep_joints: bool = False,
+    parents: Sequence[int] = (),
+) -> np.ndarray:
+    """Turn joints into a stream; with ``keep_joints`` the joints follow it, (M, T, V, 2 C)."""
+    joints = keypoint
     if stream.startswith('bone'):
         keypoint = keypoint - keypoint[:, :, list(parents)]
+    elif stream.startswith('k_bone'):
+        far = [j if parents[p] == p else parents[p] for j, p in enumerate(parents)]
+        keypoint = keypoint - keypoint[:, :, far]
     if stream.endswith('motion'):
         motion = np.zeros_like(keypoint)
         motion[:, :-1] = keypoint[:, 1:] - keypoint[:, :-1]
         keypoint = motion
-    return keypoint
+    return np.concatenate((keypoint, joints), axis=-1) if keep_joints else keypoint
 
 
 def format_persons(keypoint: np.ndarray, num_person: int = 2, pad: str = 'zero') -> np.ndarray:

@@ -3,7 +3,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from mmcl_ext.mmcl.text_refinement import (
     refine_at_test,
 )
 from mmcl_ext.models.backbones.feature_taps import tapped
+from mmcl_ext.models.losses.own_losses import own_losses, stack_labels
 from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer, in_scope_of
 from mmcl_ext.registry import MODELS
 
@@ -70,6 +70,7 @@ class MMCLRecognizer(SkeletonRecognizer):
             feats = self.extract_feat(inputs[self.input_key])
         embedding = head.pool(feats)  # (N, C')
         logits, losses = head.loss_by_embedding(embedding, data_samples)
+        losses |= own_losses(self.backbone, feats, data_samples)
         labels = stack_labels(data_samples).to(logits.device)
         taps = Taps(embedding, logits, labels, inputs, joints=feats, samples=data_samples)
         if caught is not None:
@@ -129,12 +130,6 @@ class MMCLRecognizer(SkeletonRecognizer):
         if self.text_refinement is not None:
             _check_refinement(self.co_learning.frm, state_dict, f'{prefix}co_learning.frm.')
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
-def stack_labels(data_samples: Sequence[BaseDataElement]) -> Tensor:
-    """Stack the labels of N samples: indices (N,), or probabilities (N, K)."""
-    labels = torch.stack([sample.gt_label for sample in data_samples])
-    return labels.squeeze(1) if not labels.is_floating_point() and labels.ndim == 2 else labels
 
 
 def _build_branch(branch: Any, backbone: Any, head: Any) -> CoLearning:

@@ -1,11 +1,14 @@
 """Models: backbones, heads, preprocessors and recognizers of skeletons."""
 
 from mmcl_ext.models.backbones.aagcn import AAGCN
+from mmcl_ext.models.backbones.blockgcn import BlockGCN
 from mmcl_ext.models.backbones.ctrgcn import CTRGCN
 from mmcl_ext.models.backbones.ctrsgcn import CTRSGCN
 from mmcl_ext.models.backbones.dgstgcn import DGSTGCN
 from mmcl_ext.models.backbones.hdgcn import HDGCN
+from mmcl_ext.models.backbones.hypergcn import HyperGCN
 from mmcl_ext.models.backbones.infogcn import InfoGCN
+from mmcl_ext.models.backbones.lagcn import LAGCN
 from mmcl_ext.models.backbones.posec3d import PoseC3D
 from mmcl_ext.models.backbones.skeleton_backbone import SkeletonBackbone
 from mmcl_ext.models.backbones.stgcn import STGCN
@@ -23,9 +26,12 @@ __all__ = [
     'CTRSGCN',
     'DGSTGCN',
     'HDGCN',
+    'LAGCN',
     'STGCN',
+    'BlockGCN',
     'GCNHead',
     'HeatmapHead',
+    'HyperGCN',
     'InfoGCN',
     'InfoGCNHead',
     'LatentMMDLoss',

@@ -27,6 +27,10 @@ PARITY = [
     ('hdgcn_com1_ntu60', 'HDGCN', {'center': 1}, 1e-9),
     ('dgstgcn64_ntu60', 'DGSTGCN', {}, 1e-9),
     ('dgstgcn96_ntu60', 'DGSTGCN', {}, 1e-9),
+    ('hypergcn_base_ntu60', 'HyperGCN', {}, 1e-7),  # the authors' distances are rounded
+    ('blockgcn_notopo_ntu60', 'BlockGCN', {}, 1e-9),
+    ('blockgcn_topo_ntu60', 'BlockGCN', {}, 1e-6),  # the same
+    ('lagcn_ntu60', 'LAGCN', {}, 1e-9),
 ]
 SMALL = dict(base_channels=16, num_stages=4, inflate_stages=[3], down_stages=[3])
 

@@ -270,6 +270,21 @@ class TestRandomPartDrop:
             patterns.add(lost.tobytes())
         assert len(patterns) > 50
 
+    def test_one_part_of_all_persons(self) -> None:
+        np.random.seed(0)
+        keypoint = _random()
+        drop = transforms.RandomPartDrop(prob=0.2, together=True)
+        counts: dict[tuple[int, ...], int] = {}
+        for _ in range(400):
+            lost = (drop(_results(keypoint))['keypoint'] == 0).all(axis=(1, 3))  # (M, V)
+            assert (lost[0] == lost[1]).all()
+            joints = tuple(np.flatnonzero(lost[0]).tolist())
+            counts[joints] = counts.get(joints, 0) + 1
+        limbs = [(4, 5, 6, 7, 21, 22), (8, 9, 10, 11, 23, 24), (12, 13, 14, 15), (16, 17, 18, 19)]
+        assert set(counts) == {(), *limbs}
+        assert 60 <= 400 - counts[()] <= 100
+        assert all(10 <= counts[limb] <= 30 for limb in limbs)
+
     def test_groups_of_joints(self) -> None:
         np.random.seed(1)
         keypoint = _random()

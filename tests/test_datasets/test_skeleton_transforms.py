@@ -360,6 +360,29 @@ class TestSkeletonStream:
         result = transforms.SkeletonStream('bone_motion')(_results(keypoint))['keypoint']
         np.testing.assert_array_equal(result, wanted)
 
+    def test_k_bones_of_protogcn(self) -> None:
+        """Its list of joints and what is subtracted from them, counted from 0."""
+        pairs = (
+            '0,20 1,1 2,2 3,20 4,4 5,20 6,4 7,5 8,8 9,20 10,8 11,9 12,1 13,0 14,12 15,13 16,1 17,0 '
+            '18,16 19,17 21,7 20,20 22,6 23,11 24,10'
+        )
+        keypoint = _random()
+        results = _results(keypoint, layout='nturgb+d-ctrgcn')
+        result = transforms.SkeletonStream('k_bone')(results)['keypoint']
+        for pair in pairs.split():
+            a, b = map(int, pair.split(','))
+            np.testing.assert_array_equal(result[:, :, a], keypoint[:, :, a] - keypoint[:, :, b])
+        moving = transforms.SkeletonStream('k_bone_motion')(
+            _results(keypoint, layout='nturgb+d-ctrgcn')
+        )['keypoint']
+        np.testing.assert_array_equal(moving[:, :-1], np.diff(result, axis=1))
+
+    def test_joints_can_follow_the_stream(self) -> None:
+        keypoint = _random()
+        bones = transforms.SkeletonStream('bone')(_results(keypoint))['keypoint']
+        both = transforms.SkeletonStream('bone', keep_joints=True)(_results(keypoint))['keypoint']
+        np.testing.assert_array_equal(both, np.concatenate((bones, keypoint), axis=-1))
+
     def test_joint_stream_changes_nothing(self) -> None:
         keypoint = _random()
         result = transforms.SkeletonStream()(_results(keypoint.copy()))['keypoint']
@@ -510,6 +533,13 @@ class TestRandomMirror:
         np.testing.assert_array_equal(result[:, :, 3], keypoint[:, :, 3] * flip)
         twice = mirror(_results(result))['keypoint']
         np.testing.assert_array_equal(twice, keypoint)
+
+    def test_sides_alone_can_be_exchanged(self) -> None:
+        keypoint = _random()
+        mirror = transforms.RandomMirror(prob=1, negate=False)
+        result = mirror(_results(keypoint))['keypoint']
+        order = [*range(4), *range(8, 12), *range(4, 8), *range(16, 20), *range(12, 16)]
+        np.testing.assert_array_equal(result, keypoint[:, :, [*order, 20, 23, 24, 21, 22]])
 
     @pytest.mark.parametrize('layout', ['nturgb+d-ctrgcn', 'kinect_v1', 'coco', 'openpose'])
     def test_sides_of_every_layout_by_name(self, layout: str) -> None:

@@ -14,7 +14,10 @@ from mmcl_ext.models import (
     CTRSGCN,
     DGSTGCN,
     HDGCN,
+    LAGCN,
     STGCN,
+    BlockGCN,
+    HyperGCN,
     InfoGCN,
     SkeletonRecognizer,
 )
@@ -29,6 +32,9 @@ BACKBONES = {
     'dgstgcn': lambda **kw: DGSTGCN(NTU, **SMALL, **kw),
     'hdgcn': lambda **kw: HDGCN(HIERARCHY, **SMALL, **kw),
     'infogcn': lambda **kw: InfoGCN(NTU, **SMALL, **kw),
+    'hypergcn': lambda **kw: HyperGCN(NTU, **SMALL, **kw),
+    'blockgcn': lambda **kw: BlockGCN(NTU, topology=False, **SMALL, **kw),
+    'lagcn': lambda **kw: LAGCN(NTU, **SMALL, **kw),
     'stgcn': lambda **kw: STGCN(NTU, **SMALL, **kw),
     'stgcn_mvc': lambda **kw: STGCN(NTU, data_bn_type='MVC', **SMALL, **kw),
     'stgcnpp': lambda **kw: STGCN(

@@ -60,7 +60,18 @@ def check(model: nn.Module, path: Path, runtime: str) -> None:
         assert relative(torch.from_numpy(run(x.numpy())), expected) <= 1e-4
 
 
-OTHERS = ('dgstgcn', 'hdgcn', 'infogcn', 'ctrsgcn', 'stgcn', 'stgcnpp', 'aagcn')
+OTHERS = (
+    'dgstgcn',
+    'hypergcn',
+    'blockgcn',
+    'lagcn',
+    'hdgcn',
+    'infogcn',
+    'ctrsgcn',
+    'stgcn',
+    'stgcnpp',
+    'aagcn',
+)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def test_one_step_of_co_learning(name: str, variant: int) -> None:
     logged = model.train_step(data_of(name), GradientsKept(model))
     assert {'loss_cls', 'loss_align', 'loss_refine'} <= set(logged)
     assert ('loss_conditional' in logged) == (name == 'InfoGCN')
+    assert ('loss_divergence' in logged) == (name == 'HyperGCN')
     assert logged['loss'].isfinite()
     assert without_gradient(model) == []
     after = list(model.backbone.parameters())

@@ -15,10 +15,13 @@ UNION = dict(type='HDGraph', flatten='union')
 HIERARCHY = dict(type='HDGraph', flatten=None)
 LEVELS = dict(type='HDGraph', flatten='levels')
 VARIANTS = {
+    'BlockGCN': [{}, dict(topology=False)],
     'CTRGCN': [{}, dict(relu_after_concat=True)],
     'CTRSGCN': [{}, dict(topology='graph')],
     'DGSTGCN': [{}],
     'HDGCN': [{}],
+    'HyperGCN': [{}],
+    'LAGCN': [{}],
     'InfoGCN': [{}, dict(k=8, topology='graph')],
     'STGCN': [
         {},

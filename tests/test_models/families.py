@@ -21,6 +21,8 @@ class Family(NamedTuple):
     float64: float = 1e-9
     float32: float = 1e-5
     training: float = 1e-8
+    run: str = ''
+    """Which of several recorded runs is compared."""
 
 
 RANDOM = dict(type='SkeletonGraph', layout='nturgb+d', mode='random')
@@ -77,6 +79,32 @@ FAMILIES = {
     ),
 }
 
+FAMILIES['hypergcn'] = Family(
+    'hypergcn_base_ntu60',
+    dict(type='HyperGCN', graph_cfg=dict(NTU, layout='nturgb+d')),
+    'GCNHead',
+    {60: 1_041_677, 120: 1_057_097},  # the authors' count holds 56,448 constants
+    SMALL,
+    run='_direct',  # distances without the authors' matrix product, which rounds them
+)
+for _name, _topology, _count in (('notopo', False, 1_243_884), ('topo', True, 1_372_780)):
+    FAMILIES[f'blockgcn_{_name}'] = Family(
+        f'blockgcn_{_name}_ntu60',
+        dict(type='BlockGCN', graph_cfg=dict(NTU, layout='nturgb+d'), topology=_topology),
+        'GCNHead',
+        {60: _count, 120: _count + 15_420},
+        SMALL,
+        float64=1e-6 if _topology else 1e-9,  # the authors' distances are rounded to float32
+        float32=2e-5,
+    )
+FAMILIES['lagcn'] = Family(
+    'lagcn_ntu60',
+    dict(type='LAGCN', graph_cfg=NTU),
+    'GCNHead',
+    {60: 1_442_576, 120: 1_457_996},
+    SMALL,
+)
+
 
 def build(name: str, num_classes: int = 60, **kwargs: object) -> SkeletonRecognizer:
     """Build a family's recognizer."""
@@ -96,5 +124,8 @@ def converters(name: str) -> tuple[Converter, Converter]:
     known: dict[str, families.Family] = {
         kind.backbone.lower(): kind() for kind in (*kinds, families.InfoGCNFamily)
     }
+    known['hypergcn'] = families.HyperGCNFamily()
+    known |= dict.fromkeys(('blockgcn_notopo', 'blockgcn_topo'), families.BlockGCNFamily())
+    known['lagcn'] = families.LAGCNFamily()
     known |= dict.fromkeys(('dgstgcn64', 'dgstgcn96'), families.DGSTGCNFamily())
     return known[name].to_ours, known[name].to_theirs

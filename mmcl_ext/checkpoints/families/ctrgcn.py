@@ -14,7 +14,7 @@ class CTRGCNFamily(AuthorsFamily):
     backbone = 'CTRGCN'
     traits = MappingProxyType({'relu_after_concat': False})
     first_layer = 'l1.gcn1.convs.0.conv3.weight'
-    train_only = ('mlp.', 'PosMatrix', 'NegMatrix', 'inception_v3.', 'FAM_Aligh.')
+    train_only: tuple[str, ...] = ('mlp.', 'PosMatrix', 'NegMatrix', 'inception_v3.', 'FAM_Aligh.')
 
     def block_rules(self, ours: str, theirs: str, *sizes: int) -> Iterator[Rule]:  # noqa: D102
         units = [f'{theirs}.gcn1.convs.{k}' for k in range(sizes[0])]

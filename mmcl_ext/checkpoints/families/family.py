@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from mmcl_ext.checkpoints.families.key_table import (
+    SAME,
     Rule,
     State,
     conv,
@@ -56,6 +57,10 @@ class Family:
     options: tuple[str, ...] = ()
     train_only: tuple[str, ...] = ()
     branch = 'co-learning'
+
+    def fits(self, state: State) -> bool:
+        """Tell whether a published state is of this family."""
+        return self.signature in state
 
     def configure(self, state: State, options: Options) -> Settings:
         """Find the settings from a published state."""
@@ -110,23 +115,23 @@ def input_shape(state: State, joints: int, channels: int, norm: str = 'data_bn')
     )
 
 
-def stages(state: State, width_key: str, first: int = 1, down: tuple[int, ...] = (5, 8)) -> Config:
+def stages(state: State, width_key: str, first: int = 1, **usual: Any) -> Config:
     """Find the number of blocks and where they widen; the defaults are left out.
 
-    Strides leave no trace of their own. Published networks halve the frames where they
-    double the channels, and so is assumed. ``width_key`` names an entry with a value per channel of
-    the block ``{}``; blocks count from ``first``.
+    Strides leave no trace of their own. Where blocks widen as usual, the strides are the usual
+    ones; else a block is assumed to halve the frames where it widens. ``width_key`` names an entry
+    with a value per channel of the block ``{}``; blocks count from ``first``; ``usual`` are
+    defaults other than those of :class:`SkeletonBackbone`.
     """
+    usual = dict(base_channels=64, num_stages=10, inflate_stages=(5, 8), down_stages=(5, 8)) | usual
     base = len(take_entry(state, width_key.format(first)))
     widths: list[int] = []
     while width_key.format(len(widths) + first) in state:
         widths.append(len(state[width_key.format(len(widths) + first)]))
     steps = tuple(i + 1 for i in range(1, len(widths)) if widths[i] > widths[i - 1])
-    found = dict(
-        base_channels=base, num_stages=len(widths), inflate_stages=steps, down_stages=steps
-    )
-    defaults = dict(base_channels=64, inflate_stages=down, down_stages=down)
-    return without_defaults(found, **defaults, num_stages=9 if down == (4, 7) else 10)
+    found = dict(base_channels=base, num_stages=len(widths), inflate_stages=steps)
+    down = usual['down_stages'] if steps == usual['inflate_stages'] else steps
+    return without_defaults(found | dict(down_stages=down), **usual)
 
 
 def without_defaults(found: Config, **defaults: Any) -> Config:
@@ -146,10 +151,18 @@ class AuthorsFamily(Family):
     Attributes:
         adjacency: Entry with the adjacency of the first block, (..., V, V).
         first_layer: Entry with the weight of a layer that reads the input, (C', C, ...).
+        widths: Entry with a value per channel of block ``{}``.
+        usual: Defaults of our backbone that differ from those of others.
+        classifier: Entry with the weight of the classifier, (K, C).
+        head: Class name of our head.
     """
 
     adjacency = 'l1.gcn1.PA'
     first_layer: str
+    widths = 'l{}.gcn1.bn.weight'
+    usual: Mapping[str, Any] = MappingProxyType({})
+    classifier = 'fc.weight'
+    head = 'GCNHead'
 
     def network_rules(self) -> Iterator[Rule]:
         """Yield what surrounds the blocks: input normalisation and classifier."""
@@ -172,13 +185,16 @@ class AuthorsFamily(Family):
         joints = take_entry(state, self.adjacency).shape[-1]
         return Settings(self.read_settings(state, spatial_graph(joints)))
 
-    def read_settings(self, state: State, graph: Config) -> Config:
-        """Describe the recognizer on a graph."""
+    def read_settings(self, state: State, graph: Config, **found: Any) -> Config:
+        """Describe the recognizer on a graph, with settings that were found elsewhere."""
+        backbone = dict(type=self.backbone, graph_cfg=graph) | found | self.read_input(state)
+        backbone |= stages(state, self.widths, **self.usual)
+        return recognizer(backbone, take_entry(state, self.classifier), self.head)
+
+    def read_input(self, state: State) -> Config:
+        """Find persons and coordinates; the defaults are left out."""
         joints = take_entry(state, self.adjacency).shape[-1]
-        backbone = dict(type=self.backbone, graph_cfg=graph)
-        backbone |= input_shape(state, joints, take_entry(state, self.first_layer).shape[1])
-        backbone |= stages(state, 'l{}.gcn1.bn.weight')
-        return recognizer(backbone, take_entry(state, 'fc.weight'))
+        return input_shape(state, joints, take_entry(state, self.first_layer).shape[1])
 
     def to_ours(self, state: State) -> dict[str, Tensor]:  # noqa: D102
         sizes = take_entry(state, self.adjacency).shape[:-2]
@@ -188,3 +204,19 @@ class AuthorsFamily(Family):
         sizes = take_entry(state, 'backbone.blocks.0.gcn.A').shape[:-2]
         blocks = count_indices(state, r'backbone\.blocks\.(\d+)\.')
         return to_theirs(state, self.table(blocks, sizes))
+
+
+class EmbeddedFamily(AuthorsFamily):
+    """A network of its authors behind an embedding of joints with trained positions."""
+
+    def network_rules(self) -> Iterator[Rule]:  # noqa: D102
+        yield Rule('backbone.position', ('pos_embedding',), SAME)
+        yield from conv('backbone.joint_embedding', 'to_joint_embedding')
+        yield from super().network_rules()
+
+    def read_input(self, state: State) -> Config:  # noqa: D102
+        _, joints, width = take_entry(state, 'pos_embedding').shape
+        found = input_shape(state, joints, width) | dict(
+            in_channels=take_entry(state, 'to_joint_embedding.weight').shape[1]
+        )
+        return without_defaults(found, in_channels=3)

@@ -1,27 +1,28 @@
 from collections.abc import Iterator
+from types import MappingProxyType
 
 from mmcl_ext.checkpoints.families import key_table as keys
 from mmcl_ext.checkpoints.families.family import (
-    AuthorsFamily,
+    EmbeddedFamily,
     Options,
     Settings,
-    input_shape,
-    recognizer,
     spatial_graph,
-    stages,
     take_entry,
-    without_defaults,
 )
 from mmcl_ext.checkpoints.families.key_table import Rule, State
 
 
-class InfoGCNFamily(AuthorsFamily):
+class InfoGCNFamily(EmbeddedFamily):
     """InfoGCN of its authors. The order k and the prior of the codes are in no checkpoint."""
 
     name = 'InfoGCN'
     signature = adjacency = 'l1.agcn.shared_topology'
     backbone = 'InfoGCN'
     options = ('k',)
+    widths = 'l{}.agcn.bn.weight'
+    usual = MappingProxyType(dict(num_stages=9, inflate_stages=(4, 7), down_stages=(4, 7)))
+    classifier = 'decoder.weight'
+    head = 'InfoGCNHead'
 
     def configure(self, state: State, options: Options) -> Settings:  # noqa: D102
         if options.k is None:
@@ -29,22 +30,13 @@ class InfoGCNFamily(AuthorsFamily):
                 'the order k of its relative representation is in no checkpoint: give --k '
                 '(1 for bones; 8 and more for plain NTU joints)'
             )
-        joints = take_entry(state, self.adjacency).shape[-1]
-        width, channels = take_entry(state, 'to_joint_embedding.weight').shape
-        backbone = dict(type='InfoGCN', graph_cfg=spatial_graph(joints), k=options.k)
-        persons = input_shape(state, joints, width).get('num_person', 2)
-        found = dict(num_person=persons, in_channels=channels)
-        backbone |= without_defaults(found, num_person=2, in_channels=3)
-        backbone |= stages(state, 'l{}.agcn.bn.weight', down=(4, 7))
-        model_cfg = recognizer(backbone, take_entry(state, 'decoder.weight'), 'InfoGCNHead')
+        graph = spatial_graph(take_entry(state, self.adjacency).shape[-1])
         note = 'The prior of its codes is in no checkpoint; training on draws another one.'
-        return Settings(model_cfg, (note,))
+        return Settings(self.read_settings(state, graph, k=options.k), (note,))
 
     def network_rules(self) -> Iterator[Rule]:  # noqa: D102
-        yield Rule('backbone.position', ('pos_embedding',), keys.SAME)
-        yield from keys.conv('backbone.joint_embedding', 'to_joint_embedding')
-        yield from keys.norm('backbone.data_bn', 'data_bn')
-        for layer in ('fc', 'fc_mu', 'fc_logvar', 'decoder'):
+        yield from super().network_rules()
+        for layer in ('fc_mu', 'fc_logvar', 'decoder'):
             yield from keys.conv(f'cls_head.{layer}', layer)
 
     def block_rules(self, ours: str, theirs: str, *sizes: int) -> Iterator[Rule]:  # noqa: D102

@@ -40,16 +40,18 @@ class RandomMirror(PrintableTransform):
     """Mirror a clip: negate x and exchange the left joints with the right ones.
 
     Meant for coordinates around an origin on the body (after ``CenterSkeleton``);
-    not for actions that differ by the hand used.
+    not for actions that differ by the hand used. Without ``negate`` the sides are exchanged
+    alone, which is no mirror image: the flip of ProtoGCN, ACLNet and SkeletonAgent.
 
     Required keys: ``layout``. Modified keys: ``keypoint`` (M, T, V, C);
     ``keypoint_score`` (M, T, V) where present.
     """
 
-    def __init__(self, prob: float = 0.5) -> None:
+    def __init__(self, prob: float = 0.5, negate: bool = True) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'prob must lie in [0, 1], got {prob}')
         self.prob = prob
+        self.negate = negate
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Mirror the coordinates, or leave them."""
@@ -57,7 +59,8 @@ class RandomMirror(PrintableTransform):
             return results
         partners = _partners(results['layout'])
         mirrored = results['keypoint'][:, :, partners]
-        mirrored[..., 0] *= -1
+        if self.negate:
+            mirrored[..., 0] *= -1
         results['keypoint'] = mirrored
         if 'keypoint_score' in results:
             results['keypoint_score'] = results['keypoint_score'][:, :, partners]
@@ -80,30 +83,45 @@ _LIMBS = ('left_arm', 'right_arm', 'left_leg', 'right_leg')
 class RandomPartDrop(PrintableTransform):
     """Set parts of the body to zero for a whole clip, as if something stood before them.
 
-    Each part of each person is lost with the probability ``prob``, independently of the others.
-    The ``parts`` are names from :func:`mmcl_ext.graphs.body_parts.body_parts`, or groups of joints
+    Each part of each person is lost with the probability ``prob``, independently of the others;
+    with ``together``, one part of all persons is, drawn evenly (ProtoGCN, CVPR 2025). The
+    ``parts`` are names from :func:`mmcl_ext.graphs.body_parts.body_parts`, or groups of joints
     (0-based), which a layout without such names needs.
 
     Required keys: ``layout``. Modified keys: ``keypoint`` (M, T, V, C).
     """
 
-    def __init__(self, prob: float = 0.1, parts: Sequence[str | Sequence[int]] = _LIMBS) -> None:
+    def __init__(
+        self,
+        prob: float = 0.1,
+        parts: Sequence[str | Sequence[int]] = _LIMBS,
+        together: bool = False,
+    ) -> None:
         if not 0 <= prob < 1:
             raise ValueError(f'prob must lie in [0, 1), got {prob}')
         if not parts:
             raise ValueError(f'parts must not be empty, got {parts}')
         self.prob = prob
         self.parts = tuple(parts)
+        self.together = together
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Zero the lost parts."""
         keypoint = results['keypoint'].copy()
-        lost = np.random.rand(len(keypoint), len(self.parts)) < self.prob
-        for person, part in np.argwhere(lost):
+        for person, part in np.argwhere(self._lost(len(keypoint))):
             joints = self._joints(self.parts[part], results['layout'], keypoint.shape[2])
             keypoint[person, :, joints] = 0
         results['keypoint'] = keypoint
         return results
+
+    def _lost(self, persons: int) -> np.ndarray:
+        """Draw which person (M,) loses which part: bool, (M, parts)."""
+        if not self.together:
+            return np.random.rand(persons, len(self.parts)) < self.prob
+        lost = np.zeros((persons, len(self.parts)), bool)
+        if np.random.rand() < self.prob:
+            lost[:, np.random.randint(len(self.parts))] = True
+        return lost
 
     @staticmethod
     def _joints(part: str | Sequence[int], layout: str, num_joints: int) -> list[int]:

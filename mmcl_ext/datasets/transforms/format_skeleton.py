@@ -67,43 +67,53 @@ class InterpolateJoints(PrintableTransform):
         return self._matrices[key]
 
 
-_STREAMS = ('joint', 'bone', 'joint_motion', 'bone_motion')
+_STREAMS = ('joint', 'bone', 'k_bone', 'joint_motion', 'bone_motion', 'k_bone_motion')
 
 
 @TRANSFORMS.register_module()
 class SkeletonStream(PrintableTransform):
     """Turn joints into bones, motions, or motions of bones.
 
-    A bone is a joint minus its parent in the layout, zero for the centre. A motion
+    A bone is a joint minus its parent in the layout, zero for the centre; a k-bone a joint minus
+    its parent's parent, zero where there is none (ProtoGCN, CVPR 2025). A motion
     is the next frame minus this one, zero in the last frame. Stands after
     cropping, resampling and rotation, as in CTR-GCN (Chen et al., ICCV 2021).
 
     Required keys: ``layout``. Modified keys: ``keypoint`` (M, T, V, C), all of whose
-    channels are taken as coordinates.
+    channels are taken as coordinates. With ``keep_joints`` those of the joints follow the
+    stream's, (M, T, V, 2 C).
     """
 
-    def __init__(self, stream: str = 'joint') -> None:
+    def __init__(self, stream: str = 'joint', keep_joints: bool = False) -> None:
         if stream not in _STREAMS:
             raise ValueError(f'unknown stream {stream!r}; known are {_STREAMS}')
         self.stream = stream
+        self.keep_joints = keep_joints
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Replace the coordinates by those of the stream."""
-        keypoint = results['keypoint']
-        if self.stream.startswith('bone'):
-            keypoint = _bones(keypoint, results['layout'])
+        joints = keypoint = results['keypoint']
+        if 'bone' in self.stream:
+            keypoint = _bones(keypoint, results['layout'], self.stream.startswith('k_'))
         if self.stream.endswith('motion'):
             keypoint = _motion(keypoint)
+        if self.keep_joints:
+            keypoint = np.concatenate((keypoint, joints), axis=-1)
         results['keypoint'] = keypoint
         return results
 
 
-def _bones(keypoint: np.ndarray, layout: str) -> np.ndarray:
+def _bones(keypoint: np.ndarray, layout: str, long: bool = False) -> np.ndarray:
     parents = get_layout(layout).parents
     if len(parents) != keypoint.shape[2]:
         raise ValueError(
             f'layout {layout!r} has {len(parents)} joints, the skeleton {keypoint.shape[2]}'
         )
+    if long:
+        parents = [
+            joint if parents[parent] == parent else parents[parent]
+            for joint, parent in enumerate(parents)
+        ]
     return keypoint - keypoint.take(parents, axis=2)
 
 

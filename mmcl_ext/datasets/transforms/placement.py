@@ -27,7 +27,7 @@ class AlignSkeleton(PrintableTransform):
     the most real frames; that person comes first and only those frames are kept. In
     the first of them, ``center`` becomes the origin, then the spine is turned onto +z,
     then the line from the left to the right shoulder onto +x. All persons and frames
-    share the motion; joints that are exactly zero stay zero.
+    share the motion; joints that are exactly zero stay zero. Without ``align_spine`` nothing turns.
 
     Modified keys: ``keypoint`` (M, T, V, 3), ``total_frames``; ``keypoint_score``
     (M, T, V) where present.
@@ -43,7 +43,9 @@ class AlignSkeleton(PrintableTransform):
         center: int = 1,
         spine: tuple[int, int] = (0, 1),
         shoulders: tuple[int, int] = (4, 8),
+        align_spine: bool = True,
     ) -> None:
+        self.align_spine = align_spine
         self.center = center
         self.spine = tuple(spine)
         self.shoulders = tuple(shoulders)
@@ -69,6 +71,8 @@ class AlignSkeleton(PrintableTransform):
         centered = translate(keypoint, -keypoint[0, 0, self.center])
         if (keypoint[..., 0] == 0).any():
             centered[~keypoint.any(axis=-1)] = 0
+        if not self.align_spine:
+            return centered
         body = centered[0, 0].astype(np.float64)  # (V, C)
         upright = _rotation_onto(body[self.spine[1]] - body[self.spine[0]], _Z)
         across = upright @ (body[self.shoulders[1]] - body[self.shoulders[0]])

@@ -18,17 +18,24 @@ class CTRGCN(SkeletonBackbone):
     converted by :mod:`mmcl_ext.checkpoints.families`. Other arguments: :class:`SkeletonBackbone`.
     """
 
+    first_graph_conv: type[CTRGraphConv] = CTRGraphConv
+    """Graph convolution of the first block."""
+
+    first_residual = False
+    """Whether the first block has a residual path."""
+
     def __init__(self, graph_cfg: Any, *, relu_after_concat: bool = False, **kwargs: Any) -> None:
         self.relu_after_concat = relu_after_concat
         super().__init__(graph_cfg, **kwargs)
 
     def build_block(self, shape: BlockShape) -> nn.Module:
         """Build a CTR-GC and a multi-scale temporal convolution; the first has no residual."""
-        gcn = CTRGraphConv(shape.in_channels, shape.out_channels, self.subsets())
+        kind = CTRGraphConv if shape.stage > 1 else self.first_graph_conv
+        gcn = kind(shape.in_channels, shape.out_channels, self.subsets())
         tcn = MultiScaleTemporalConv(
             shape.out_channels,
             shape.out_channels,
             stride=shape.stride,
             relu_after_concat=self.relu_after_concat,
         )
-        return shape.block(gcn, tcn, residual=shape.stage > 1)
+        return shape.block(gcn, tcn, residual=shape.stage > 1 or self.first_residual)

@@ -3,7 +3,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmcl_ext.models.backbones.skeleton_backbone import BlockShape, SkeletonBackbone
+from mmcl_ext.models.backbones.embedded_backbone import EmbeddedBackbone
+from mmcl_ext.models.backbones.skeleton_backbone import BlockShape
 from mmcl_ext.models.backbones.skeleton_input import initial_topology
 from mmcl_ext.models.layers.attention_graph_conv import AttentionGraphConv
 from mmcl_ext.models.layers.joint_differences import joint_differences
@@ -17,7 +18,7 @@ _PUBLISHED_DESCENDANTS = ('kinect_v1',)
 
 
 @MODELS.register_module()
-class InfoGCN(SkeletonBackbone):
+class InfoGCN(EmbeddedBackbone):
     """Graph convolution network with attention over joints and a modality representation.
 
     Source: Chi et al., "InfoGCN", CVPR 2022. The information bottleneck behind it is
@@ -71,17 +72,10 @@ class InfoGCN(SkeletonBackbone):
             layout.edges, layout.num_joints, k, root=root, descendants=descendants
         )
         self.register_buffer('differences', torch.from_numpy(matrix), persistent=False)
-        self.joint_embedding = nn.Linear(self.in_channels, self.base_channels)
-        self.position = nn.Parameter(torch.randn(1, layout.num_joints, self.base_channels))
-
-    @property
-    def stem_channels(self) -> int:
-        """Channels after the joint embedding."""
-        return self.base_channels
 
     def stem(self, x: Tensor) -> Tensor:
         """Turn skeletons (N, M, T, V, C) into embedded differences (N, M, T, V, C'')."""
-        return self.joint_embedding(self.differences @ x) + self.position
+        return super().stem(self.differences @ x)
 
     def build_block(self, shape: BlockShape) -> nn.Module:
         """Build an attention graph convolution and a multi-scale temporal one."""

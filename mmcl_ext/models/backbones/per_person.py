@@ -48,6 +48,9 @@ class PerPersonBackbone(nn.Module):
     taps: FeatureTaps | None = None
     """What :func:`tapped` listens to."""
 
+    works_per_person: bool = True
+    """False where a person's feature depends on the other persons of the clip after all."""
+
     def __init__(self, *args: Any, fast_training: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fast_training = fast_training

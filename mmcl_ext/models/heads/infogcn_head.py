@@ -1,9 +1,7 @@
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmcl_ext.models.heads.pooled_head import PooledHead, at_least_float32
@@ -71,13 +69,11 @@ class InfoGCNHead(PooledHead):
         """Map pooled features (N, C') to logits (N, K)."""
         return self.decoder(self.encode(embedding))
 
-    def loss_by_embedding(
-        self, embedding: Tensor, data_samples: Sequence[BaseDataElement]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Classify as :class:`PooledHead` does, and compare the codes with the prior."""
-        self.check_labels(embedding, data_samples)
+    def classify_in_training(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Return one draw of the codes (N, C') and its logits (N, K)."""
         z = at_least_float32(self.encode(embedding))
-        logits = at_least_float32(self.decoder(z))
-        labels = torch.cat([sample.gt_label for sample in data_samples]).to(z.device)
-        losses = self.loss_by_feat(logits, data_samples)
-        return logits, losses | self.loss_mmd(z, labels, self.z_prior)
+        return z, self.decoder(z)
+
+    def own_losses(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Compare codes (N, C') with the prior of their labels (N,)."""
+        return self.loss_mmd(features, labels, self.z_prior)

@@ -7,6 +7,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmcl_ext.fileio.printable import counted
+from mmcl_ext.models.losses.own_losses import own_losses
 from mmcl_ext.registry import MODELS
 
 
@@ -65,8 +66,13 @@ class PooledHead(BaseHead):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Classify features (N, C') of N labelled samples: logits (N, K), losses and accuracies."""
         self.check_labels(embedding, data_samples)
-        logits = at_least_float32(self.classify(embedding))
-        return logits, self.loss_by_feat(logits, data_samples)
+        classified, logits = map(at_least_float32, self.classify_in_training(embedding))
+        losses = self.loss_by_feat(logits, data_samples)
+        return logits, losses | own_losses(self, classified, data_samples)
+
+    def classify_in_training(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is classified of pooled features (N, C'), and its logits (N, K)."""
+        return embedding, self.classify(embedding)
 
     @staticmethod
     def check_labels(embedding: Tensor, data_samples: Sequence[BaseDataElement]) -> None:

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ class MultiScaleTemporalConv(nn.Module):
 
     Source: the temporal module of CTR-GCN (Chen et al., ICCV 2021, section 3.4), also used by
     HD-GCN and, with ``relu_after_concat`` and PyTorch's own initial values (``init='default'``), by
-    InfoGCN.
+    InfoGCN. ``padding_mode`` is what the convolutions find beyond the clip, as in ``nn.Conv2d``.
 
     The branches are computed together where that changes nothing: one convolution
     and one normalisation lead into all branches but the shortcut, one
@@ -35,6 +35,7 @@ class MultiScaleTemporalConv(nn.Module):
         stride: int = 1,
         dilations: Sequence[int] = (1, 2),
         relu_after_concat: bool = False,
+        padding_mode: Literal['zeros', 'replicate'] = 'zeros',
         init: str = 'fan_out',
     ) -> None:
         super().__init__()
@@ -43,6 +44,7 @@ class MultiScaleTemporalConv(nn.Module):
         self.width = plain
         self.stride = stride
         self.dilations = tuple(dilations)
+        self.padding_mode = padding_mode
         self.relu_after_concat = relu_after_concat
         self.reduce = nn.Conv2d(in_channels, sum(reduced), 1)
         self.reduce_bn = nn.BatchNorm2d(sum(reduced))
@@ -54,6 +56,7 @@ class MultiScaleTemporalConv(nn.Module):
                 stride=(1, stride),
                 padding=(0, dilation * (kernel_size // 2)),
                 dilation=(1, dilation),
+                padding_mode=padding_mode,
             )
             for width, dilation in zip(reduced, self.dilations, strict=False)
         )
@@ -97,6 +100,7 @@ class MultiScaleTemporalConv(nn.Module):
         return (
             not self.training
             and self.stride > 1
+            and self.padding_mode == 'zeros'  # others repeat frames that would be left out
             and any(dilation % self.stride == 0 for dilation in self.dilations)
         )
 

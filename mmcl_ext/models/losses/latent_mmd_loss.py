@@ -20,7 +20,7 @@ class LatentMMDLoss(nn.Module):
         self.conditional_weight = conditional_weight
 
     def forward(self, z: Tensor, labels: Tensor, prior: Tensor) -> dict[str, Tensor]:
-        """Compute both distances, weighted, of codes z (N, D), labels (N,) and prior (K, D)."""
+        """Compute both distances of codes z (N, D), labels (N,) or (N, K), and prior (K, D)."""
         return dict(
             loss_marginal=self.marginal_weight * z.mean(dim=0).norm(),
             loss_conditional=self.conditional_weight * conditional_mmd(z, labels, prior),
@@ -29,7 +29,8 @@ class LatentMMDLoss(nn.Module):
 
 def conditional_mmd(z: Tensor, labels: Tensor, prior: Tensor) -> Tensor:
     """Compare the mean code of each class in a batch with the prior, see :class:`LatentMMDLoss`."""
-    members = F.one_hot(labels, len(prior)).to(z.dtype)  # (N, K)
+    members = labels if labels.is_floating_point() else F.one_hot(labels, len(prior))
+    members = members.to(z.dtype)  # (N, K)
     present = members.sum(dim=0) > 0
     counts = members.sum(dim=0)[present].unsqueeze(-1)
     means = members.T[present] @ z / counts

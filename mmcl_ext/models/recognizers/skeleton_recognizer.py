@@ -5,6 +5,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmcl_ext.models.losses.own_losses import own_losses
 from mmcl_ext.registry import MODELS
 
 Config = dict[str, Any]
@@ -13,6 +14,8 @@ Config = dict[str, Any]
 @MODELS.register_module()
 class SkeletonRecognizer(BaseModel):
     """Skeleton backbone and classification head.
+
+    What backbone and head bring of losses of their own, see :func:`own_losses`, is added.
 
     Args:
         backbone: Configuration of a backbone or the module itself, (N, M, T, V, C) to
@@ -71,7 +74,9 @@ class SkeletonRecognizer(BaseModel):
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None
     ) -> dict[str, Tensor]:
         """Return the losses of labelled skeletons (N, 1, M, T, V, C)."""
-        return self.cls_head.loss(self.extract_feat(inputs[self.input_key]), data_samples)
+        feats = self.extract_feat(inputs[self.input_key])
+        losses = self.cls_head.loss(feats, data_samples)
+        return losses | own_losses(self.backbone, feats, data_samples)
 
     def predict(
         self, inputs: dict[str, Tensor], data_samples: list[BaseDataElement] | None

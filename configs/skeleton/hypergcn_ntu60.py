@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/hypergcn.py',
+    '../_base_/datasets/ntu60_xsub.py',
+    '../_base_/schedules/hypergcn_140e.py',
+    '../_base_/default_runtime.py',
+]
