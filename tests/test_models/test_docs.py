@@ -57,7 +57,8 @@ def test_parameters_are_measured(repo: Path) -> None:
     )
     assert {name for name, _, _ in rows} == set(catalogue.names())
     for name, arguments, count in rows:
-        graph = dict(HDGCN=HIERARCHY, DGSTGCN=RANDOM).get(name, GRAPH)
+        own = dict(HDGCN=HIERARCHY, DGSTGCN=RANDOM, BlockGCN=dict(GRAPH, layout='nturgb+d'))
+        graph = own.get(name, GRAPH)
         backbone = dict(type=name, graph_cfg=graph, **eval(f'dict({arguments})'))
         head = 'InfoGCNHead' if name == 'InfoGCN' else 'GCNHead'
         with DefaultScope.overwrite_default_scope('mmcl_ext'):

@@ -110,10 +110,10 @@ def _bones(keypoint: np.ndarray, layout: str, long: bool = False) -> np.ndarray:
             f'layout {layout!r} has {len(parents)} joints, the skeleton {keypoint.shape[2]}'
         )
     if long:
-        parents = [
+        parents = tuple(
             joint if parents[parent] == parent else parents[parent]
             for joint, parent in enumerate(parents)
-        ]
+        )
     return keypoint - keypoint.take(parents, axis=2)
 
 
