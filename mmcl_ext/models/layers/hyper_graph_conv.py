@@ -82,18 +82,26 @@ class HyperGraphConv(nn.Module):
 
     def topology(self, mean: Tensor) -> Tensor:
         """Infer the topologies (N, S, V, U) of temporal means (N, C, V); V receives."""
-        n, _, joints = mean.shape
-        nodes = torch.cat((mean, self.virtual_joints.t().to(mean).expand(n, -1, -1)), dim=2)
+        joints = mean.shape[-1]
         bones = self.A[:, :joints] * self.importance[:, :joints]
         bones = bones / (bones.abs().sum(-1, keepdim=True) + _EPS)
+        return bones + self.hyper_edges(mean)
+
+    def dynamic_topology(self, x: Tensor) -> Tensor:
+        """Infer what features (N, C, V, T) add to the topologies, (N, S, 1, V, V)."""
+        return self.hyper_edges(x.mean(-1))[..., : x.shape[2]].unsqueeze(2)
+
+    def hyper_edges(self, mean: Tensor) -> Tensor:
+        """Infer ReLU(alpha) G (N, S, V, U) of temporal means (N, C, V)."""
+        n, _, joints = mean.shape
+        nodes = torch.cat((mean, self.virtual_joints.t().to(mean).expand(n, -1, -1)), dim=2)
         incidence = self.incidence(nodes)  # (N, S, U, U)
         weight = F.leaky_relu(self.weigh(nodes))
         weight = self.weigh_heads(weight).tanh().unsqueeze(-2)  # (N, S, 1, U)
         columns = incidence.abs().sum(-2, keepdim=True) + _EPS
         sent = incidence[:, :, :joints] * weight
         sent = sent / (sent.abs().sum(-1, keepdim=True) + _EPS)
-        hyper = (sent * (weight / columns)) @ incidence.transpose(-1, -2)
-        return bones + F.relu(self.alpha) * hyper
+        return F.relu(self.alpha) * (sent * (weight / columns)) @ incidence.transpose(-1, -2)
 
     def incidence(self, nodes: Tensor) -> Tensor:
         """Join each of nodes (N, C, U) to its nearest ones: (N, S, U, U), rows sum to 1."""
