@@ -132,6 +132,29 @@ def read_pose(path: Path) -> None:
     clips(path)
 
 
+def foreign_pose_seeds(folder: Path) -> list[bytes]:
+    """Frames of OpenPose (18 and 25 joints), MediaPipe and Ultralytics."""
+
+    def openpose(joints: int) -> dict[str, object]:
+        return dict(people=[dict(pose_keypoints_2d=RNG.random(3 * joints).round(2).tolist())])
+
+    def points(joints: int) -> list[dict[str, float]]:
+        values = RNG.random((joints, 3)).round(2).tolist()
+        return [dict(zip('xyz', value, strict=True), visibility=0.9) for value in values]
+
+    place = dict(x=[0.5] * 17, y=list(range(17)), visible=[0.9] * 17)
+    detections = [dict(name='person', box=dict(x1=0), keypoints=place, track_id=2)]
+    contents = (
+        [openpose(18), openpose(18)],
+        openpose(25),
+        dict(width=640, height=480, frames=[dict(landmarks=[points(33)]), dict(landmarks=[])]),
+        [dict(pose_world_landmarks=dict(landmark=points(33)))],
+        [detections, []],
+        [json.dumps(detections)] * 2,
+    )
+    return [json.dumps(content).encode() for content in contents]
+
+
 def ucla_seeds(folder: Path) -> list[bytes]:
     joints = RNG.normal(size=(2, 20, 3)).round(2).tolist()
     return [json.dumps(dict(file_name='a01_s01_e00_v01', label=1, skeletons=joints)).encode()]
@@ -268,6 +291,7 @@ TARGETS = {
     'npz names': ('names.txt', lambda path: void(_read_names(path)), label_seeds, mutate_bytes),
     'NTU skeleton': ('S001C001P001R001A001.skeleton', read_ntu, ntu_seeds, mutate_text),
     'pose JSON': ('pose.json', read_pose, pose_seeds, mutate_json_file),
+    'pose JSON of others': ('poses.json', clips, foreign_pose_seeds, mutate_json_file),
     'NW-UCLA JSON': ('a01_s01_e00_v01.json', read_ucla, ucla_seeds, mutate_json_file),
     'joint table': ('pose.csv', clips, csv_seeds, mutate_text),
     'label table': ('labels.csv', read_labels, label_seeds, mutate_text),
