@@ -167,6 +167,9 @@ def _read_annotation(
     given = annotation.get('filename', annotation.get('frame_dir', 'annotation'))
     name = str(given) if name is None else name
     array = annotation.get('keypoint')
+    if isinstance(array, list):
+        with name_file(f"clip {name!r}: field 'keypoint'", DAMAGE):
+            array = as_float32(array)
     if not isinstance(array, np.ndarray) or array.ndim not in (3, 4):
         shape = getattr(array, 'shape', None)
         raise ValueError(f"clip {name!r}: field 'keypoint': expected (M, T, V, C), got {shape}")
@@ -183,8 +186,9 @@ def _read_annotation(
     extra = {key: value for key, value in annotation.items() if key not in _ANNOTATION_KEYS}
     label = annotation.get('label')
     arrays = dict(keypoint=keypoint, keypoint_score=score)
-    # a text says nothing of the model's numbers
-    label = int(label) if isinstance(label, (int, np.integer)) else None
+    # a text says nothing of the model's numbers, and -1 often stands for no label
+    is_number = isinstance(label, int | np.integer) and not isinstance(label, bool)
+    label = int(label) if label is not None and is_number and label >= 0 else None
     return name, arrays, dict(label=label, extra=extra)
 
 

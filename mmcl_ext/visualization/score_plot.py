@@ -31,7 +31,7 @@ def draw_scores(
         raise ValueError(f'expected scores ({len(classes)},) of at least one model, got {wrong}')
     best = np.max(list(scores.values()), axis=0)
     shown = [int(k) for k in np.argsort(-best, kind='stable')[:top]]
-    if label is not None and label not in shown:
+    if label is not None and label not in shown and label < len(classes):  # else of other classes
         shown[-1] = label
     height = 0.8 / len(scores)
     for rank, (name, values) in enumerate(scores.items()):

@@ -183,7 +183,11 @@ def test_annotations(inferencer, two_persons, walk, tmp_path):
     assert (clip.name, clip.label, clip.layout) == ('clip', 3, 'coco')
     assert clip.extra['img_shape'] == (480, 640)
     other = annotation | dict(frame_dir='other')
-    assert read(annotation | dict(label='wave'))[0].label is None
+    for label in ('wave', -1, True, 3.0, None):
+        assert read(annotation | dict(label=label))[0].label is None
+    same(read(annotation | dict(keypoint=two_persons.tolist()))[0], two_persons)
+    with pytest.raises(ValueError, match="clip 'clip': field 'keypoint'"):
+        read(annotation | dict(keypoint=[[1, 2], [3]]))
     for file, content in (
         ('list.pkl', [annotation, other]),
         ('split.pkl', dict(split=dict(val=['other']), annotations=[annotation, other])),

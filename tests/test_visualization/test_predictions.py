@@ -82,3 +82,11 @@ def test_importing_does_not_choose_a_backend():
         'assert "mmcl_ext.mmcl" not in sys.modules, "mmcl"'
     )
     subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True)
+
+
+def test_a_label_of_other_classes_is_not_drawn():
+    """A clip of another data set may have any label."""
+    axes = Figure().subplots()
+    draw_scores(axes, SCORES, CLASSES, label=len(CLASSES), top=2)
+    assert len(axes.get_yticklabels()) == 2
+    assert all(text.get_fontweight() == 'normal' for text in axes.get_yticklabels())

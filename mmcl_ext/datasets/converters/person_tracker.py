@@ -57,14 +57,16 @@ class PersonTracker:
             return
         last = np.stack([person for person in self._last if person is not None])
         # (N, 1, V, C) - (1, S, V, C) -> (N, S)
-        steps = np.linalg.norm(persons[:, None] - last[None], axis=-1)
+        with np.errstate(invalid='ignore', over='ignore'):  # infinite joints: unknown, see below
+            steps = np.linalg.norm(persons[:, None] - last[None], axis=-1)
         known_steps = np.isfinite(steps)
         count = known_steps.sum(axis=-1)
         distance = np.where(known_steps, steps, 0).sum(axis=-1) / np.maximum(count, 1)
         finite = np.isfinite(persons)
         high = persons.max(axis=1, initial=-np.inf, where=finite)
         low = persons.min(axis=1, initial=np.inf, where=finite)
-        size = np.linalg.norm(np.maximum(high - low, 0), axis=-1)  # (N,)
+        with np.errstate(over='ignore'):
+            size = np.linalg.norm(np.maximum(high - low, 0), axis=-1)  # (N,)
         far = (distance > size[:, None]) | (count == 0)
         rows, columns = linear_sum_assignment(np.where(far, 1e6 + distance, distance))
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
