@@ -40,3 +40,9 @@ def test_the_pictures_are_those_of_the_script(tmp_path: Path, monkeypatch) -> No
     for name, picture in draw_pictures.PICTURES.items():
         draw_pictures.draw(picture, tmp_path / name)
         assert (tmp_path / name).read_bytes() == (REPO / 'docs' / name).read_bytes()
+
+
+def test_the_networks_are_counted() -> None:
+    count = len(list((REPO / 'configs/_base_/models').glob('*.py'))) + 1  # PoseC3D has no base
+    words = ('nine', 'ten', 'eleven', 'twelve', 'thirteen', 'fourteen', 'fifteen', 'sixteen')
+    assert f'| {words[count - 9]}: `configs/_base_/models` and PoseC3D |' in README
