@@ -155,3 +155,12 @@ def test_train_test_and_infer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [result] = mmcl_ext.MMCLInferencer('small.py', checkpoint)([clips])
     assert result.label_name is not None
     assert not mmcl_ext.get_model('small.py', checkpoint).training
+
+
+def test_the_inferencers_are_among_the_apis_as_in_mmaction2():
+    from mmcl_ext import apis, inference
+
+    assert apis.MMCLInferencer is inference.MMCLInferencer
+    assert apis.StreamingInferencer is inference.StreamingInferencer
+    with pytest.raises(AttributeError, match='NoInferencer'):
+        _ = apis.NoInferencer

@@ -1,4 +1,9 @@
-"""What the command lines do, as functions."""
+"""What the command lines do, as functions.
+
+The inferencers are found here, too, as MMAction2's are in ``mmaction.apis``.
+"""
+
+from typing import Any
 
 from mmcl_ext.apis.class_report import report_classes
 from mmcl_ext.apis.model import get_model
@@ -40,3 +45,11 @@ __all__ = [
     'train_model',
     'use_deployed_model',
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ('MMCLInferencer', 'StreamingInferencer'):
+        from mmcl_ext import inference
+
+        return getattr(inference, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
