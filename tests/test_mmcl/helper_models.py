@@ -23,9 +23,8 @@ def write_helper_files(folder: Path, names: list[str], classes: int = CLASSES) -
     generator = torch.Generator().manual_seed(2)
     texts = torch.randn(classes, len(KINDS), 7, generator=generator).numpy()
     kinds = dict(kinds=json.dumps(KINDS))
-    write_feature_file(
-        folder / 'texts.safetensors', texts, [f'c{i}' for i in range(classes)], kinds
-    )
+    rows = [f'class{i}' for i in range(classes)]  # the classes of the tiny store
+    write_feature_file(folder / 'texts.safetensors', texts, rows, kinds)
     scores = torch.randn(len(names), classes, generator=generator)
     dump = [
         dict(sample_name=name, pred_score=row, gt_label=torch.tensor([i % classes]))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.models import DGSTGCN
+from mmcl_ext.models.backbones.feature_taps import tapped
 from mmcl_ext.models.layers.dynamic_graph_conv import DynamicGraphConv
 from mmcl_ext.models.layers.dynamic_temporal_conv import DynamicTemporalConv
 from test_models.families import build, converters
@@ -66,13 +67,9 @@ def test_topology_that_protogcn_and_aclnet_contrast(shared: Path) -> None:
     state, data = fixture(shared, 'dgstgcn96_ntu60')
     model = build('dgstgcn96').double().eval()
     model.load_state_dict(converters('dgstgcn96')[0](state))
-    found: list[Tensor] = []
-    layer = model.backbone.blocks[-1].gcn
-    layer.register_forward_pre_hook(lambda gcn, args: found.append(gcn.dynamic_topology(*args)))
-    model.backbone.skip_empty_persons = False
-    with torch.no_grad():
+    with torch.no_grad(), tapped(model.backbone, topology=True) as taps:
         model(ours(data['input'].double()))
-    topology = found[0].flatten(1, 2).mean(1).view(2, 2, 25, 25).mean(1)
+    topology = taps.topology(2).mean(dim=(1, 2, 3))
     theirs = data['topology_protogcn_mean_float64'].transpose(1, 2)  # theirs: columns receive
     torch.testing.assert_close(topology, theirs, rtol=0, atol=1e-12)
     flat = data['topology_aclnet_float64'].view(2, 25, 25).transpose(1, 2)
