@@ -13,6 +13,8 @@ from mmengine.config import config as mmengine_config
 from mmengine.registry import DefaultScope
 from mmengine.registry import registry as mmengine_registry
 
+import mmcl_ext  # noqa: F401, repairs MMAction2, which some files import first
+
 REPO = Path(__file__).resolve().parents[1]
 THREADS = int(os.environ.get('MMCL_EXT_TEST_THREADS', '1'))
 
