@@ -143,6 +143,22 @@ def test_wheel_requires_what_the_files_say(repo: Path, wheel: zipfile.ZipFile) -
     assert 'Apache-2.0' in metadata['License'] + str(metadata.get('License-Expression'))
 
 
+def test_the_source_package_gives_the_same_wheel(
+    source: Path, wheel: zipfile.ZipFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / 'copy'
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns('*.egg-info', 'build'))
+    code = "import runpy, sys; sys.argv = ['setup.py', '-q', 'sdist']; runpy.run_path('setup.py')"
+    monkeypatch.chdir(copy)
+    run(sys.executable, '-W', 'ignore', '-c', code)
+    [archive] = (copy / 'dist').glob('mmcl_ext-*.tar.gz')
+    shutil.unpack_archive(archive, tmp_path / 'unpacked', filter='data')
+    [unpacked] = (tmp_path / 'unpacked').iterdir()
+    run(sys.executable, '-m', 'pip', 'wheel', *OPTIONS, '--wheel-dir', tmp_path, unpacked)
+    [built] = tmp_path.glob('mmcl_ext-*.whl')
+    assert set(zipfile.ZipFile(built).namelist()) == set(wheel.namelist())
+
+
 def test_configs_are_found_in_an_installed_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     site = tmp_path / 'site'
     wheel.extractall(site)
