@@ -1,5 +1,6 @@
 # A helper in training; ../helpers_nwucla.py puts others in its place.
 _base_ = ['./ctrgcn_nwucla_16e.py', '../../_base_/mmcl/helpers.py']
 
-model = dict(type='MMCLRecognizer', co_learning=_base_.co_learning)
+co_learning = dict(helpers=[dict(type='FRHead', num_frames=52)])  # of the pipeline
+model = dict(type='MMCLRecognizer', co_learning=dict(type='CoLearning', **co_learning))
 default_hooks = _base_.co_learning_hooks
