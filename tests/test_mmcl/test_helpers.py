@@ -12,6 +12,7 @@ import pytest
 import torch
 from gloo import WORLD_SIZE, run_in_two_processes
 from helper_models import CACHED, all_at_once, helpers, model_with, named_batch, write_helper_files
+from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 from test_every_backbone import COVERED, parts
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ from toy_data import (
 import mmcl_ext.mmcl as package
 from mmcl_ext.checkpoints.strip import TRAIN_ONLY
 from mmcl_ext.mmcl import ContrastiveLoss
-from mmcl_ext.mmcl.helper import NetworkFacts
+from mmcl_ext.mmcl.helper import NetworkFacts, Taps, TrainingSet
 from mmcl_ext.mmcl.text_refinement import keep_refinement, names_refinement
 from mmcl_ext.models.backbones.feature_taps import tapped
 
@@ -355,3 +356,31 @@ def test_a_real_run_saves_and_resumes(tmp_path: Path) -> None:
     expected = whole.model.state_dict()
     differing = [k for k, v in again.model.state_dict().items() if not torch.equal(v, expected[k])]
     assert differing == []
+
+
+def test_nothing_listens_unless_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hooks are there during a step of a helper that wants blocks, and never else."""
+    seen: list[int] = []
+
+    def count(model: nn.Module) -> None:
+        first: Any = model.backbone.blocks[0]
+        handle = first.gcn.register_forward_hook(lambda *_: seen.append(len(first._forward_hooks)))
+        model(**named_batch(), mode='loss')
+        handle.remove()
+
+    count(model_with([helpers(folder)['joints']]))
+    count(model_with([helpers(folder)['fr_head']]))
+    assert seen == [0, 1]
+    message_hub = MessageHub.get_instance('taps')
+    monkeypatch.setattr(MessageHub, 'get_current_instance', lambda: message_hub)
+    message_hub.update_info('epoch', 3)
+    message_hub.update_info('iter', 40)
+    data = named_batch()
+    taps = Taps(torch.zeros(8, 4), torch.zeros(8, 3), torch.eye(8), samples=data['data_samples'])
+    assert (taps.epoch, taps.iteration) == (3, 40)
+    assert taps.classes.tolist() == list(range(8))
+    taps.training_set = TrainingSet(list(reversed(taps.names)), range(8))
+    assert taps.positions.tolist() == list(range(7, -1, -1))
+    taps.training_set = TrainingSet(['other'], [0])
+    with pytest.raises(ValueError, match="sample 's0' is not in the training set"):
+        _ = taps.positions
