@@ -55,7 +55,7 @@ def trained(network: nn.Module) -> nn.Module:
                 tensor.copy_(0.3 * torch.randn(tensor.shape, generator=generator))
     for name, parameter in network.named_parameters():
         if name.endswith(('alpha', 'beta', 'fusion')):
-            parameter.data.fill_(0.5)
+            parameter.data.fill_(0.05 if isinstance(network, LAGCN) else 0.5)  # it takes powers
     return network.eval()
 
 

@@ -1,13 +1,14 @@
 """The published networks that have reference outputs."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
 from mmcl_ext.checkpoints import families
 from mmcl_ext.models import SkeletonRecognizer
-from test_models.helpers import NTU
+from test_models.helpers import NTU, fixture
 
 
 class Family(NamedTuple):
@@ -118,14 +119,19 @@ def build(name: str, num_classes: int = 60, **kwargs: object) -> SkeletonRecogni
 Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 
+def converter(name: str) -> families.Family:
+    """Find what converts a family's published states."""
+    backbone = FAMILIES[name].backbone['type']
+    return next(found for found in families.FAMILIES if found.backbone == backbone)
+
+
 def converters(name: str) -> tuple[Converter, Converter]:
     """Return the conversions from and to the official layout."""
-    kinds = (families.CTRGCNFamily, families.CTRSGCNFamily, families.HDGCNFamily)
-    known: dict[str, families.Family] = {
-        kind.backbone.lower(): kind() for kind in (*kinds, families.InfoGCNFamily)
-    }
-    known['hypergcn'] = families.HyperGCNFamily()
-    known |= dict.fromkeys(('blockgcn_notopo', 'blockgcn_topo'), families.BlockGCNFamily())
-    known['lagcn'] = families.LAGCNFamily()
-    known |= dict.fromkeys(('dgstgcn64', 'dgstgcn96'), families.DGSTGCNFamily())
-    return known[name].to_ours, known[name].to_theirs
+    return converter(name).to_ours, converter(name).to_theirs
+
+
+def official(shared: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Load a family's reference file, without what only its training has."""
+    state, data = fixture(shared, FAMILIES[name].fixture)
+    train_only = converter(name).train_only
+    return {key: x for key, x in state.items() if not key.startswith(train_only)}, data
