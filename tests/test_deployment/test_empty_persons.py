@@ -56,6 +56,8 @@ def trained(network: nn.Module) -> nn.Module:
     for name, parameter in network.named_parameters():
         if name.endswith(('alpha', 'beta', 'fusion')):
             parameter.data.fill_(0.05 if isinstance(network, LAGCN) else 0.5)  # it takes powers
+        if name.endswith('virtual_joints'):  # alike at first: which one is near is chance
+            parameter.data.copy_(torch.randn(parameter.shape, generator=generator))
     return network.eval()
 
 
