@@ -19,7 +19,7 @@ CHROMEDRIVER = shutil.which('chromedriver')
 _ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'  # the key by which the protocol marks elements
 
 
-def wait_for(probe: Callable[[], Any], what: str, seconds: float = 90) -> Any:
+def wait_for(probe: Callable[[], Any], what: str, seconds: float = 300) -> Any:
     """Return the first true answer of ``probe``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -54,7 +54,7 @@ class Browser:
             'const e = document.querySelector(arguments[0]); return e ? e.innerText : "";', selector
         )
 
-    def wait_for_text(self, selector: str, part: str, seconds: float = 90) -> str:
+    def wait_for_text(self, selector: str, part: str, seconds: float = 300) -> str:
         def found() -> str:
             text = self.text(selector)
             return text if part in text else ''
