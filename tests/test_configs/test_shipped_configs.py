@@ -19,6 +19,8 @@ from mmcl_ext.registry import DATASETS, MODELS, OPTIMIZERS, PARAM_SCHEDULERS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SKELETON = sorted(CONFIGS.glob('skeleton/*_ntu*.py'))
+UNIFORM = [path for path in SKELETON if path.stem.startswith('dgstgcn')]  # PYSKL's recipe
+SKELETON = [path for path in SKELETON if path not in UNIFORM]
 MMCL = sorted(CONFIGS.glob('mmcl/*_ntu*.py'))
 RANDOM_ENCODER = {'model.co_learning.image_encoder.pretrained': None}
 PARAMETERS = dict(  # of the backbones, 25 joints, 2 persons
@@ -29,6 +31,10 @@ PARAMETERS = dict(  # of the backbones, 25 joints, 2 persons
     ctrsgcn=2_077_482,
     infogcn=1_344_011,
     hdgcn=1_644_560,
+    hypergcn=1_026_257,
+    blockgcn=1_357_360,
+    blockgcn_hdgraph_ntu120=1_356_160,  # fewer hops
+    lagcn=1_427_156,
 )
 
 
@@ -91,7 +97,7 @@ def test_built_skeleton_model(path):
     model = MODELS.build(cfg.model)
     classes = 120 if 'ntu120' in path.stem else 60
     network = path.stem.partition('_')[0]
-    assert count(model.backbone) == PARAMETERS[network]
+    assert count(model.backbone) == PARAMETERS.get(path.stem, PARAMETERS[network])
     code = 3 * 256 * 257 if network == 'infogcn' else 0  # its head: three layers before the last
     assert count(model.cls_head) == code + 257 * classes
     assert model.cls_head.num_classes == classes
@@ -99,14 +105,38 @@ def test_built_skeleton_model(path):
     assert type(model.backbone.graph).__name__ == expected
 
 
+@pytest.mark.parametrize('path', UNIFORM, ids=name)
+def test_recipe_of_pyskl(path):
+    cfg = load_config(path, {'stream': 'k_bone'})
+    close = ['SkeletonStream', 'UniformSample', 'FormatSkeleton', 'PackActionInputs']
+    augmented = ['RandomRotation', 'RandomMirror', 'RandomPartDrop']
+    assert pipeline_names(cfg.train_dataloader) == ['AlignSkeleton', *augmented, *close]
+    assert pipeline_names(cfg.test_dataloader) == ['AlignSkeleton', *close]
+    align, rotate, mirror, drop, stream, _, form, _ = built_pipeline(cfg.train_dataloader)
+    assert (align.align_spine, rotate.theta, mirror.negate, drop.together) == (False, 0.2, False, 1)
+    assert (stream.stream, form.pad) == ('k_bone', 'zero')
+    shapes = [
+        DATASETS.build(loader.dataset)[0]['inputs']['keypoint'].shape
+        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)
+    ]
+    assert shapes == [(1, 2, 100, 25, 3), (1, 2, 100, 25, 3), (10, 2, 100, 25, 3)]
+    assert MODELS.build(cfg.model).cls_head.average_clips == 'prob'
+    classes = 120 if 'ntu120' in path.stem else 60
+    assert cfg.model.cls_head.num_classes == classes
+    assert f'ntu{classes}' in cfg.test_dataloader.dataset.ann_file
+
+
+NETWORKS = [name for name in PARAMETERS if '_' not in name]
+
+
 def test_files_show_how_to_swap_every_backbone():
     """On its own graph, and with the HD-Graph without and with co-learning."""
-    assert {f'{b}_ntu60' for b in PARAMETERS} <= {p.stem for p in SKELETON}
+    assert {f'{b}_ntu60' for b in NETWORKS} <= {p.stem for p in SKELETON}
     for paths in (SKELETON, MMCL):
-        assert {f'{b}_hdgraph_ntu120' for b in PARAMETERS} <= {p.stem for p in paths}
+        assert {f'{b}_hdgraph_ntu120' for b in NETWORKS} <= {p.stem for p in paths}
 
 
-@pytest.mark.parametrize('backbone', PARAMETERS)
+@pytest.mark.parametrize('backbone', NETWORKS)
 def test_co_learning_with_another_backbone_differs_in_one_line(backbone):
     flagship = (CONFIGS / 'mmcl/ctrgcn_hdgraph_ntu120.py').read_text().splitlines()
     other = (CONFIGS / f'mmcl/{backbone}_hdgraph_ntu120.py').read_text().splitlines()
