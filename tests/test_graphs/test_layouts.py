@@ -16,6 +16,7 @@ from mmcl_ext.graphs import (
     resolve_layout,
 )
 from mmcl_ext.graphs.adjacency import hop_groups
+from mmcl_ext.graphs.layout import conflict
 from mmcl_ext.graphs.layouts import usual_layout
 
 # A star with a tail: 0 - 1 - 2 and 3 on the centre 1.
@@ -203,3 +204,16 @@ def test_usual_layouts_have_their_number_of_joints() -> None:
     for num_joints in (17, 18, 20, 25):
         assert get_layout(usual_layout(num_joints)).num_joints == num_joints
     assert usual_layout(7) is None
+
+
+def test_layouts_that_a_graph_and_its_data_cannot_share():
+    toy = Layout.from_dict(dict(TOY, name='toy'))
+    assert conflict(toy, toy) is None
+    assert conflict(toy, Layout.from_dict(dict(TOY, name='other'))) is None
+    fewer = Layout.from_dict(dict(name='fewer', joint_names=('a', 'b'), edges=((0, 1),), center=1))
+    assert conflict(toy, fewer) == "'toy' has 4 joints, 'fewer' 2"
+    renamed = Layout.from_dict(dict(TOY, name='renamed', joint_names=('a', 'b', 'x', 'd')))
+    assert conflict(toy, renamed) == "joint 2 is 'c' in 'toy', 'x' in 'renamed'"
+    edges = ((0, 1), (2, 1), (3, 2))
+    assert conflict(toy, Layout.from_dict(dict(TOY, name='other', edges=edges))) is None
+    assert 'toy' in (conflict(toy, Layout.from_dict(dict(TOY, name='toy', edges=edges))) or '')
