@@ -10,6 +10,8 @@ from mmcl_ext.models.layers import skeleton_topology
 from test_models.families import FAMILIES, build, converters, official
 from test_models.helpers import ours, relative_error
 
+SLOW = ('dgstgcn96', 'hypergcn', 'blockgcn_topo')
+
 
 @pytest.mark.parametrize('num_classes', [60, 120])
 @pytest.mark.parametrize('name', FAMILIES)
@@ -36,7 +38,7 @@ def test_output(shared: Path, name: str, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(
     'name',
     [
-        pytest.param(name, marks=pytest.mark.slow if name == 'dgstgcn96' else ())
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
         for name in FAMILIES
         if name != 'infogcn'
     ],
