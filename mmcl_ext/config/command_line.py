@@ -10,6 +10,7 @@ from mmengine.config import Config, DictAction
 
 from mmcl_ext.config.launch import TIMEOUT
 from mmcl_ext.config.safe_config import add_safe_config
+from mmcl_ext.config.user_errors import UserError
 
 
 class OptionsAction(DictAction):
@@ -69,7 +70,7 @@ def import_modules(names: Sequence[str]) -> None:
     """Import modules that register classes.
 
     Raises:
-        ValueError: Python does not find one.
+        UserError: Python does not find one.
     """
     for name in names:
         try:
@@ -78,7 +79,7 @@ def import_modules(names: Sequence[str]) -> None:
             if error.name is None or not f'{name}.'.startswith(f'{error.name}.'):
                 raise  # found, but it lacks something itself
             problem = f'--import: there is no module {name!r}; put its folder on PYTHONPATH'
-            raise ValueError(problem) from None
+            raise UserError(problem) from None
 
 
 def keep_imports(cfg: Config, names: Sequence[str]) -> None:

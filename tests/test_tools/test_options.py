@@ -228,5 +228,5 @@ def test_imported_modules_stay_in_the_configuration(tmp_path, monkeypatch):
         cfg = Config(dict(custom_imports=dict(imports=imports)))
         keep_imports(cfg, names)
         assert cfg.custom_imports.imports == ['json', 'own_net']
-    with pytest.raises(ValueError, match="no module 'own_nte'"):
+    with pytest.raises(UserError, match="no module 'own_nte'"):
         import_modules(['own_nte'])
