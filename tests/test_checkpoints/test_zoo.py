@@ -257,7 +257,7 @@ def test_an_unknown_name_is_one_line(tool, copy, monkeypatch, capsys):
     assert error == "error: the zoo has no model 'tini'; did you mean zoo:tiny?\n"
 
 
-@pytest.mark.parametrize('tool', set(WORDS) - READ_ONLY)
+@pytest.mark.parametrize('tool', sorted(set(WORDS) - READ_ONLY))
 def test_a_name_takes_the_place_of_the_file(tool, copy, monkeypatch, capsys):
     (copy / 'out').mkdir()
     words = WORDS[tool].format('zoo:tiny').split()
