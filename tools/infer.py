@@ -162,7 +162,7 @@ def report(
         name = file_name(result.name, taken)
         draw(args, result, name, inferencer.info.layout)
         if found is not None:
-            found.draw(Path(args.out) / f'{name}_segments.png')
+            found.draw(f'{Path(args.out) / name}_segments.png')
         if args.explain:
             explain(inferencer, result, values[-1], str(Path(args.out) / name))
 

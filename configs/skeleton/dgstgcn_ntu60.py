@@ -3,7 +3,7 @@
 _base_ = [
     '../_base_/models/dgstgcn.py',
     '../_base_/datasets/ntu60_xsub.py',
-    '../_base_/datasets/pyskl_pipeline.py',
+    '../_base_/pipelines/pyskl.py',
     '../_base_/schedules/dgstgcn_150e.py',
     '../_base_/default_runtime.py',
 ]

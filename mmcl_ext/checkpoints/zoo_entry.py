@@ -132,7 +132,7 @@ def add_entry(
     """
     if not re.fullmatch(r'[a-z0-9_]+', name) or name in load_zoo(folder):
         raise ValueError(f'{name!r} is taken, or has other characters than a-z, 0-9 and _')
-    out = folder / f'{name}.safetensors'
+    out = (folder / name).with_suffix('.safetensors')
     store, split = test_on
     test = f'python tools/test.py {PREFIX}{name} --store {store} --split {split}'
     draft = publish(root / config, checkpoint, work_dir / out.name, recipe, half=True)

@@ -43,6 +43,7 @@ OF_MODELS = {
 OF_TRAININGS = (
     *(module for modules in OF_MODELS.values() for module in modules),
     'mmcl_ext',
+    'mmaction.datasets.transforms.loading.UniformSample',  # ours has that name, too
     'mmaction.engine',
     'mmaction.evaluation.metrics.acc_metric',
     'mmaction.models.backbones.resnet',
@@ -77,10 +78,10 @@ def path_of(kind: Any) -> str:
 
 
 def is_from(kind: Any, modules: tuple[str, ...]) -> bool:
-    """Tell whether a type is defined in one of the modules, or by the user's own code."""
+    """Tell whether a type is one of those named, in one of the modules, or the user's own."""
     if kind.__module__.partition('.')[0] not in FRAMEWORKS:
         return True
-    return any(f'{kind.__module__}.'.startswith(f'{module}.') for module in modules)
+    return any(f'{path_of(kind)}.'.startswith(f'{module}.') for module in modules)
 
 
 def is_for_training(kind: Any) -> bool:

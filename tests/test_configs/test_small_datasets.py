@@ -35,6 +35,7 @@ PARAMETERS = dict(  # of the published backbones with 20 joints and one person
     infogcn=1_333_776,
     hdgcn=1_603_880,
 )
+NEWER = dict(dgstgcn=1_667_672, hypergcn=999_577, lagcn=1_416_921, blockgcn=1_294_800)
 WINDOW = dict(nwucla=52, utdmhad=64, sysu=64)
 
 
@@ -65,10 +66,10 @@ def test_deployed_model_and_its_input(name):
     counts = [
         sum(p.numel() for p in part.parameters()) for part in (model.backbone, model.cls_head)
     ]
-    assert counts == [PARAMETERS[network], code + 257 * CLASSES[data]]
+    assert counts == [(PARAMETERS | NEWER)[network], code + 257 * CLASSES[data]]
     graph = model.backbone.graph
     assert graph.layout.name == 'kinect_v1'
-    expected = (6, 3, 20, 20) if network == 'hdgcn' else (3, 20, 20)
+    expected = dict(hdgcn=(6, 3, 20, 20), dgstgcn=(8, 20, 20)).get(network, (3, 20, 20))
     assert tuple(graph.A.shape) == expected
     assert (type(graph).__name__ == 'HDGraph') == ('_hdgraph_' in name)
 

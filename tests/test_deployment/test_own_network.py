@@ -143,7 +143,8 @@ def test_published_file_alone(own, published, tmp_path, tool):
     )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        'error: cannot build the model: ClipTransformer is not in the registry of the models; '
+        f'error: {published}: cannot build the model: ClipTransformer is not in the registry of '
+        'the models; '
         'import the module that registers it, by the option --import MODULE'
     ]
     words += ['--import', 'my_nets.clip_transformer', '--dump', tmp_path / 'published.pkl']

@@ -41,6 +41,13 @@ def test_bytes_come_back():
     assert call_limited(joined, b'a', b'b', limits=LIMITS) == b'ab'
 
 
+def test_imports_do_not_count():
+    assert call_limited(joined, b'a', limits=LIMITS) == b'a'  # the server runs without the module
+    from busy_import import work
+
+    assert call_limited(work, limits=ProcessLimits(seconds=0.5)) == b'done'
+
+
 @pytest.mark.parametrize(
     ('work', 'args', 'limits', 'kind', 'text'),
     [

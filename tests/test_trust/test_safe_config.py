@@ -206,6 +206,11 @@ WORDS = {
     'infer.py': ['x.npy', '--model', 'EVIL', '--checkpoint', 'x.pth'],
     'stream.py': ['x.npy', '--model', 'EVIL', '--checkpoint', 'x.pth'],
     'web.py': ['--model', 'EVIL', '--checkpoint', 'x.pth'],
+    'ensemble.py': ['a.pkl', 'b.pkl', '--store', 'EVIL', '--split', 'val'],
+    'zoo.py': [
+        *('add', 'one', 'EVIL', 'x.pth', '--store', 's.safetensors', '--split', 'val'),
+        *('--license', 'MIT'),
+    ],
     'analysis/compare.py': ['a.pkl', 'b.pkl', '--store', 'EVIL', '--split', 'val'],
     'analysis/confusion_matrix.py': ['a.pkl', '--store', 'EVIL', '--split', 'val'],
     'checkpoint/import_official.py': ['a.pth', 'b.pth', '--config', 'EVIL'],
