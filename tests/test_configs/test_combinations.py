@@ -85,6 +85,7 @@ def load(name: str, folder: Path):
     return ALL[name].load()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', REMOVED)
 def test_what_had_a_file_is_still_to_be_had(name, tmp_path):
     assert resolved_hash(load(name, tmp_path).to_dict()) == REMOVED[name]

@@ -43,7 +43,7 @@ def equal(first, second):
         pytest.param(ITERATIONS, BY_ITER, 'iter_4.pth', id='iteration-based loop'),
     ],
 )
-@pytest.mark.parametrize('num_workers', [0, 1])
+@pytest.mark.parametrize('num_workers', [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_resumed_run_equals_unbroken_one(tmp_path, train_cfg, checkpoint, resume_from, num_workers):
     unbroken = train(tmp_path / 'a', train_cfg, checkpoint, num_workers=num_workers)
     random.random(), np.random.rand(), torch.rand(3)  # a new process is somewhere else

@@ -6,9 +6,19 @@ import time
 
 import pytest
 
-from mmcl_ext.parallel.limited_process import ProcessLimits, call_limited
+from mmcl_ext.parallel.limited_process import (
+    ProcessLimits,
+    call_limited,
+    start_process_server,
+)
 
 LIMITS = ProcessLimits(seconds=20, memory=64 * 2**20, result=1000)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _server():
+    """Start the one server of this process with what the tests of the web page need."""
+    start_process_server('mmcl_ext.web.video_uploads')
 
 
 def joined(*parts: bytes) -> bytes:

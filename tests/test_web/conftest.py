@@ -11,10 +11,17 @@ from mmcl_ext.apis import load_config
 from mmcl_ext.checkpoints.publish import publish
 from mmcl_ext.datasets.store import write_store
 from mmcl_ext.inference import MMCLInferencer
+from mmcl_ext.parallel.limited_process import start_process_server
 from mmcl_ext.web.clip_library import ClipLibrary
 from mmcl_ext.web.web_demo import WebDemo
 
 CLASSES = ('wave', 'clap', '<b>jump</b>', *(f'class {i}' for i in range(3, 27)))
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _server():
+    """Import once what reads uploads, as the page does."""
+    start_process_server('mmcl_ext.web.video_uploads')
 
 
 @pytest.fixture(scope='session')
