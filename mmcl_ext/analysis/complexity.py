@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.config import Config
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.instancenorm import _InstanceNorm
@@ -138,10 +139,20 @@ def count_macs(model: nn.Module, x: Tensor) -> int:
     """Count what a model carries out on an input of its backbone, (N, M, T, V, C).
 
     Every operator that PyTorch's FLOP counter knows is counted where it runs, however
-    the code spells it (module, function, einsum); element-wise work is not.
+    the code spells it (module, function, einsum); element-wise work is not. Attention is
+    computed by its matrix products: the counter does not know the fused operators of a CPU.
     """
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        _run(model, x)
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with (
+            torch.no_grad(),
+            sdpa_kernel(SDPBackend.MATH),
+            FlopCounterMode(display=False) as counter,
+        ):
+            _run(model, x)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
     return counter.get_total_flops() // 2
 
 

@@ -117,6 +117,34 @@ def test_hook_counter_equals_thop():
     )
 
 
+class Attending(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x.flatten(0, 3)[None])
+
+
+@pytest.mark.parametrize('kind', ['by hand', 'function', 'MultiheadAttention', 'encoder'])
+def test_attention_is_counted_however_it_is_spelt(kind):
+    """10 tokens of 4 channels: each projection is 10 x 4 x 4, each of two products 10 x 10 x 4."""
+    spelt = {
+        'by hand': lambda x: (x @ x.mT).softmax(-1) @ x,
+        'function': lambda x: nn.functional.scaled_dot_product_attention(x, x, x),
+    }
+    attention = nn.MultiheadAttention(4, 2, batch_first=True)
+    spelt['MultiheadAttention'] = lambda x: attention(x, x, x, need_weights=False)[0]
+    spelt['encoder'] = nn.TransformerEncoderLayer(4, 2, dim_feedforward=8, batch_first=True)
+    model = SimpleNamespace(backbone=Attending(spelt[kind]), cls_head=lambda x: x)
+    for module in (attention, spelt['encoder']):
+        module.eval()
+    projections = {'MultiheadAttention': 4, 'encoder': 4 + 2 * 2}.get(kind, 0)
+    macs = complexity.count_macs(model, torch.rand(1, 1, 2, 5, 4))
+    assert macs == 2 * 10 * 10 * 4 + projections * 10 * 4 * 4
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
 def test_hook_counter_on_a_hand_made_network():
     class Twice(nn.Module):
         def __init__(self):
