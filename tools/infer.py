@@ -159,12 +159,12 @@ def report(
     print(table_row(result, args.top_k), flush=True)
     found = segments_of(args, result, inferencer, values[-1])
     if args.out and result.error is None and len(taken) < args.pictures:
-        name = file_name(result.name, taken)
-        draw(args, result, name, inferencer.info.layout)
+        path = Path(args.out) / file_name(result.name, taken)
+        draw(args, result, path.name, inferencer.info.layout)
         if found is not None:
-            found.draw(f'{Path(args.out) / name}_segments.png')
+            found.draw(f'{path}_segments.png')
         if args.explain:
-            explain(inferencer, result, values[-1], str(Path(args.out) / name))
+            explain(inferencer, result, values[-1], str(path))
 
 
 def segments_of(

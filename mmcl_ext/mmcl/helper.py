@@ -144,11 +144,11 @@ class Taps:
             raise ValueError(
                 'a helper needs the training set: add CoLearningDataCheckHook to default_hooks'
             )
-        places = self.training_set.positions
-        unknown = next((name for name in self.names if name not in places), None)
+        places, names = self.training_set.positions, self.names
+        unknown = next((name for name in names if name not in places), None)
         if unknown is not None:
             raise ValueError(f'sample {unknown!r} is not in the training set that was announced')
-        return torch.tensor([places[name] for name in self.names], device=self.logits.device)
+        return torch.tensor([places[name] for name in names], device=self.logits.device)
 
     @property
     def epoch(self) -> int:
@@ -199,6 +199,16 @@ class TrainingHelper(BaseModule):
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Give losses without weight, with ``loss`` in their names, and monitors of other names."""
         raise NotImplementedError
+
+
+def next_draw(seed: int, draws: Tensor) -> torch.Generator:
+    """Give the generator of the next draw, the same in all processes and after a resume.
+
+    ``draws`` is the helper's buffer that counts them.
+    """
+    generator = torch.Generator().manual_seed(seed + int(draws))
+    draws += 1
+    return generator
 
 
 def gathered(*tensors: Tensor) -> tuple[Tensor, ...]:

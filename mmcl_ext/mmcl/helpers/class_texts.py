@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile
 from mmcl_ext.graphs.layout import Layout
-from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet, gathered
+from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet, gathered, next_draw
 from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
 from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.registry import MODELS
@@ -158,9 +158,8 @@ class ClassTextAlignment(TrainingHelper):
             return {'loss_text': torch.stack(terms).mean()}
 
     def _draw(self, number: int) -> Tensor:
-        """Draw a sentence for each sample, the same in all processes and after a resume."""
-        generator = torch.Generator().manual_seed(self.seed + int(self.draws))
-        self.draws += 1
+        """Draw a sentence for each sample."""
+        generator = next_draw(self.seed, self.draws)
         drawn = torch.randint(len(self.sentences), (number,), generator=generator)
         return torch.tensor(self.sentences)[drawn].to(self.texts.device)
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet, gathered
+from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet, gathered, next_draw
 from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
 from mmcl_ext.models.backbones.per_person import BlockShape
 from mmcl_ext.models.heads.pooled_head import at_least_float32
@@ -107,9 +107,8 @@ class FeatureBank(nn.Module):
         return torch.where(used, terms, 0 * features.sum(1)).sum() / used.sum().clamp(min=1)
 
     def _order(self, like: Tensor) -> Tensor:
-        """Draw a random order of the rows, the same in all processes and after a resume."""
-        generator = torch.Generator().manual_seed(self.seed + int(self.draws))
-        self.draws += 1
+        """Draw a random order of the rows."""
+        generator = next_draw(self.seed, self.draws)
         return torch.rand(len(self.rows), generator=generator).to(like)
 
 
