@@ -331,31 +331,39 @@ def test_the_table_of_the_documentation(repo: Path, folder: Path) -> None:
 
 
 def test_a_real_run_saves_and_resumes(tmp_path: Path) -> None:
-    """A Runner introduces the training set; a run that is resumed ends in the same weights."""
+    """A Runner introduces the training set; a run resumed between or inside epochs ends alike."""
     names = write_data(tmp_path)
     write_helper_files(tmp_path, names)
     parts = list(helpers(tmp_path).values())
     model = {**skeleton_cfg(), 'type': 'MMCLRecognizer', 'co_learning': parts}
-    model['cls_head']['dropout'] = 0.0
-    hooks = [dict(type='CoLearningDataCheckHook'), dict(type='StripCheckpointHook')]
-    options = dict(model=model, side=[], keys=('keypoint',))
-    seed = dict(randomness=dict(seed=3))
-    whole = runner(tmp_path, hooks, **options, **seed, work_dir=str(tmp_path / 'whole'))
-    without_dropout(whole.model)
-    whole.train()
-    assert whole.model.co_learning.graph_contrast.bank.visited.any()
-    stripped = torch.load(tmp_path / 'whole' / 'epoch_2_skeleton.pth')['state_dict']
-    build(skeleton_cfg()).load_state_dict(stripped, strict=True)
-    work = str(tmp_path / 'half')
-    path = tmp_path / 'whole' / 'epoch_1.pth'
-    again = runner(
-        tmp_path, hooks, **options, **seed, work_dir=work, load_from=str(path), resume=True
+    kinds = ('AugmentationSeedHook', 'RandomStateHook', 'CoLearningDataCheckHook')
+    hooks = [dict(type=kind) for kind in (*kinds, 'StripCheckpointHook')]
+    options = dict(
+        model=model,
+        side=[],
+        keys=('keypoint',),
+        randomness=dict(seed=3),
+        train_cfg=dict(type='ResumableTrainLoop', max_epochs=2),
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=False)),
     )
-    without_dropout(again.model)
-    again.train()
+    whole = runner(tmp_path, hooks, **options, work_dir=str(tmp_path / 'whole'))
+    whole.train()
+    assert len(whole.train_dataloader) > 1
+    assert whole.model.co_learning.graph_contrast.bank.visited.any()
+    last = whole.max_iters
+    stripped = torch.load(tmp_path / 'whole' / f'iter_{last}_skeleton.pth')['state_dict']
+    build(skeleton_cfg()).load_state_dict(stripped, strict=True)
     expected = whole.model.state_dict()
-    differing = [k for k, v in again.model.state_dict().items() if not torch.equal(v, expected[k])]
-    assert differing == []
+    for iteration in (1, len(whole.train_dataloader)):
+        path = tmp_path / 'whole' / f'iter_{iteration}.pth'
+        work = str(tmp_path / f'from_{iteration}')
+        again = runner(
+            tmp_path, hooks, **options, work_dir=work, load_from=str(path), resume=True
+        )
+        again.train()
+        assert again.iter == last
+        state = again.model.state_dict()
+        assert [k for k, v in state.items() if not torch.equal(v, expected[k])] == []
 
 
 def test_nothing_listens_unless_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
