@@ -1,6 +1,7 @@
 """The ablations of train-only helpers fit their data: every variant makes a step."""
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,21 @@ def test_every_helper_takes_a_step_on_clips_of_its_data(
         cfg = training_config(variant, 1)
         classes = [f'c{i}' for i in range(cfg.model.cls_head.num_classes)]
         kinds = dict(kinds=json.dumps(KINDS))
-        files = tmp_path / 'texts.safetensors', tmp_path / 'table.safetensors'
-        write_feature_file(files[0], torch.rand(len(classes), 5, 4).numpy(), classes, kinds)
-        write_feature_file(files[1], torch.rand(len(classes), 20).numpy(), classes)
+        texts, table, scores = (tmp_path / name for name in ('texts', 'table', 'scores.pkl'))
+        write_feature_file(texts, torch.rand(len(classes), 5, 4).numpy(), classes, kinds)
+        write_feature_file(table, torch.rand(len(classes), 20).numpy(), classes)
+        dump = [
+            dict(sample_name=name, pred_score=torch.rand(len(classes)), gt_label=torch.tensor([0]))
+            for name in NAMES
+        ]
+        scores.write_bytes(pickle.dumps(dump))
+        files = dict(ClassTextAlignment=('file', texts), JointConstraint=('table', table))
+        files |= dict(ScoreDistillation=('file', scores))
         for helper in cfg.model.co_learning.helpers:
             seen.add(helper.type)
-            for key, file in zip(('file', 'table'), files, strict=True):
-                if key in helper:
-                    helper[key] = str(file)
+            if helper.type in files:
+                key, file = files[helper.type]
+                helper[key] = str(file)
         cfg.model.backbone.base_channels = 8
         with DefaultScope.overwrite_default_scope('mmcl_ext'):
             model = MODELS.build(cfg.model).train()
@@ -51,4 +59,4 @@ def test_every_helper_takes_a_step_on_clips_of_its_data(
         added = [key for key in terms if 'loss' in key and key != 'loss_cls']
         assert len(added) == len(cfg.model.co_learning.helpers)
         assert all(terms[key].isfinite() for key in added)
-    assert len(seen) == 6
+    assert len(seen) == 7

@@ -357,9 +357,7 @@ def test_a_real_run_saves_and_resumes(tmp_path: Path) -> None:
     for iteration in (1, len(whole.train_dataloader)):
         path = tmp_path / 'whole' / f'iter_{iteration}.pth'
         work = str(tmp_path / f'from_{iteration}')
-        again = runner(
-            tmp_path, hooks, **options, work_dir=work, load_from=str(path), resume=True
-        )
+        again = runner(tmp_path, hooks, **options, work_dir=work, load_from=str(path), resume=True)
         again.train()
         assert again.iter == last
         state = again.model.state_dict()

@@ -1,5 +1,6 @@
 # Train-only helpers, each alone and two together, crossed with backbones, see docs/helpers.md.
-# Children name the data in `fill`; tools/data/extract_class_texts.py makes the texts.
+# Children name the data in `fill`; tools/data/extract_class_texts.py makes the texts, and
+# tools/ensemble.py the scores of a teacher on the training split.
 title = 'Train-only helpers and backbones'
 config = './parts/ctrgcn_{data}_helpers.py'
 reference = 'ctrgcn_plain'
@@ -15,6 +16,10 @@ helpers = dict(
     features=('feature contrast', [dict(type='FeatureContrast')]),
     prototypes=('topology prototypes', [dict(type='TopologyPrototypes')]),
     graphs=('graph contrast', [dict(type='GraphContrast')]),
+    distillation=(
+        'distillation',
+        [dict(type='ScoreDistillation', file='data/{data}/teacher.pkl', weight=0.5)],
+    ),
     fr_head_texts=('FR-Head and class texts', [fr_head, texts]),
 )
 of_topologies = ('prototypes', 'graphs')

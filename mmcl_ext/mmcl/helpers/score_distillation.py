@@ -18,7 +18,7 @@ class ScoreDistillation(TrainingHelper):
     For (1 - a) CE + a KD, set ``weight`` to a and the head's ``loss_cls.loss_weight`` to 1 - a.
 
     Args:
-        file: What ``tools/test.py --dump`` or ``tools/ensemble.py --dump`` wrote for the training
+        file: What ``tools/test.py --dump`` or ``tools/ensemble.py --out`` wrote for the training
             split: logits or probabilities, of any network, also of images or of an ensemble.
         temperature: t, above 0.
     """
