@@ -78,6 +78,23 @@ def test_store_and_report(tmp_path):
     assert not list(tmp_path.glob('*.parts'))
 
 
+def test_marks_in_place_of_coordinates_are_told(tmp_path):
+    def read(number):
+        keypoint = np.random.default_rng(number).normal(size=(1, 5, 25, 2))
+        keypoint[0, :number, 3] = -1
+        return keypoint
+
+    items = [SampleInfo(name, 0, i) for i, name in enumerate(NAMES[:3])]
+    splits = dict(train=NAMES[:3])
+    found = conversion(tmp_path / 'out', read, items=items, splits=splits, classes=('a',)).run()
+    assert found.notes == (
+        'joints that are -1 in all coordinates; absent ones should be zero: clip01 (1) clip02 (2)',
+    )
+    items = items[:2]
+    one = conversion(tmp_path / 'one', read, items=items, splits={}, classes=('a',)).run()
+    assert one.notes == ()
+
+
 @pytest.mark.parametrize('dtype', ['float32', 'float16'])
 def test_processes_and_parts_do_not_change_the_store(tmp_path, dtype):
     checksums = set()

@@ -93,6 +93,18 @@ def test_faults_of_a_store(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(('mark', 'places'), [(-1, 2), (-999, 30)])
+def test_marks_in_place_of_coordinates(tmp_path: Path, mark: int, places: int) -> None:
+    samples = _samples()
+    samples[2]['keypoint'].reshape(-1, 3)[:places] = mark
+    samples[1]['keypoint'][0, 0, 0] = -2  # in one place: may be a position
+    samples[1]['keypoint'][0, :, 0, 0] = -1  # in one coordinate
+    samples[3]['keypoint'][0, :, 0] = 3
+    problem = f'joints that are {mark} in all coordinates; absent ones should be zero'
+    found = check_store(_store(tmp_path, samples))
+    assert _found(found) == [('missing', problem, (f'clip2 ({places})',))]
+
+
 def test_a_copy_in_the_other_half_is_named(tmp_path: Path) -> None:
     samples = _samples()
     samples[3]['keypoint'] = samples[0]['keypoint']  # across the halves

@@ -155,6 +155,9 @@ def test_what_a_person_would_see_is_said_before_a_training(path):
     path.unlink()
     samples = list(tiny_samples())
     samples[5]['keypoint'] = samples[5]['keypoint'] * 1000
-    (line,) = find_oddities([SimpleNamespace(dataset=make_dataset(path, samples=samples))])
-    assert line.startswith(f'{path}: scale 1 bones far from the usual')
-    assert 'sample005 (' in line
+    samples[4]['keypoint'][0, :3, 2] = -1
+    scale, mark = find_oddities([SimpleNamespace(dataset=make_dataset(path, samples=samples))])
+    assert scale.startswith(f'{path}: scale 1 bones far from the usual')
+    assert 'sample005 (' in scale
+    assert mark.startswith(f'{path}: missing 1 joints that are -1 in all coordinates')
+    assert mark.endswith('sample004 (3)')

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 
 from mmcl_ext.datasets.store.write_store import check_store_name, write_store
+from mmcl_ext.datasets.validation.sentinels import check_sentinels, count_sentinels
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.printable import counted, name_list, printable
 from mmcl_ext.parallel.resumable_parts import Part, ResumableParts, content_hash
@@ -185,7 +187,7 @@ class Conversion:
                 why = '; '.join(sorted(set(reasons.values()))[:3]) or 'there was none'
                 raise ValueError(f'{self.out}: no sample is left to write: {why}')
             splits = {key: [n for n in names if n in kept] for key, names in self.splits.items()}
-            self._merge(splits, reasons)
+            found = self._merge(splits, reasons)
             self._parts.remove()
         return ConversionReport(
             out=str(self.out),
@@ -198,7 +200,7 @@ class Conversion:
             seconds=time.perf_counter() - start,
             dropped=reasons,
             class_counts=count_classes([*self.items, *(dropped or {})], self.classes, kept, splits),
-            notes=tuple(notes),
+            notes=(*notes, *found),
         )
 
     @property
@@ -268,18 +270,23 @@ class Conversion:
     def _recipe(self) -> str:
         return content_hash([__version__, self.layout, self.on_error, self.metadata])
 
-    def _merge(self, splits: Mapping[str, Sequence[str]], dropped: Mapping[str, str]) -> None:
+    def _merge(self, splits: Mapping[str, Sequence[str]], dropped: Mapping[str, str]) -> list[str]:
+        """Write the store; tell what its coordinates may hold in place of positions."""
+        sentinels: dict[str, Counter[int]] = {}
         write_store(
             self.out,
-            self._samples(),
+            self._samples(sentinels),
             layout=self.layout,
             classes=self.classes,
             splits=splits,
             dtype=self.dtype,
             metadata=dict(self.metadata, dropped=dict(dropped)),
         )
+        issues = check_sentinels(sentinels)
+        return [f'{issue.problem}: {_some(issue.samples)}' for issue in issues]
 
-    def _samples(self) -> Iterator[dict[str, Any]]:
+    def _samples(self, sentinels: dict[str, Counter[int]]) -> Iterator[dict[str, Any]]:
+        """Yield what the parts hold, and note marks among its coordinates."""
         items = {item.name: item for item in self.items}
         first = None
         for part in self._parts.read_all():
@@ -292,6 +299,8 @@ class Conversion:
                         f'{items[name].source} has {C} coordinates per joint, {first[0]} has '
                         f'{first[1]}: a store takes one number'
                     )
+                if marks := count_sentinels(keypoint):
+                    sentinels[name] = marks
                 sample = dict(name=name, label=items[name].label, keypoint=keypoint)
                 yield dict(sample, keypoint_score=scores[name]) if name in scores else sample
 

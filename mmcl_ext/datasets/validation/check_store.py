@@ -1,5 +1,6 @@
 """Check the skeletons of an annotation store."""
 
+from collections import Counter
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from mmcl_ext.datasets.validation.body_measures import (
 )
 from mmcl_ext.datasets.validation.check_splits import check_splits, protocols
 from mmcl_ext.datasets.validation.data_issue import DataIssue, collect, groups_of_equals
+from mmcl_ext.datasets.validation.sentinels import check_sentinels, count_sentinels
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout
 
@@ -26,13 +28,14 @@ class _Sample(NamedTuple):
     absent_joints: bool
     digest: bytes
     body: BodyMeasure
+    sentinels: Counter[int]
 
 
 def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]:
     """Read every sample and list what is wrong, or unlike the others.
 
     - missing, few: what :func:`check_splits` finds; a joint that is zero in every frame of a
-      person who is there.
+      person who is there; joints whose coordinates are a mark, such as -1.
     - empty: a sample with nobody in it; frames with nobody, which training and prediction
       leave out.
     - NaN: coordinates that are not finite.
@@ -57,6 +60,7 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]
         *collect('empty', 'nobody is in the sample', empty),
         *_check_absent(store, samples),
         *collect('missing', 'a joint is zero in all frames of a person', lost),
+        *check_sentinels({n: s.sentinels for n, s in zip(names, samples, strict=True)}),
         *_check_finite(store, names),
         *collect('doubled', 'same coordinates', groups_of_equals(names, digests)),
         *_check_copies(store, digests),
@@ -73,7 +77,7 @@ def _look_at(keypoint: np.ndarray, layout: Layout) -> _Sample:
     digest.update(keypoint.data)
     frames = int(real.any(axis=0).sum())
     body = measure_body(keypoint, layout)
-    return _Sample(frames, bool(lost.any()), digest.digest(), body)
+    return _Sample(frames, bool(lost.any()), digest.digest(), body, count_sentinels(keypoint))
 
 
 def _check_absent(store: SkeletonStore, samples: list[_Sample]) -> list[DataIssue]:

@@ -15,6 +15,7 @@ from mmcl_ext.datasets.transforms import InterpolateJoints, SkeletonStream
 from mmcl_ext.datasets.validation.body_measures import check_measures, measure_body
 from mmcl_ext.datasets.validation.check_splits import check_splits
 from mmcl_ext.datasets.validation.data_issue import DataIssue
+from mmcl_ext.datasets.validation.sentinels import check_sentinels, count_sentinels
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.graphs.layout import conflict
@@ -36,8 +37,8 @@ class DataCheckHook(Hook):
     or split stops the run earlier, when the data set is built.
 
     What may be meant is logged as a warning: another number of class names than the head has
-    classes and, before a training, what :func:`check_splits` and :func:`check_measures` find in
-    up to 500 samples.
+    classes and, before a training, what :func:`check_splits`, :func:`check_measures` and
+    :func:`check_sentinels` find in up to 500 samples.
     """
 
     priority = 'LOW'  # after checks of other files that the pipeline reads
@@ -142,7 +143,9 @@ def _measure(parts: Sequence[SkeletonDataset]) -> list[DataIssue]:
     names = [part.sample_names[i] for part, i in shown]
     layout = get_layout(parts[0].layout)
     measures = [measure_body(keypoint, layout) for keypoint in keypoints]
-    return check_measures(names, measures, keypoints[0].shape[-1]) if keypoints else []
+    marks = dict(zip(names, map(count_sentinels, keypoints), strict=True))
+    found = check_measures(names, measures, keypoints[0].shape[-1]) if keypoints else []
+    return [*found, *check_sentinels(marks)]
 
 
 def check_finite(dataset: SkeletonDataset) -> None:
