@@ -12,9 +12,11 @@ from mmcl_ext.datasets.converters.ntu import NTUReader
 from mmcl_ext.datasets.converters.pose_results import is_pose_frames, read_pose_frames
 from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.datasets.store.annotation_pickle import annotation_arrays
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import DAMAGE, name_file
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.graphs.layouts import usual_layout
 
@@ -87,7 +89,7 @@ class SkeletonClip:
         layout: str | None = None,
         index: int = 0,
     ) -> 'SkeletonClip':
-        """Take an annotation of MMAction2 or PYSKL, which has ``keypoint`` (M, T, V, C)."""
+        """Take an annotation of MMAction2 or PYSKL, see :func:`annotation_arrays`."""
         name, arrays, extra = _read_annotation(annotation, name)
         layout = layout or _guess_layout(arrays['keypoint'].shape[2], name)
         return cls.from_array(arrays.pop('keypoint'), name, layout, **arrays, **extra, index=index)
@@ -166,26 +168,10 @@ def _read_annotation(
     """Split an annotation into its name, the arrays, and the other fields of the clip."""
     given = annotation.get('filename', annotation.get('frame_dir', 'annotation'))
     name = str(given) if name is None else name
-    array = annotation.get('keypoint')
-    if isinstance(array, list):
-        with name_file(f"clip {name!r}: field 'keypoint'", DAMAGE):
-            array = as_float32(array)
-    if not isinstance(array, np.ndarray) or array.ndim not in (3, 4):
-        shape = getattr(array, 'shape', None)
-        raise ValueError(f"clip {name!r}: field 'keypoint': expected (M, T, V, C), got {shape}")
-    keypoint = array[None] if array.ndim == 3 else array
-    score = annotation.get('keypoint_score')
-    if score is not None:
-        score = as_float32(score)
-        score = score.reshape(-1, *score.shape[-2:])
-        if score.shape != keypoint.shape[:3]:
-            raise ValueError(
-                f"clip {name!r}: field 'keypoint_score': expected {keypoint.shape[:3]}, "
-                f'got {score.shape}'
-            )
+    keypoint, score = annotation_arrays(annotation, f'clip {bounded_repr(name)}')
     extra = {key: value for key, value in annotation.items() if key not in _ANNOTATION_KEYS}
     label = annotation.get('label')
-    arrays = dict(keypoint=keypoint, keypoint_score=score)
+    arrays = dict(keypoint=keypoint, keypoint_score=None if score is None else as_float32(score))
     # a text says nothing of the model's numbers, and -1 often stands for no label
     is_number = isinstance(label, int | np.integer) and not isinstance(label, bool)
     label = int(label) if label is not None and is_number and label >= 0 else None

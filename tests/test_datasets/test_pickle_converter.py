@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from mmcl_ext.datasets import AnnotationPickle
 from mmcl_ext.datasets.converters.ntu_protocol import ntu_classes
 from mmcl_ext.datasets.converters.pickle_file import PickleReader, convert_pickle, export_pickle
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.inference import read_clips
 
 NTU = ('S001C001P001R001A001', 'S001C002P003R001A060', 'S002C003P001R001A005')
 
@@ -197,3 +200,44 @@ def test_a_hostile_file_is_refused_and_nothing_runs(tmp_path):
     assert not (tmp_path / 'o').exists()
     pickle.loads(path.read_bytes())  # the ordinary loader would have run it
     assert (tmp_path / 'ran').exists()
+
+
+@pytest.mark.parametrize('kind', ['lists', 'tuples', 'one person', 'lists of one person'])
+def test_conversion_reads_what_prediction_reads(tmp_path: Path, kind: str) -> None:
+    keypoint = np.random.default_rng(0).normal(size=(1, 5, 17, 2)).astype(np.float32)
+    score = np.ones((1, 5, 17), np.float32)
+    given = [array if 'person' not in kind else array[0] for array in (keypoint, score)]
+    if 'lists' in kind:
+        given = [array.tolist() for array in given]
+    if kind == 'tuples':
+        given = [tuple(map(tuple, array)) for array in given]
+    annotation = dict(frame_dir='a', label=0, keypoint=given[0], keypoint_score=given[1])
+    (tmp_path / 'a.pkl').write_bytes(pickle.dumps([annotation]))
+    convert_pickle(tmp_path / 'a.pkl', tmp_path / 'a.safetensors', progress=False)
+    (clip,) = read_clips(tmp_path / 'a.pkl')
+    store = SkeletonStore(tmp_path / 'a.safetensors')
+    for read in (clip.keypoint, store.keypoint(0)):
+        np.testing.assert_array_equal(read, keypoint)
+    for read in (clip.keypoint_score, store.keypoint_score(0)):
+        np.testing.assert_array_equal(read, score)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(keypoint=np.ones((17, 2))), "'keypoint': expected numbers"),
+        (dict(keypoint=[[['1', '2']]]), "'keypoint': expected numbers"),
+        (dict(keypoint=np.ones((1, 5, 17, 2), bool)), "'keypoint': expected numbers"),
+        (dict(keypoint_score=np.ones((5, 1, 17))), "'keypoint_score': expected .1, 5, 17."),
+        (dict(total_frames=6), "'total_frames': 6, but keypoint has 5 frames"),
+    ],
+)
+def test_conversion_refuses_what_prediction_refuses(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    annotation = dict(frame_dir='a', label=0, keypoint=np.ones((1, 5, 17, 2))) | changes
+    (tmp_path / 'a.pkl').write_bytes(pickle.dumps([annotation]))
+    with pytest.raises(ValueError, match=f"sample 'a': field {message}"):
+        convert_pickle(tmp_path / 'a.pkl', tmp_path / 'a.safetensors', progress=False)
+    with pytest.raises(ValueError, match=f"clip 'a': field {message}"):
+        list(read_clips(tmp_path / 'a.pkl'))

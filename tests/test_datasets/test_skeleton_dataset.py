@@ -343,10 +343,17 @@ def test_pickle_with_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ([_annotation(keypoint=np.zeros((5, 17, 2)))], "sample 'a': field 'keypoint'"),
+        ([_annotation(keypoint=np.zeros((17, 2)))], "sample 'a': field 'keypoint'"),
+        ([_annotation(keypoint=np.zeros((1, 5, 17, 2), 'c8'))], "'keypoint': expected numbers"),
+        ([_annotation(keypoint=np.zeros((1, 5, 17, 2)).astype(str).tolist())], "'keypoint'"),
+        ([_annotation(keypoint=[[[[0, 0]], [[0]]]])], "sample 'a': field 'keypoint'"),
+        ([_annotation(total_frames=6)], "'total_frames': 6, but keypoint has 5 frames"),
         ([_annotation(keypoint=np.zeros((1, 0, 17, 2)))], "field 'keypoint'"),
-        ([_annotation(), _annotation(keypoint=np.zeros((1, 5, 18, 2)))], '18 joints do not fit'),
-        ([_annotation(keypoint=np.zeros((1, 5, 7, 2)))], 'V = 7 is not known'),
+        (
+            [_annotation(), _annotation(keypoint=np.zeros((1, 5, 18, 2)), keypoint_score=None)],
+            '18 joints do not fit',
+        ),
+        ([_annotation(keypoint=np.zeros((1, 5, 7, 2)), keypoint_score=None)], 'V = 7 is not known'),
         ([_annotation(keypoint_score=np.zeros((1, 4, 17)))], "field 'keypoint_score'"),
         (
             [_annotation(label='kick')],

@@ -11,7 +11,7 @@ import numpy as np
 from mmcl_ext.datasets.store.name_table import MOST_CLASSES, is_pickle, split_positions
 from mmcl_ext.datasets.store.skeleton_store import SkeletonStore
 from mmcl_ext.fileio.as_float32 import as_float32
-from mmcl_ext.fileio.name_file import names_file
+from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
 from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.safe_pickle import load_pickle
 from mmcl_ext.graphs.layouts import get_layout, load_layout, usual_layout
@@ -23,8 +23,8 @@ class AnnotationPickle:
     The file is ``dict(split=dict(name: [frame_dir, ...]), annotations=[dict, ...])``
     or the bare list of annotations; each has ``frame_dir`` (or ``filename``),
     ``label`` and ``keypoint`` (M, T, V, C), two-dimensional ones ``keypoint_score``
-    (M, T, V). The whole file is held in memory: convert large ones once
-    (``tools/data/convert.py pickle``). It is read without running it, see
+    (M, T, V); see :func:`annotation_arrays`. The whole file is held in memory: convert large
+    ones once (``tools/data/convert.py pickle``). It is read without running it, see
     :mod:`mmcl_ext.fileio.safe_pickle`; the layout is by default guessed from the number of joints.
 
     Raises:
@@ -46,9 +46,10 @@ class AnnotationPickle:
         annotations = content['annotations']
         if not isinstance(annotations, list | tuple) or not annotations:
             raise ValueError(f'{self.path} holds no annotations')
-        self._annotations: Sequence[Mapping[str, Any]] = annotations
+        self._annotations: list[Mapping[str, Any]] = list(annotations)
         self.names = [self._name(i) for i in range(len(self))]
         self.labels = np.array([self._label(i) for i in range(len(self))], np.int64)
+        self._annotations = [self._with_arrays(i) for i in range(len(self))]
         self.layout = layout or self._guess_layout()
         self.num_nonfinite = np.array([self._check(i) for i in range(len(self))], np.int64)
         if not isinstance(content['split'], Mapping):
@@ -95,44 +96,28 @@ class AnnotationPickle:
         return int(label)
 
     def _guess_layout(self) -> str:
-        num_joints = self._array(0, 'keypoint').shape[2]
+        num_joints = self._annotations[0]['keypoint'].shape[2]
         layout = usual_layout(num_joints)
         if layout is None:
             problem = f'needs a layout: V = {num_joints} is not known'
             raise self._fail(0, 'keypoint', problem)
         return layout
 
-    def _array(self, index: int, field: str) -> np.ndarray:
-        """Return the coordinates (M, T, V, C) or confidences (M, T, V) of an annotation."""
-        array = self._annotations[index].get(field)
-        if array is None:  # Kinetics: each annotation points to a file of its own
-            raise self._fail(index, field, 'the annotation has no coordinates')
-        axes = 'MTVC' if field == 'keypoint' else 'MTV'
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in 'fiu':
-            got = bounded_repr(array, 60)
-            raise self._fail(index, field, f'expected an array ({", ".join(axes)}), got {got}')
-        if array.ndim != len(axes) or 0 in array.shape:
-            raise self._fail(index, field, f'expected ({", ".join(axes)}), got {array.shape}')
-        return array
+    def _with_arrays(self, index: int) -> Mapping[str, Any]:
+        annotation = self._annotations[index]
+        where = f'{self.path}: sample {bounded_repr(self.names[index])}'
+        keypoint, score = annotation_arrays(annotation, where)
+        return dict(annotation, keypoint=keypoint, keypoint_score=score)
 
     def _check(self, index: int) -> int:
         """Check the arrays of one annotation and count the coordinates that are not finite."""
-        keypoint = self._array(index, 'keypoint')
+        keypoint = self._annotations[index]['keypoint']
         if keypoint.shape[2] != get_layout(self.layout).num_joints:
             problem = f'{keypoint.shape[2]} joints do not fit the layout {self.layout!r}'
             raise self._fail(index, 'keypoint', problem)
         if keypoint.shape[3] not in (2, 3):
             problem = f'expected 2 or 3 coordinates, got {keypoint.shape[3]}'
             raise self._fail(index, 'keypoint', f'{problem}; confidences go into keypoint_score')
-        if self._annotations[index].get('keypoint_score') is not None:
-            shape = self._array(index, 'keypoint_score').shape
-            if shape != keypoint.shape[:3]:
-                problem = f'expected {keypoint.shape[:3]}, got {shape}'
-                raise self._fail(index, 'keypoint_score', problem)
-        told = self._annotations[index].get('total_frames', keypoint.shape[1])
-        if not isinstance(told, int | np.integer) or told != keypoint.shape[1]:
-            problem = f'{bounded_repr(told)}, but keypoint has {keypoint.shape[1]} frames'
-            raise self._fail(index, 'total_frames', problem)
         return keypoint.size - int(np.isfinite(keypoint).sum())
 
     def _positions(self, key: str, names: Sequence[str]) -> np.ndarray:
@@ -160,6 +145,44 @@ class AnnotationPickle:
     def _fail(self, index: int, field: str, problem: str) -> ValueError:
         name = bounded_repr(self.names[index])
         return ValueError(f'{self.path}: sample {name}: field {field!r}: {problem}')
+
+
+def annotation_arrays(
+    annotation: Mapping[str, Any], where: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the coordinates (M, T, V, C) of an annotation, and its confidences (M, T, V) or None.
+
+    Those of one person may lack the first axis. Nested lists become float32 arrays.
+
+    Raises:
+        ValueError: They are no numbers, of other shapes, or unlike ``total_frames``; the message
+            begins with ``where`` and the field.
+    """
+    keypoint = _read_array(annotation, 'keypoint', 'MTVC', where)
+    frames, score = keypoint.shape[1], None
+    if annotation.get('keypoint_score') is not None:
+        score = _read_array(annotation, 'keypoint_score', 'MTV', where)
+        if score.shape != keypoint.shape[:3]:
+            problem = f'expected {keypoint.shape[:3]}, got {score.shape}'
+            raise ValueError(f"{where}: field 'keypoint_score': {problem}")
+    told = annotation.get('total_frames', frames)
+    if not isinstance(told, int | np.integer) or told != frames:
+        problem = f'{bounded_repr(told)}, but keypoint has {frames} frames'
+        raise ValueError(f"{where}: field 'total_frames': {problem}")
+    return keypoint, score
+
+
+def _read_array(annotation: Mapping[str, Any], field: str, axes: str, where: str) -> np.ndarray:
+    values = annotation.get(field)
+    if values is None:  # Kinetics: each annotation points to a file of its own
+        raise ValueError(f'{where}: field {field!r}: the annotation has no coordinates')
+    with name_file(f'{where}: field {field!r}', DAMAGE):
+        array = values if isinstance(values, np.ndarray) else as_float32(values)
+        array = array[None] if array.ndim == len(axes) - 1 else array
+        if array.ndim != len(axes) or 0 in array.shape or array.dtype.kind not in 'fiu':
+            got = f'{array.dtype} of {array.shape}'
+            raise ValueError(f'expected numbers ({", ".join(axes)}), got {got}')
+    return array
 
 
 def open_annotation(
