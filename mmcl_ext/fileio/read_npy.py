@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,4 +23,5 @@ def read_npy(source: str | os.PathLike | ArchiveFile) -> np.ndarray:
     data = source.read() if isinstance(source, ArchiveFile) else Path(source).read_bytes()
     if not data.startswith(np.lib.format.MAGIC_PREFIX):  # numpy would take a ZIP archive as well
         raise ValueError(f'{source} is no .npy file')
-    return np.load(io.BytesIO(data), allow_pickle=False)
+    with warnings.catch_warnings(action='ignore', category=UserWarning):  # headers of Python 2
+        return np.load(io.BytesIO(data), allow_pickle=False)

@@ -1,6 +1,7 @@
 """Poses in the files of OpenPose, MediaPipe and Ultralytics become the same clips as MMPose's."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -199,3 +200,11 @@ def test_a_damaged_frame_is_named(tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match='a folder with no results of OpenPose'):
         list(read_clips(tmp_path / 'empty'))
+
+
+def test_infinite_landmarks_are_no_warning():
+    """They are judged with the other joints that are not finite."""
+    body = [dict(x=1e300, y=0.5, visibility=1.0)] * 33
+    with warnings.catch_warnings(action='error'):
+        keypoint, _ = read_pose_frames([dict(width=0, height=480, landmarks=[body])], 'video')
+    assert not np.isfinite(keypoint[..., 0]).any()

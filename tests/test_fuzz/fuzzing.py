@@ -19,6 +19,8 @@ MOST_SECONDS = 5.0
 HANGS = 60.0
 MOST_MEMORY = 2**30
 """Bytes by which reading damaged files may raise the peak of the process."""
+MOST_BYTES = 2**22
+"""Of a damaged file: repeating what was repeated makes hundreds of megabytes."""
 
 
 class Hang(BaseException):
@@ -90,7 +92,7 @@ def fuzz(target: Target, folder: Path, runs: int, seed: int = SEED) -> Counter[s
         rng = random.Random(f'{seed}-{run}')
         data = rng.choice(target.seeds)
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
-            data = target.mutate(data, rng) if data else data
+            data = target.mutate(data, rng)[:MOST_BYTES] if data else data
         path.write_bytes(data)
         ended = outcome(target, path)
         if ended not in ('read', 'refused') and len(outcomes) < 12:

@@ -3,6 +3,7 @@
 import math
 import os
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     }.get(version)
     if read is None:
         raise ValueError(f'version {version} of the format is not known')
-    shape, fortran_order, dtype = read(file)
+    with warnings.catch_warnings(action='ignore', category=UserWarning):  # headers of Python 2
+        shape, fortran_order, dtype = read(file)
     if min(shape, default=0) < 0 or not shape:
         raise ValueError(f'{shape} is no shape of rows')
     if dtype.kind not in 'fiub' or (fortran_order and len(shape) > 1):

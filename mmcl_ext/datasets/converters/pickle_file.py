@@ -181,7 +181,7 @@ def _smallest_dtype(annotations: AnnotationPickle) -> str:
 
 
 def _fits_half(values: np.ndarray) -> bool:
-    with np.errstate(over='ignore'):
+    with np.errstate(over='ignore', invalid='ignore'):
         return np.array_equal(values.astype(np.float16), values, equal_nan=True)
 
 

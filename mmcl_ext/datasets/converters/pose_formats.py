@@ -147,8 +147,11 @@ def _bodies(found: Any) -> Sequence[Any]:
 
 
 def _landmarks(body: Any, axes: tuple[str, ...], scale: np.ndarray) -> dict[str, Any]:
+    joints = as_float32([[point[axis] for axis in axes] for point in body])
+    with np.errstate(over='ignore', invalid='ignore'):  # judged as not finite, like other joints
+        joints = joints * scale
     return dict(
-        keypoints=as_float32([[point[axis] for axis in axes] for point in body]) * scale,
+        keypoints=joints,
         keypoint_scores=[point.get('visibility', 1.0) for point in body],
     )
 

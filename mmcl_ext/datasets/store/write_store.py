@@ -226,7 +226,7 @@ class _StoreWriter:
 
     def _cast(self, name: str, field: str, values: np.ndarray) -> np.ndarray:
         """Change the type without turning a finite value into an infinite one."""
-        with np.errstate(over='ignore'):
+        with np.errstate(over='ignore', invalid='ignore'):  # signalling NaN
             stored = np.ascontiguousarray(values, self.dtype)
         if np.isinf(stored).sum() > np.isinf(values).sum():
             largest = np.abs(values[np.isfinite(values)]).max()
