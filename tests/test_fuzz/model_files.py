@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from inference_models import UTD, write_checkpoint, write_config
+from mmengine.fileio.io import backend_instances
 from mutation import (
     dump_json,
     in_zip,
@@ -28,6 +29,7 @@ from mmcl_ext.deployment import load_backend, read_model_info
 from mmcl_ext.deployment.model_file import METADATA_KEY
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.inference.mmcl_inferencer import _load_module
+from mmcl_ext.mmcl import LoadCompositeImage
 
 
 def checkpoint_seeds(folder: Path) -> list[bytes]:
@@ -186,8 +188,46 @@ TARGETS = {
     'YAML config': ('own.yaml', config, config_yaml_seeds, mutate_text),
 }
 
+
+def lmdb_seeds(folder: Path) -> list[bytes]:
+    """With values in the leaves, on pages of their own, and with branches."""
+    import lmdb
+
+    seeds = []
+    for i, sizes in enumerate(([9, 9, 9], [9, 5000, 9], [20] * len(LMDB_KEYS))):
+        path = str(folder / f'seed{i}.lmdb')
+        with lmdb.open(path, subdir=False) as file, file.begin(write=True) as transaction:
+            for key, size in zip(LMDB_KEYS, sizes, strict=False):
+                transaction.put(f'{key}.jpg'.encode(), bytes(size))
+        seeds.append(Path(path).read_bytes())
+    return seeds
+
+
+def mutate_lmdb(data, rng):
+    """Mostly the headers of pages, and the entries at their ends."""
+    if rng.random() < 0.1:
+        return mutate_bytes(data, rng)
+    damaged = bytearray(data)
+    for _ in range(rng.randint(1, 3)):
+        within = rng.randrange(0, 160, 2) if rng.random() < 0.7 else 4096 - rng.randrange(2, 200, 2)
+        place = rng.randrange(max(len(data) // 4096, 1)) * 4096 + within
+        value = rng.choice((0, 1, 2, 3, 4, 16, 18, 255, 4095, 65535, rng.randrange(65536)))
+        damaged[place : place + 2] = value.to_bytes(2, 'little')
+    return bytes(damaged)
+
+
+def read_lmdb(path: Path) -> None:
+    backend_instances.clear()  # keeps databases open by their names
+    images = LoadCompositeImage(
+        '', backend_args=dict(backend='lmdb', db_path=str(path), subdir=False)
+    )
+    for name in LMDB_KEYS:
+        images._read(f'{name}.jpg')
+
+
+LMDB_KEYS = [f'S001C001P001R001A{i:03}' for i in range(120)]
 RUNTIMES = {
     name: ('model.onnx', run_network(name), network_seeds, mutate_bytes)
     for name in ('onnxruntime', 'openvino')
-}
-"""Networks that runtimes load and run; a fault of theirs can end the process."""
+} | {'lmdb': ('images.lmdb', read_lmdb, lmdb_seeds, mutate_lmdb)}
+"""Files that libraries of others read; a fault of theirs can end the process."""
