@@ -166,7 +166,7 @@ def _from_pickle(path: str, wanted: str, layout: str | None) -> Iterator[ClipRea
 
 def _check_annotations(content: Any, path: str) -> None:
     """Say what a pickle holds that does not hold skeletons, a file of scores, say."""
-    if not isinstance(content, list):
+    if not isinstance(content, list | tuple):
         held = type(content).__name__
     elif not content:
         held = 'empty list'
@@ -191,7 +191,7 @@ def _from_content(content: Any, name: str, layout: str | None) -> Iterator[ClipR
         yield partial(SkeletonClip.from_annotation, content, None, layout)
     elif is_pose_frames(content):
         yield partial(SkeletonClip.from_pose_frames, content, name, layout)
-    elif isinstance(content, list) and content:
+    elif isinstance(content, list | tuple) and content:
         if not all(isinstance(item, Mapping) for item in content):
             raise ValueError(f'{name}: expected a list of dicts, got {type(content[0]).__name__}')
         for index, item in enumerate(content):

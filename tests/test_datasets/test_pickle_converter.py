@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,23 @@ def test_a_hostile_file_is_refused_and_nothing_runs(tmp_path):
     assert not (tmp_path / 'o').exists()
     pickle.loads(path.read_bytes())  # the ordinary loader would have run it
     assert (tmp_path / 'ran').exists()
+
+
+@pytest.mark.parametrize(
+    'content',
+    [tuple, list, lambda found: dict(split={}, annotations=tuple(found)), OrderedDict],
+    ids=['tuple', 'list', 'tuple in a dict', 'OrderedDict'],
+)
+def test_containers_of_annotations(tmp_path: Path, content: Any) -> None:
+    found = skeletons(NTU, 'f4')
+    given = content(split={}, annotations=found) if content is OrderedDict else content(found)
+    (tmp_path / 'a.pkl').write_bytes(pickle.dumps(given))
+    clips = list(read_clips(tmp_path / 'a.pkl'))
+    convert_pickle(tmp_path / 'a.pkl', tmp_path / 'a.safetensors', progress=False, processes=1)
+    store = SkeletonStore(tmp_path / 'a.safetensors')
+    assert list(store.names) == [clip.name for clip in clips] == list(NTU)
+    for i, clip in enumerate(clips):
+        np.testing.assert_array_equal(store.keypoint(i), clip.keypoint)
 
 
 @pytest.mark.parametrize('kind', ['lists', 'tuples', 'one person', 'lists of one person'])

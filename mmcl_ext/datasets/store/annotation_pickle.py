@@ -40,7 +40,8 @@ class AnnotationPickle:
         if not self.path.is_file():
             raise FileNotFoundError(f'no annotation file at {self.path}')
         content = load_pickle(self.path)
-        content = dict(split={}, annotations=content) if isinstance(content, list) else content
+        if isinstance(content, list | tuple):
+            content = dict(split={}, annotations=content)
         if not isinstance(content, Mapping) or not {'split', 'annotations'} <= set(content):
             raise ValueError(f"{self.path}: expected a dict with 'split' and 'annotations'")
         annotations = content['annotations']
