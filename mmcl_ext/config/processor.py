@@ -21,6 +21,13 @@ def has_bfloat16() -> bool:
     return not _BFLOAT16.isdisjoint(cpu_instructions())
 
 
+def has_slow_mkl(cpuinfo: str = '/proc/cpuinfo') -> bool:
+    """Whether float32 products of PyTorch's MKL leave AVX-512 unused: it does so on AMD."""
+    path = Path(cpuinfo)
+    text = path.read_text() if path.is_file() else ''
+    return 'AuthenticAMD' in text and 'avx512' in cpu_instructions(cpuinfo)
+
+
 def bfloat16_factor(size: int = 256, rounds: int = 5) -> float:
     """Measure how many times as long a matrix product takes in bfloat16 as in float32."""
     best = []

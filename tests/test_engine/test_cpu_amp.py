@@ -5,7 +5,7 @@ from torch import nn
 
 from mmcl_ext import apis
 from mmcl_ext.config import options
-from mmcl_ext.config.processor import cpu_instructions
+from mmcl_ext.config.processor import cpu_instructions, has_slow_mkl
 from mmcl_ext.registry import OPTIM_WRAPPERS
 
 
@@ -45,6 +45,21 @@ def test_instructions_are_read(tmp_path):
     info.write_text('flags\t: fpu avx2\n')
     assert cpu_instructions(str(info)) == ['avx2']
     assert cpu_instructions(str(tmp_path / 'none')) == []
+
+
+@pytest.mark.parametrize(
+    ('vendor', 'flags', 'slow'),
+    [
+        ('AuthenticAMD', 'avx2 avx512f', True),
+        ('AuthenticAMD', 'avx2', False),
+        ('GenuineIntel', 'avx2 avx512f', False),
+    ],
+)
+def test_mkl_is_slow_on_amd(tmp_path, vendor, flags, slow):
+    info = tmp_path / 'cpuinfo'
+    info.write_text(f'vendor_id : {vendor}\nflags : {flags}\n')
+    assert has_slow_mkl(str(info)) is slow
+    assert not has_slow_mkl(str(tmp_path / 'none'))
 
 
 @pytest.mark.parametrize('native', [True, False])

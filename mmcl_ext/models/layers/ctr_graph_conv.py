@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from mmcl_ext.models.layers.initialization import init_fan_out, init_norm
+from mmcl_ext.models.layers.matrix_products import multiply, sum_of_products
 from mmcl_ext.models.layers.temporal_conv import build_shortcut
 
 
@@ -119,7 +120,7 @@ class _Aggregate(torch.autograd.Function):
         width = weight.shape[1]
         topology = terms.new_empty(n, width, subsets, pairs)
         for k in range(subsets):
-            torch.bmm(weight[k].expand(n, -1, -1), terms[:, k], out=topology[:, :, k])
+            multiply(weight[k], terms[:, k], out=topology[:, :, k])
         topology = topology.view(len(value), value.shape[1], -1)  # (N*C', S*V, V)
         ctx.save_for_backward(weight, terms, value, topology)
         return torch.bmm(topology.transpose(1, 2), value)
@@ -134,6 +135,6 @@ class _Aggregate(torch.autograd.Function):
         dweight, dterms = torch.empty_like(weight), torch.empty_like(terms)
         for k in range(subsets):
             part = dtopology[:, :, k]
-            torch.sum(torch.bmm(part, terms[:, k].transpose(1, 2)), 0, out=dweight[k])
-            torch.bmm(weight[k].t().expand(n, -1, -1), part, out=dterms[:, k])
+            dweight[k] = sum_of_products(part, terms[:, k])
+            multiply(weight[k].t(), part, out=dterms[:, k])
         return dweight, dterms, dvalue

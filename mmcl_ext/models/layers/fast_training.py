@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmcl_ext.models.layers.ctr_graph_conv import CTRGraphConv
+from mmcl_ext.models.layers.matrix_products import multiply, sum_of_products
 from mmcl_ext.models.layers.subset_conv import SubsetConv
 
 
@@ -40,7 +41,7 @@ class _Multiply(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        y = torch.bmm(weight.to(x.dtype).expand(len(x), -1, -1), x)
+        y = multiply(weight.to(x.dtype), x)
         return y if bias is None else y.add_(bias.to(x.dtype)[:, None])
 
     @staticmethod
@@ -49,8 +50,8 @@ class _Multiply(torch.autograd.Function):
         (x, weight), g = ctx.saved_tensors, grads[0]
         needed, dx = ctx.needs_input_grad, None
         if needed[0]:
-            dx = torch.bmm(weight.to(g.dtype).t().expand(len(g), -1, -1), g)
-        dweight = torch.bmm(g, x.transpose(1, 2)).sum(0, dtype=weight.dtype)
+            dx = multiply(weight.to(g.dtype).t(), g)
+        dweight = sum_of_products(g, x, weight.dtype)
         dbias = g.sum(2).sum(0, dtype=weight.dtype) if needed[2] else None
         return dx, dweight if needed[1] else None, dbias
 
