@@ -12,6 +12,7 @@ from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.safe_config import is_data_only
 from mmcl_ext.config.walk import map_texts
 from mmcl_ext.evaluation.weight_search import PRESETS
+from mmcl_ext.fileio.printable import counted
 
 _FIELDS = ('title', 'config', 'options', 'prepare', 'reference')
 _STEP_FIELDS = ('makes', 'command')
@@ -176,7 +177,9 @@ def _fused(path: Path, name: str, fields: Mapping[str, Any], variants: Mapping[s
     else:
         weights, number = tuple(weights), len(weights)
     if number != len(streams):
-        raise ValueError(f'{where}: {number} weights for {len(streams)} streams')
+        raise ValueError(
+            f'{where}: {counted(number, "weight")} for {counted(len(streams), "stream")}'
+        )
     return Fused(name, str(fields.get('title', name)), streams, weights, fields.get('reference'))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.version import __version__
 
 
@@ -74,6 +75,9 @@ def job_environments(jobs: int, processes: int = 1) -> list[dict[str, str]]:
     if not torch.cuda.is_available() or len(gpus) == 1:
         return [shared] * jobs
     if len(gpus) < jobs * processes:
-        raise ValueError(f'{jobs} jobs of {processes} processes need more than {len(gpus)} GPUs')
+        raise ValueError(
+            f'--jobs {jobs} with {counted(processes, "process", "processes")} each takes more than '
+            f'the {counted(len(gpus), "GPU")} here'
+        )
     shares = [gpus[i * processes : (i + 1) * processes] for i in range(jobs)]
     return [shared | {'CUDA_VISIBLE_DEVICES': ','.join(share)} for share in shares]

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from mmcl_ext.checkpoints.model_info import ModelInfo
-from mmcl_ext.fileio.printable import name_list, printable
+from mmcl_ext.fileio.printable import counted, name_list, printable
 
 METRICS = {
     'top1': 'Top 1 Accuracy',
@@ -64,10 +64,10 @@ def named_metrics(info: ModelInfo) -> dict[str, float]:
 
 def _table(info: ModelInfo, sha256: str) -> str:
     recipe = info.recipe
-    frames = info.window or 'as many as the clip has'
+    frames = counted(info.window, 'frame') if info.window else 'as many frames as the clip has'
     rows = {
         'network': info.backbone,
-        'input': f'{info.stream}, {frames} frames, {info.num_person} person(s), {info.layout}',
+        'input': f'{info.stream}, {frames}, {counted(info.num_person, "person")}, {info.layout}',
         'configuration': recipe.get('config', 'unknown'),
         'data': f'{recipe.get("dataset", "unknown")}, tested on {recipe.get("split", "unknown")}',
         'commit': recipe.get('commit', 'unknown'),

@@ -171,7 +171,10 @@ def _check_fields(known: Mapping[str, Any]) -> None:
     head = known['model'].get('cls_head')
     K = head.get('num_classes') if isinstance(head, Mapping) else None
     if len(known['classes']) != K:
-        raise ValueError(f'model information: {len(known["classes"])} classes for a head of {K}')
+        raise ValueError(
+            f'model information: {counted(len(known["classes"]), "class", "classes")} for a head '
+            f'of {K}'
+        )
     _check_size(known)
 
 

@@ -8,6 +8,7 @@ from mmengine.dataset import force_full_init
 
 from mmcl_ext.datasets.class_map import ClassMap, class_names
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.registry import DATASETS
 
 
@@ -60,7 +61,10 @@ class MappedSkeletonDataset(SkeletonDataset):
         self._source_label = np.where(rows < 0, -1, first_source[rows])
         labels = self._source.labels[self._positions]
         if labels.max() >= len(names):
-            raise ValueError(f'{self.ann_file} has label {labels.max()}, but {len(names)} classes')
+            raise ValueError(
+                f'{self.ann_file} has label {labels.max()}, but '
+                f'{counted(len(names), "class", "classes")}'
+            )
         left_out = np.bincount(labels[rows[labels] < 0], minlength=len(names))
         self._positions = self._positions[rows[labels] >= 0]
         if len(self._positions) == 0:

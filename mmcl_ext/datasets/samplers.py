@@ -10,6 +10,7 @@ from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.registry import DATA_SAMPLERS
 
 
@@ -197,7 +198,7 @@ def item_labels(dataset: Any) -> np.ndarray:
         labels = np.asarray(getattr(dataset, 'labels', ()), np.int64)
     if len(labels) != len(dataset):
         raise ValueError(
-            f'{type(dataset).__name__} of {len(dataset)} items tells the labels of {len(labels)}; '
-            f"class balancing needs an attribute 'labels' with all of them"
+            f'{type(dataset).__name__} of {counted(len(dataset), "item")} tells the labels of '
+            f"{len(labels)}; class balancing needs an attribute 'labels' with all of them"
         )
     return labels

@@ -16,7 +16,7 @@ from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle, open_annotation
-from mmcl_ext.fileio.printable import printable
+from mmcl_ext.fileio.printable import counted, printable
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def class_list(
         return list(scored or [f'class {k}' for k in range(num_classes)])
     if len(names) != num_classes:
         raise ValueError(
-            f'{annotation.path} has {len(names)} classes, the scores have {num_classes}'
+            f'{annotation.path} has {counted(len(names), "class", "classes")}, the scores have '
+            f'{num_classes}'
         )
     found = DataDescription(classes=tuple(scored) if scored else None).differences(
         DataDescription(classes=tuple(names))

@@ -111,7 +111,7 @@ def fuse(
     There is one per stream; for errors see :func:`align` and :func:`treat`, too.
     """
     if len(weights) != len(streams):
-        raise ValueError(f'{len(weights)} weights for {len(streams)} streams')
+        raise ValueError(f'{counted(len(weights), "weight")} for {counted(len(streams), "stream")}')
     aligned = align(streams)
     share = np.array(weights, float) / np.sum(weights)
     values = np.tensordot(share, treat(aligned, treatment), axes=1)
@@ -127,7 +127,7 @@ def search_on_held_out(
     A ValueError if there is not one file per stream, or a held-out sample is tested on.
     """
     if len(held_out) != len(tested):
-        raise ValueError(f'{len(held_out)} held-out files for {len(tested)} streams')
+        raise ValueError(f'{len(held_out)} held-out files for {counted(len(tested), "stream")}')
     aligned = align(held_out)
     tested_names = set(tested[0].names)
     shared = [name for name in aligned[0].names if name in tested_names]
@@ -139,7 +139,7 @@ def search_on_held_out(
         )
     if aligned[0].num_classes != tested[0].num_classes:
         raise ValueError(
-            f'{aligned[0].source} has {aligned[0].num_classes} classes, '
+            f'{aligned[0].source} has {counted(aligned[0].num_classes, "class", "classes")}, '
             f'{tested[0].source} has {tested[0].num_classes}'
         )
     search = _search(aligned, treatment, largest)

@@ -12,7 +12,7 @@ from mmcl_ext.evaluation.annotation_source import SplitLabels
 from mmcl_ext.evaluation.scores import Scores, check_same_names
 from mmcl_ext.fileio.atomic_file import write_pickle
 from mmcl_ext.fileio.name_file import names_file
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.fileio.safe_pickle import load_pickle
 
 NAME_FIELDS = ('sample_name', 'frame_dir', 'filename')
@@ -150,7 +150,8 @@ def _resolve_names(
         )
     if len(content.values) != len(split.names):
         raise ValueError(
-            f'{source} has {len(content.values)} samples, {split.source} has {len(split.names)}'
+            f'{source} has {counted(len(content.values), "sample")}, {split.source} has '
+            f'{len(split.names)}'
         )
     if names is None:
         return list(split.names)
@@ -186,7 +187,7 @@ def _stack(values: Sequence[Any], names: Sequence[str], source: str) -> np.ndarr
     for array, name in zip(arrays, names, strict=True):
         if array.ndim != 1 or array.dtype.kind not in 'fiu' or array.shape != arrays[0].shape:
             raise ValueError(
-                f'{source}: sample {name!r}: expected {arrays[0].size} scores, got '
+                f'{source}: sample {name!r}: expected {counted(arrays[0].size, "score")}, got '
                 f'{array.dtype} of shape {array.shape}'
             )
     return np.stack(arrays).astype(np.float64)

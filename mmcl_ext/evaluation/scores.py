@@ -10,6 +10,7 @@ from scipy.special import softmax
 from mmcl_ext.checkpoints.data_description import DataDescription, describe_differences
 from mmcl_ext.datasets.store.name_table import check_class_names
 from mmcl_ext.fileio.name_file import name_file
+from mmcl_ext.fileio.printable import counted
 
 _ROUNDING = 0.01  # half-precision probabilities of 120 classes do not sum to 1 exactly
 
@@ -38,8 +39,8 @@ class Scores:
         shapes = (len(self.names), *np.shape(self.labels), *np.shape(self.values))
         if np.ndim(self.values) != 2 or shapes[:2] != (len(self.values),) * 2 or 0 in shapes:
             raise ValueError(
-                f'{self.source}: {len(self.names)} names and labels {np.shape(self.labels)} do '
-                f'not fit scores (N, K) of shape {np.shape(self.values)}'
+                f'{self.source}: {counted(len(self.names), "name")} and labels '
+                f'{np.shape(self.labels)} do not fit scores (N, K) of shape {np.shape(self.values)}'
             )
         if len(self.positions) != len(self.names):
             # the last place of a name is not its first one when it occurs twice
@@ -50,7 +51,8 @@ class Scores:
             with name_file(self.source):
                 check_class_names(self.classes)
                 if len(self.classes) != self.num_classes:
-                    counts = f'{len(self.classes)} names of classes for {self.num_classes} scores'
+                    names, scores = len(self.classes), self.num_classes
+                    counts = f'{counted(names, "name")} of classes for {counted(scores, "score")}'
                     raise ValueError(counts)
         self._refuse(~np.isfinite(self.values).all(axis=1), 'has a score that is not finite')
         outside = (self.labels < 0) | (self.labels >= self.num_classes)
@@ -101,7 +103,7 @@ class Scores:
         """
         if self.num_classes != other.num_classes:
             raise ValueError(
-                f'{self.source} has {self.num_classes} classes, '
+                f'{self.source} has {counted(self.num_classes, "class", "classes")}, '
                 f'{other.source} has {other.num_classes}'
             )
         data = DataDescription(classes=self.classes)

@@ -11,6 +11,7 @@ from mmengine.logging import MMLogger
 
 from mmcl_ext.datasets.class_map import ClassMap
 from mmcl_ext.evaluation.text_table import format_table
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.registry import METRICS
 
 
@@ -170,8 +171,8 @@ class ZeroShotMetric(BaseMetric):
         num_classes = len(class_map.source_classes)
         if scores.shape[1] != num_classes:
             raise ValueError(
-                f'the network has {scores.shape[1]} classes, the class map a source of '
-                f'{num_classes}: is source_classes the data set it was trained on?'
+                f'the network has {counted(scores.shape[1], "class", "classes")}, the class map a '
+                f'source of {num_classes}: is source_classes the data set it was trained on?'
             )
         bad = int((~np.isfinite(scores)).any(axis=1).sum())
         if bad:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 
 Rows = Iterator[tuple[str, dict[str, str]]]
 """Place for messages, such as ``a.csv, line 3``, and cells by column, without blanks around."""
@@ -56,7 +56,8 @@ def _rows(source: object, columns: Sequence[str], lines: Iterator[list[str]]) ->
                 return
             if any(cells[len(columns) :]):
                 raise ValueError(
-                    f'{len(cells)} cells in {len(columns)} columns: put text with commas in quotes'
+                    f'{counted(len(cells), "cell")} in {counted(len(columns), "column")}: put '
+                    'text with commas in quotes'
                 )
         if cells:
             padded = [*map(str.strip, cells), *[''] * len(columns)]

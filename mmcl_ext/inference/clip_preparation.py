@@ -104,8 +104,8 @@ class ClipPreparation:
         keypoint = _network_input(packed, self.layout.num_joints)
         if keypoint is not None and keypoint.shape[-1] != self.info.in_channels:
             raise ValueError(
-                f'clip {clip.name!r} has {clip.keypoint.shape[3]} coordinates per joint, which '
-                f'gives {keypoint.shape[-1]}; the model takes {self.info.in_channels}'
+                f'clip {clip.name!r} has {counted(clip.keypoint.shape[3], "coordinate")} per '
+                f'joint, which gives {keypoint.shape[-1]}; the model takes {self.info.in_channels}'
             )
 
 

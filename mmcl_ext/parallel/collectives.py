@@ -11,6 +11,8 @@ from torch import distributed as torch_dist
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from mmcl_ext.fileio.printable import counted
+
 
 def gather_sizes(size: int, device: torch.device | str = 'cpu') -> tuple[int, ...]:
     """Tell every process how many rows the processes 0, 1, ... W-1 hold, this one ``size``.
@@ -44,8 +46,8 @@ def all_gather(x: Tensor, sizes: Sequence[int] | None = None) -> Tensor:
     sizes = gather_sizes(len(x), x.device) if sizes is None else tuple(sizes)
     if len(sizes) != get_world_size() or sizes[get_rank()] != len(x):
         raise ValueError(
-            f'sizes {sizes} do not fit {get_world_size()} processes with {len(x)} rows in rank '
-            f'{get_rank()}'
+            f'sizes {sizes} do not fit {counted(get_world_size(), "process", "processes")} with '
+            f'{counted(len(x), "row")} in rank {get_rank()}'
         )
     gathered: Tensor = _AllGather.apply(x, sizes)
     return gathered

@@ -87,7 +87,7 @@ def _draw_streams(part: 'SubFigure', sheet: SampleSheet) -> None:
 def _draw_augmented(part: 'SubFigure', sheet: SampleSheet) -> None:
     table = part.subplots(len(sheet.augmented), 1, squeeze=False)[:, 0]
     for draw, (axes, keypoint) in enumerate(zip(table, sheet.augmented, strict=True)):
-        title = f'after augmentation, draw {draw + 1} ({keypoint.shape[1]} frames)'
+        title = f'after augmentation, draw {draw + 1} ({counted(keypoint.shape[1], "frame")})'
         _draw(axes, title, keypoint, sheet.augmented_layout, sheet.augmented_vertical)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.inference.read_clips import read_clips
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.parallel.limited_process import ProcessLimits, call_limited
@@ -73,7 +74,7 @@ def _read_packed(
     if not clips:
         raise ValueError(f'{path.name} holds no clip')
     if len(clips) > max_clips:
-        raise ValueError(f'{path.name} holds more than {max_clips} clips')
+        raise ValueError(f'{path.name} holds more than {counted(max_clips, "clip")}')
     if sum(clip.keypoint.nbytes for clip in clips) > max_bytes:
         raise ValueError(f'{path.name}: its clips take more than {max_bytes // 2**20} MiB')
     return _packed_clips(clips)

@@ -86,7 +86,7 @@ def test_score_files_that_do_not_fit_are_a_remark(tools):
     ('fused', 'message'),
     [
         ("dict(both=dict(streams=['a', 'c']))", "names of variants, got \\['c'\\]"),
-        ("dict(both=dict(streams=['a', 'b'], weights=[1]))", '1 weights for 2 streams'),
+        ("dict(both=dict(streams=['a', 'b'], weights=[1]))", '1 weight for 2 streams'),
         ("dict(both=dict(streams=['a', 'b'], weights='six-way'))", '6 weights for 2 streams'),
         ("dict(both=dict(streams=['a', 'b'], weights='best'))", "weights 'best', known are"),
         ("dict(both=dict(streams=['a'], weight=[1]))", "\\['weight'\\]; known are"),

@@ -186,7 +186,7 @@ def test_numbers_of_a_tracker_are_ranked(tmp_path):
         ('frame,joint,x,y\n0,0,1\n', 'line 2: '),
         ('frame,joint,x,y\n0,0,1,2\n0,0,1,2\n', 'line 3: this joint of this frame stands'),
         ('frame,joint,x,y\n-1,0,1,2\n', 'line 2: person 0 and frame -1 count from 0'),
-        ('frame,joint,x,y\n9999999,0,1,2\n', '10000000 frames, but only 1 lines'),
+        ('frame,joint,x,y\n9999999,0,1,2\n', '10000000 frames, but only 1 line'),
         ('frame,joint,x,y\n', 'no joints'),
     ],
 )

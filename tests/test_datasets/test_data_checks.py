@@ -61,7 +61,7 @@ def test_frames_with_nobody(tmp_path: Path) -> None:
     samples = _samples()
     samples[1]['keypoint'][:, :4] = 0
     assert _found(check_store(_store(tmp_path, samples))) == [
-        ('empty', 'frames with nobody, which are left out', ('clip1 (4 of 9)',)),
+        ('empty', 'nobody is in some frames, which are left out', ('clip1 (4 of 9)',)),
     ]
 
 
@@ -82,9 +82,9 @@ def test_faults_of_a_store(tmp_path: Path) -> None:
     splits = dict(xsub_train=NAMES[:3], xsub_test=NAMES[2:], xview_train=[], val=NAMES[:1])
     store = _store(tmp_path, samples, classes=('wave', 'kick', 'sit'), splits=splits)
     assert _found(check_store(store)) == [
-        ('empty', 'splits without samples', ('xview_train',)),
-        ('few', 'splits of hardly a sample', ('val (1)',)),
-        ('missing', "classes without samples in split 'xsub_train'", ('sit',)),
+        ('empty', 'a split without samples', ('xview_train',)),
+        ('few', 'a split of hardly a sample', ('val (1)',)),
+        ('missing', "a class without samples in split 'xsub_train'", ('sit',)),
         ('doubled', "in both splits 'xsub_train' and 'xsub_test'", ('clip2',)),
         ('empty', 'nobody is in the sample', ('clip1',)),
         ('missing', 'a joint is zero in all frames of a person', ('clip2',)),
@@ -143,7 +143,7 @@ def test_faults_of_composites(folder: Path) -> None:
     ]
     assert _found(check_composites(folder, ['clip5', 'copy', 'else', *NAMES[1:5]]))[-1] == (
         'unknown',
-        'files that belong to no sample',
+        'a file that belongs to no sample',
         ('more.jpg',),
     )
 
@@ -159,7 +159,7 @@ def test_faults_of_features(tmp_path: Path) -> None:
         ('missing', 'no features', ('clip4',)),
         ('empty', 'features are all zero', ('clip1',)),
         ('NaN', 'features are not finite', ('clip3',)),
-        ('unknown', 'rows of no sample', ('stranger',)),
+        ('unknown', 'a row of no sample', ('stranger',)),
     ]
 
 
@@ -278,9 +278,9 @@ def test_misspelt_classes_and_splits(tmp_path: Path) -> None:
     splits = dict(train=names[:12], trian=names[12:13], val=names[13:])
     store = _store(tmp_path, samples, classes=('wave', 'kick', 'wavee'), splits=splits)
     assert _found(check_store(store)) == [
-        ('few', 'splits of hardly a sample', ('trian (1, near train)',)),
-        ('few', 'classes of hardly a sample', ('wavee (1, near wave)',)),
-        ('missing', "classes without samples in split 'train'", ('wavee',)),
+        ('few', 'a split of hardly a sample', ('trian (1, near train)',)),
+        ('few', 'a class of hardly a sample', ('wavee (1, near wave)',)),
+        ('missing', "a class without samples in split 'train'", ('wavee',)),
     ]
 
 
@@ -289,7 +289,7 @@ def test_numbered_names_are_no_slips(tmp_path: Path) -> None:
     samples = [dict(name=n, label=int(i > 21), keypoint=_body(i)) for i, n in enumerate(names)]
     splits = dict(fold1_train=names[1:], fold1_val=names[:1], fold2_train=names, fold2_val=names)
     found = _found(check_store(_store(tmp_path, samples, classes=('a1', 'a2'), splits=splits)))
-    assert ('few', 'splits of hardly a sample', ('fold1_val (1)',)) in found
+    assert ('few', 'a split of hardly a sample', ('fold1_val (1)',)) in found
     assert not any('classes' in problem for kind, problem, _ in found if kind == 'few')
 
 
@@ -298,7 +298,7 @@ def test_a_class_that_is_not_tested_and_splits_that_are_not_there(tmp_path: Path
     splits = dict(train=NAMES[:4], val=NAMES[4:5])
     (few, missing) = check_store(_store(tmp_path, samples, splits=splits))
     assert few.samples == ('val (1)',)
-    assert missing.problem == "classes without samples in split 'val'"
+    assert missing.problem == "a class without samples in split 'val'"
     assert missing.samples == ('kick',)
 
     (none,) = check_store(_store(tmp_path, samples, splits={}))

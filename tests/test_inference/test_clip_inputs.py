@@ -151,7 +151,7 @@ def test_mmpose_results_with_gaps(two_persons):
     clip = read(frames)[0]
     assert not clip.keypoint[:, 2].any()
     np.testing.assert_array_equal(clip.keypoint[:, 3:], two_persons[:, 3:])
-    with pytest.raises(ValueError, match='nobody was found in any of its 2 frames'):
+    with pytest.raises(ValueError, match='nobody was found in its 2 frames'):
         read([dict(frame_id=0, instances=[]), dict(frame_id=1, instances=[])])
 
 

@@ -111,7 +111,7 @@ def test_other_safetensors_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('values', 'names', 'message'),
     [
-        (features(), ['a', 'b'], '2 names do not fit features of shape'),
+        (features(), ['a', 'b'], '2 names for features of shape'),
         (features(), ['a', 'b', 'a'], "sample 'a' occurs more than once"),
         (np.array([[1.0], [np.nan], [2.0]]), NAMES, "sample 'ä b/c' are not finite"),
         (features().astype(bool), NAMES, 'features are bool'),

@@ -115,7 +115,7 @@ def test_width_that_the_tiles_do_not_divide_is_filled():
 
 def test_frames_and_boxes_must_fit():
     frame = np.zeros((8, 8, 3), np.uint8)
-    with pytest.raises(ValueError, match=r'2 frames need boxes \(2, 4\), got \(1, 4\)'):
+    with pytest.raises(ValueError, match=r'expected boxes \(2, 4\), one a frame, got \(1, 4\)'):
         make_composite([frame, frame], np.zeros((1, 4)))
     with pytest.raises(ValueError, match='float64'):
         make_composite([frame.astype(float)], np.array([[0, 0, 8, 8]]))

@@ -131,7 +131,10 @@ def test_frames_before_an_error_are_used(tmp_path, monkeypatch):
     monkeypatch.setattr('mmcl_ext.preparation.pose.video_poses.iter_frames', frames)
     poses = estimate_video(tmp_path / 'a.mp4', BrightPeople())
     assert poses.keypoint.shape[1] == 7
-    assert poses.problem == f'{tmp_path / "a.mp4"}: damaged; its first 7 frames are used'
+    assert (
+        poses.problem
+        == f'{tmp_path / "a.mp4"}: damaged; only 7 frames at its beginning could be read'
+    )
 
 
 def test_sound_alone(tmp_path):

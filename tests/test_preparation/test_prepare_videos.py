@@ -197,7 +197,7 @@ def test_samples_without_a_video_are_left_out(tool, clips, tmp_path):
     status, output, error = tool(*arguments)
     assert (status, error) == (2, '')  # a class has lost its training sample
     assert '5 of 6 samples have a video' in output
-    assert "classes without samples in split 'train': class0" in output
+    assert "a class without samples in split 'train': class0" in output
     assert 'without a person' not in output  # nobody was looked for
     store = SkeletonStore(tmp_path / 'out/skeletons_with_videos.safetensors')
     assert list(store.names) == clips.names[1:]

@@ -277,7 +277,7 @@ class NotFinite(Toy):
 
 
 def test_malformed_features_name_the_sample(tmp_path):
-    with pytest.raises(ValueError, match="'tokens' of sample 'z0' has 1 values, others have 3"):
+    with pytest.raises(ValueError, match="'tokens' of sample 'z0' has 1 value, others have 3"):
         run(tmp_path / 'ragged', Ragged())
     with pytest.raises(ValueError, match="'vector' of sample 'z0' is not finite"):
         run(tmp_path / 'nan', NotFinite())

@@ -135,7 +135,7 @@ def test_presets_name_their_source(ensemble, capsys):
         (['no.pkl'], 'error: .*No such file'),
         (['empty.pkl'], r'error: empty\.pkl: cannot be read as plain data'),
         (['text.pkl'], r'error: text\.pkl: cannot be read as plain data'),
-        ([*DUMPS, '--weights', '1'], 'error: 1 weights for 2 streams'),
+        ([*DUMPS, '--weights', '1'], 'error: 1 weight for 2 streams'),
         ([*DUMPS, '--weights', '0', '0'], 'error: weights must be finite, not negative'),
         ([*DUMPS, '--weights', 'nan', '1'], 'error: weights must be finite'),
         ([*DUMPS, '--resamples', '0'], 'error: the number of resamples must be positive'),

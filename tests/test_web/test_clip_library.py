@@ -183,7 +183,7 @@ def huge_npy() -> bytes:
         ('a.npy', b'garbage', 'no .npy file'),
         ('a.npy', huge_npy(), r'a\.npy'),
         ('a.csv', b'frame,joint,x\n', 'needs frame'),
-        ('a.csv', b'frame,joint,x,y\n999999999,0,1,1\n', 'only 1 lines'),
+        ('a.csv', b'frame,joint,x,y\n999999999,0,1,1\n', 'only 1 line'),
         ('a.json', b'[' * 100_000, r'a\.json'),
         ('a.json', b'{}', 'neither'),
         ('a.mat', b'garbage' * 50, 'd_skel'),

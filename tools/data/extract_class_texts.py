@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.metainfo.class_texts import SHIPPED, read_class_texts
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.preparation.text.class_texts import (
     TextEncoder,
     extract_class_texts,
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     read_class_texts(args.texts)  # before the encoder is loaded
     encoder = TextEncoder(args.model, args.device)
     shape = extract_class_texts(args.texts, args.out, encoder)
-    print(f'{args.out}: {shape[0]} classes, {shape[1]} texts each, width {shape[2]}')
+    print(f'{args.out}: {shape[0]} classes, {counted(shape[1], "text")} each, width {shape[2]}')
     if args.joints:
         shape = extract_joint_table(args.texts, args.layout, args.joints, encoder)
         print(f'{args.joints}: {shape[0]} classes, {shape[1]} joints')

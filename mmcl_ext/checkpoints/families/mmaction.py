@@ -18,6 +18,7 @@ from mmcl_ext.checkpoints.families.family import (
     without_defaults,
 )
 from mmcl_ext.checkpoints.families.key_table import State
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.registry import GRAPHS
 
 
@@ -59,7 +60,7 @@ def match_graph(adjacency: Tensor) -> Config:
     fitting = [i for i, array in enumerate(arrays) if array.shape == adjacency.shape]
     if not fitting:
         raise ValueError(
-            f'no graph of layout {layout!r} has {len(adjacency)} subsets: '
+            f'no graph of layout {layout!r} has {counted(len(adjacency), "subset")}: '
             'give a configuration whose graph has them'
         )
     same = [i for i in fitting if torch.allclose(arrays[i].transpose(-1, -2), adjacency.float())]

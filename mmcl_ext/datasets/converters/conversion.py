@@ -296,8 +296,8 @@ class Conversion:
                 first = first or (items[name].source, C)
                 if first[1] != C:
                     raise ValueError(
-                        f'{items[name].source} has {C} coordinates per joint, {first[0]} has '
-                        f'{first[1]}: a store takes one number'
+                        f'{items[name].source} has {counted(C, "coordinate")} per joint, '
+                        f'{first[0]} has {first[1]}: a store takes one number'
                     )
                 if marks := count_sentinels(keypoint):
                     sentinels[name] = marks

@@ -21,6 +21,7 @@ from mmcl_ext.datasets.converters.conversion import (
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes, ntu_splits
 from mmcl_ext.fileio.archive_file import describe_file
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
+from mmcl_ext.fileio.printable import counted
 
 _LOCAL_HEADER = 30  # bytes, before the name and the extra field
 
@@ -62,7 +63,9 @@ class NpzArray:
     def read(self, start: int, stop: int) -> np.ndarray:
         """Read the rows from ``start`` to ``stop`` (exclusive)."""
         if not 0 <= start <= stop <= len(self):
-            raise IndexError(f'{self._path}: array {self._key} has {len(self)} rows, not {stop}')
+            raise IndexError(
+                f'{self._path}: array {self._key} has {counted(len(self), "row")}, not {stop}'
+            )
         size = (stop - start) * self._row
         with name_file(f'{self._path}: array {self._key}', DAMAGE):
             data = self._unpack(start, size) if self.compressed else self._pread(start, size)
@@ -216,7 +219,8 @@ def _check_rows(
             raise ValueError(f'{source}: array x_{key}: expected (N, T, 150), got {array.shape}')
         if len(array) != len(labels[key][0]):
             raise ValueError(
-                f'{source}: {len(array)} rows in x_{key}, but {len(labels[key][0])} in y_{key}'
+                f'{source}: {counted(len(array), "row")} in x_{key}, but {len(labels[key][0])} in '
+                f'y_{key}'
             )
     if labels['train'][1] != labels['test'][1]:
         numbers = [labels[key][1] for key in _SETS]
@@ -241,7 +245,8 @@ def _name_rows(
     for key, count in counts.items():
         if len(found[key]) != count:
             raise ValueError(
-                f'{source}: {count} rows in x_{key}, but {len(found[key])} names for them'
+                f'{source}: {counted(count, "row")} in x_{key}, but '
+                f'{counted(len(found[key]), "name")} for them'
             )
     return found, {'train': found['train'], 'val': found['test']}
 

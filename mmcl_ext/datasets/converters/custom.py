@@ -24,7 +24,7 @@ from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.csv_table import Rows, read_table, real_number, whole_number
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.fileio.read_npy import read_npy
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout, load_layout
@@ -76,8 +76,8 @@ class CustomReader:
         if self.axes is None and len(array) == 3 and array.shape[3] in (1, 2):
             raise ValueError(
                 f'{member}: {array.shape} may be (M, T, V, C), 3 persons with {array.shape[3]} '
-                f'coordinates, or (C, T, V, M), {array.shape[3]} persons with 3: say which by '
-                'axes (--axes MTVC or CTVM)'
+                f'coordinates, or (C, T, V, M), {counted(array.shape[3], "person")} with 3: say '
+                'which by axes (--axes MTVC or CTVM)'
             )
         return array.transpose(3, 1, 2, 0) if self.axes == 'CTVM' else array
 
@@ -123,7 +123,10 @@ class _Table:
         numbers, persons = np.unique([place[0] for place in self._cells], return_inverse=True)
         frames = max(place[1] for place in self._cells) + 1
         if len(numbers) * frames > 100 * len(self._cells):  # a typo, not a table
-            raise ValueError(f'{self._member}: {frames} frames, but only {len(self._cells)} lines')
+            raise ValueError(
+                f'{self._member}: {counted(frames, "frame")}, but only '
+                f'{counted(len(self._cells), "line")}'
+            )
         width = len(self._axes) + self._scored
         dense = np.zeros((len(numbers), frames, self._num_joints, width), np.float32)
         _, times, joints = np.array(list(self._cells)).T

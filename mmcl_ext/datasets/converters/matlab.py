@@ -8,7 +8,7 @@ import numpy as np
 
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.name_file import DAMAGE, name_file
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 
 _HEADER = 128  # bytes
 _MATRIX, _COMPRESSED = 14, 15
@@ -65,7 +65,7 @@ def _unpacked(data: memoryview, order: str) -> memoryview:
         raise ValueError(f'a variable of {size} bytes')
     content = unpacker.decompress(unpacker.unconsumed_tail, max(size, 1))
     if len(content) < size:
-        raise ValueError(f'cut short: {len(content)} bytes of {size}')
+        raise ValueError(f'cut short: {counted(len(content), "byte")} of {size}')
     return memoryview(content if kind == _MATRIX else b'')
 
 

@@ -17,7 +17,7 @@ from mmcl_ext.datasets.metainfo import read_facts
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.fileio.read_json import read_json
 
 NWUCLA_CLASSES = (
@@ -81,7 +81,9 @@ def convert_nwucla(
     val = [name for name, view in views.items() if view == 'v03']
     notes = []
     if len(items) != _NUM_SEQUENCES:
-        notes.append(f'{len(items)} sequences, but the published archive holds {_NUM_SEQUENCES}')
+        notes.append(
+            f'{counted(len(items), "sequence")}, but the published archive holds {_NUM_SEQUENCES}'
+        )
     return Conversion(
         out=Path(out),
         items=items,

@@ -24,7 +24,7 @@ from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 from mmcl_ext.datasets.store.name_table import numbered_classes
 from mmcl_ext.fileio.archive_file import describe_file
 from mmcl_ext.fileio.atomic_file import write_pickle
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.graphs.layouts import load_layout
 
 _FIELDS = 'annotation_fields'  # of the store's metadata
@@ -101,7 +101,7 @@ def _check_labels(annotations: AnnotationPickle, num_classes: int) -> None:
         name, label = annotations.names[wrong[0]], annotations.labels[wrong[0]]
         raise ValueError(
             f'{annotations.path}: sample {name!r}: label {label} is outside the '
-            f'{num_classes} classes'
+            f'{counted(num_classes, "class", "classes")}'
         )
 
 

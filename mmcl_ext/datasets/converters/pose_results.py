@@ -10,7 +10,7 @@ from mmcl_ext.datasets.converters.pose_formats import instances_of, is_foreign_f
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.fileio.read_json import read_json
 
 _PLACE = object()  # marks a track of a person whom no tracker has named
@@ -74,7 +74,8 @@ def read_pose_frames(
     found = {t: frame.keypoints.shape[1:] for t, frame in frames.items() if len(frame.keypoints)}
     if not found:
         raise ValueError(
-            f'{name}: nobody was found in any of its {len(frames)} frames: no frame has an instance'
+            f'{name}: nobody was found in its {counted(len(frames), "frame")}: no frame has an '
+            'instance'
         )
     V, C = shape or next(iter(found.values()))
     for t, other in found.items():

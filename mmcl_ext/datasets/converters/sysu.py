@@ -23,6 +23,7 @@ from mmcl_ext.datasets.converters.conversion import (
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.as_float32 import as_float32
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layouts import get_layout
 
 SYSU_CLASSES = (
@@ -226,7 +227,7 @@ def _notes(
         'this converter has not been run on the real archive: look at some sequences',
     ]
     if len(subjects) != _NUM_SUBJECTS:
-        notes.append(f'{len(subjects)} subjects, expected {_NUM_SUBJECTS}')
+        notes.append(f'{counted(len(subjects), "subject")}, expected {_NUM_SUBJECTS}')
     for i, (name, videos) in enumerate(subjects.items(), 1):
         lacking = sorted(set(range(1, len(SYSU_CLASSES) + 1)) - set(videos))
         if lacking:

@@ -12,7 +12,7 @@ from mmcl_ext.datasets.store.name_table import MOST_CLASSES, is_pickle, split_po
 from mmcl_ext.datasets.store.skeleton_store import SkeletonStore
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.fileio.safe_pickle import load_pickle
 from mmcl_ext.graphs.layouts import get_layout, load_layout, usual_layout
 
@@ -168,7 +168,7 @@ def annotation_arrays(
             raise ValueError(f"{where}: field 'keypoint_score': {problem}")
     told = annotation.get('total_frames', frames)
     if not isinstance(told, int | np.integer) or told != frames:
-        problem = f'{bounded_repr(told)}, but keypoint has {frames} frames'
+        problem = f'{bounded_repr(told)}, but keypoint has {counted(frames, "frame")}'
         raise ValueError(f"{where}: field 'total_frames': {problem}")
     return keypoint, score
 

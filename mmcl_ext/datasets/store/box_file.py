@@ -15,7 +15,7 @@ import numpy as np
 
 from mmcl_ext.datasets.store.name_table import NamedSamples
 from mmcl_ext.fileio.as_float32 import as_float32
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.fileio.tensor_container import is_finite, write_tensors
 
 _FORMAT = 'mmcl_ext.boxes'
@@ -207,4 +207,4 @@ def _number_problem(numbers: np.ndarray, num_frames: int) -> str | None:
     if numbers[0] >= 0 and numbers[-1] < num_frames and (np.diff(numbers) >= 0).all():
         return None
     shown = bounded_repr(numbers.tolist())
-    return f'frame numbers {shown} are not ascending numbers of {num_frames} frames'
+    return f'frame numbers {shown} are not ascending numbers of {counted(num_frames, "frame")}'

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmcl_ext.datasets.store.name_table import NamedSamples, repeated
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.fileio.tensor_container import is_finite, write_tensors
 
 _TENSOR = 'features'
@@ -67,7 +67,7 @@ class FeatureFile(NamedSamples):
             raise self._wrong(_NAMES, f'sample {told} occurs more than once')
         if entry.shape[:1] != (len(names),) or len(entry.shape) < 2:
             shape = bounded_repr(entry.shape)
-            raise ValueError(f'{self._path} names {len(names)} rows of shape {shape}')
+            raise ValueError(f'{self._path} names {counted(len(names), "row")} of shape {shape}')
         return _Tables(entry.shape, names, rows)
 
     @property
@@ -125,7 +125,7 @@ def _check(features: np.ndarray, names: Sequence[str]) -> None:
         known = tuple(_CODES.values())
         raise ValueError(f'features are {features.dtype}, supported are {known}')
     if features.ndim < 2 or len(features) != len(names):
-        raise ValueError(f'{len(names)} names do not fit features of shape {features.shape}')
+        raise ValueError(f'{counted(len(names), "name")} for features of shape {features.shape}')
     if names and (twice := repeated(names)) is not None:
         raise ValueError(f'sample {twice!r} occurs more than once')
     finite = np.isfinite(features.reshape(len(features), -1)).all(axis=1)

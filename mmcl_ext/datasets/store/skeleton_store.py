@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmcl_ext.datasets.store.name_table import NameTable, check_class_names, split_positions
-from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.printable import bounded_repr, counted
 from mmcl_ext.fileio.tensor_container import TensorContainer
 from mmcl_ext.graphs.layouts import get_layout, layout_names, register_layout
 
@@ -233,7 +233,8 @@ class SkeletonStore(TensorContainer):
         row_end = np.cumsum(num_values)
         if row_end[-1] != num_rows or (row_end[1:] < row_end[:-1]).any():
             raise self._contradiction(
-                f"'num_person', 'num_frames': {row_end[-1]} rows, 'keypoint' has {num_rows}"
+                f"'num_person', 'num_frames': {counted(row_end[-1], 'row')}, 'keypoint' has "
+                f'{num_rows}'
             )
         if (
             num_nonfinite.min() < 0

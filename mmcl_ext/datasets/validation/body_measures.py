@@ -85,7 +85,7 @@ def _check_up(
     agree = [n for n, measure in zip(names, measures, strict=True) if measure.up == common]
     return [
         *collect('axes', f'bodies stand along {common}, not {usual}', agree * (common != usual)),
-        *collect('axes', f'bodies do not stand along {common} as most do', other),
+        *collect('axes', f'the body does not stand along {common} as most do', other),
     ]
 
 

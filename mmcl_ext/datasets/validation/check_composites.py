@@ -65,7 +65,7 @@ def check_composites(
         *_faults(present, images, 'unreadable', 'no image, or cut short'),
         *_odd_sizes(present, images),
         *collect('doubled', 'same image', groups_of_equals(present, digests)),
-        *collect('unknown', 'files that belong to no sample', sorted(unclaimed)),
+        *collect('unknown', 'a file that belongs to no sample', sorted(unclaimed)),
     ]
 
 

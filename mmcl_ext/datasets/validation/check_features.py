@@ -39,5 +39,5 @@ def check_features(
             [name for name in present if not np.isfinite(rows[name]).all()],
         ),
         *collect('doubled', 'all samples have the same features', alike),
-        *collect('unknown', 'rows of no sample', sorted(known - {*names, *others})),
+        *collect('unknown', 'a row of no sample', sorted(known - {*names, *others})),
     ]

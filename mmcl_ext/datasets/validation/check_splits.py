@@ -28,13 +28,13 @@ def check_splits(store: SkeletonStore) -> list[DataIssue]:
     only = list(splits) * (len(splits) == 1)
     counts = np.bincount(store.labels, minlength=len(store.classes)).tolist()
     return [
-        *collect('missing', 'no split to train or to test on, all samples are', everyone),
+        *collect('missing', 'no split to train or to test on', everyone),
         *collect('missing', 'one split only, nothing is held out to test on', only),
-        *collect('empty', 'splits without samples', [s for s in splits if not sizes[s]]),
-        *collect('few', 'splits of hardly a sample', _lonely(sizes)),
+        *collect('empty', 'a split without samples', [s for s in splits if not sizes[s]]),
+        *collect('few', 'a split of hardly a sample', _lonely(sizes)),
         *collect(
             'few',
-            'classes of hardly a sample',
+            'a class of hardly a sample',
             _lonely(dict(zip(store.classes, counts, strict=True))),
         ),
         *_check_classes(store),
@@ -72,11 +72,11 @@ def _check_classes(store: SkeletonStore) -> list[DataIssue]:
     for name in store.splits:
         if name.endswith(_TRAIN) and present[name]:
             absent = [title for k, title in enumerate(store.classes) if k not in present[name]]
-            findings += collect('missing', f'classes without samples in split {name!r}', absent)
+            findings += collect('missing', f'a class without samples in split {name!r}', absent)
     for train, held_out in protocols(store):
         untested = present[train] - present[held_out] if present[held_out] else set()
         titles = [store.classes[k] for k in sorted(untested)]
-        findings += collect('missing', f'classes without samples in split {held_out!r}', titles)
+        findings += collect('missing', f'a class without samples in split {held_out!r}', titles)
     return findings
 
 

@@ -17,6 +17,7 @@ from mmcl_ext.datasets.validation.body_measures import (
 from mmcl_ext.datasets.validation.check_splits import check_splits, protocols
 from mmcl_ext.datasets.validation.data_issue import DataIssue, collect, groups_of_equals
 from mmcl_ext.datasets.validation.sentinels import check_sentinels, count_sentinels
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.graphs.layouts import get_layout
 
@@ -86,12 +87,12 @@ def _check_absent(store: SkeletonStore, samples: list[_Sample]) -> list[DataIssu
         for i, (sample, total) in enumerate(zip(samples, store.num_frames, strict=True))
         if 0 < sample.frames < total
     ]
-    return collect('empty', 'frames with nobody, which are left out', found)
+    return collect('empty', 'nobody is in some frames, which are left out', found)
 
 
 def _check_finite(store: SkeletonStore, names: list[str]) -> list[DataIssue]:
     counts = store.num_nonfinite
-    found = [f'{names[i]} ({counts[i]} values)' for i in np.flatnonzero(counts).tolist()]
+    found = [f'{names[i]} ({counted(counts[i], "value")})' for i in np.flatnonzero(counts).tolist()]
     return collect('NaN', 'coordinates are not finite', found)
 
 

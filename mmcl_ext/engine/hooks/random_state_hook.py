@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmcl_ext.engine.loops.resumable_train_loop import ResumableTrainLoop
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
@@ -95,10 +96,17 @@ class RandomStateHook(Hook):
             return
         world_size, epoch_length = get_world_size(), len(runner.train_dataloader)
         if len(loaded['ranks']) != world_size:
-            self._warn(runner, f'it ran on {len(loaded["ranks"])} processes, not {world_size}')
+            self._warn(
+                runner,
+                f'it ran on {counted(len(loaded["ranks"]), "process", "processes")}, not '
+                f'{world_size}',
+            )
             return
         if loaded['epoch_length'] != epoch_length:
-            self._warn(runner, f'an epoch had {loaded["epoch_length"]} steps, not {epoch_length}')
+            self._warn(
+                runner,
+                f'an epoch had {counted(loaded["epoch_length"], "step")}, not {epoch_length}',
+            )
             return
         self._state = loaded['ranks'][get_rank()]
         saved = self._state.pop('buffers', {})

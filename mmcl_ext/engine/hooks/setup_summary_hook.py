@@ -67,10 +67,11 @@ def _describe_model(runner: Runner) -> str:
     sizes = [p.numel() for p in model.parameters()]
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     num_classes = getattr(parts[1], 'num_classes', None)
+    classes = '' if num_classes is None else f', {counted(num_classes, "class", "classes")}'
     return (
         f'model: {type(model).__name__}'
         + f' of {" and ".join(names)}' * bool(names)
-        + f', {num_classes} classes' * (num_classes is not None)
+        + classes
         + f', {sum(sizes):,} parameters'
         + f', {trained:,} of them trained' * (trained < sum(sizes))
     )

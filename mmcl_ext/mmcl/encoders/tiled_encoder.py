@@ -2,6 +2,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.encoders.base import BaseImageEncoder
 from mmcl_ext.registry import MODELS
 
@@ -28,7 +29,7 @@ class TiledEncoder(BaseImageEncoder):
         if image.shape[3] % self.num_tiles:
             raise ValueError(
                 f'images have shape {tuple(image.shape)}, whose width does not split into '
-                f'{self.num_tiles} tiles'
+                f'{counted(self.num_tiles, "tile")}'
             )
         tiles = image.unflatten(3, (self.num_tiles, -1)).movedim(3, 1)  # (N, m, 3, H, W)
         return self.encoder(tiles.flatten(0, 1)).unflatten(0, (-1, self.num_tiles)).flatten(1)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet, gathered, next_draw
 from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
@@ -56,7 +57,9 @@ def read_class_table(
     """Read a feature file with a row for each class: values (K, ...), names, metadata."""
     file = FeatureFile(path)
     if len(file.names) != num_classes:
-        raise ValueError(f'{path}: {len(file.names)} classes, the network has {num_classes}')
+        raise ValueError(
+            f'{path}: {counted(len(file.names), "class", "classes")}, the network has {num_classes}'
+        )
     rows = np.stack([file.read(name) for name in file.names]).reshape(-1, *file.shape[1:])
     return torch.from_numpy(rows), tuple(file.names), dict(file.metadata)
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet, gathered, next_draw
 from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
 from mmcl_ext.models.backbones.per_person import BlockShape
@@ -188,8 +189,9 @@ class FeatureContrast(BankHelper):
             x = at_least_float32(taps.joints)
             if x.shape[3] != self.lengths[1]:
                 raise ValueError(
-                    f'FeatureContrast expects {self.lengths[1]} frames of the last block and '
-                    f'received {x.shape[3]}: set its num_frames to the window of the pipeline'
+                    f'FeatureContrast expects {counted(self.lengths[1], "frame")} of the last '
+                    f'block and received {x.shape[3]}: set its num_frames to the window of the '
+                    'pipeline'
                 )
             terms = []
             for i, view in enumerate((x.mean(3), x.mean(4))):  # (N, M, C, V), (N, M, C, T)

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, gathered
 from mmcl_ext.mmcl.helpers.prototypes import ClassPrototypes, class_means, cosines, outcomes
 from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
@@ -107,8 +108,8 @@ class FRDepth(nn.Module):
         """Compute the loss of features (N, M, C, T, V)."""
         if x.shape[3] != self.frames:
             raise ValueError(
-                f'FRHead expects {self.frames} frames at this depth and received {x.shape[3]}: set '
-                'its num_frames to the window of the pipeline'
+                f'FRHead expects {counted(self.frames, "frame")} at this depth and received '
+                f'{x.shape[3]}: set its num_frames to the window of the pipeline'
             )
         joints, frames = x.mean(dim=(1, 3)), x.mean(dim=(1, 4))
         return self.spatial(self.squeeze_joints(joints), logits, classes) + self.temporal(

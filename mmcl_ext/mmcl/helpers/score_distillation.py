@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from mmcl_ext.evaluation.score_files import read_scores
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet
 from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.registry import MODELS
@@ -36,7 +37,10 @@ class ScoreDistillation(TrainingHelper):
         self.file, self.temperature = os.fspath(file), temperature
         scores = read_scores(file)
         if scores.num_classes != num_classes:
-            raise ValueError(f'{file}: {scores.num_classes} classes, the network has {num_classes}')
+            raise ValueError(
+                f'{file}: {counted(scores.num_classes, "class", "classes")}, the network has '
+                f'{num_classes}'
+            )
         values = np.asarray(scores.values, dtype=np.float64)
         if scores.are_probabilities:
             values = np.log(values.clip(min=1e-12))

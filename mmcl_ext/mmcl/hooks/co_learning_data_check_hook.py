@@ -7,6 +7,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmcl_ext.datasets.nested_datasets import iterate_datasets, sample_names
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.co_learning import CoLearning
 from mmcl_ext.mmcl.helper import TrainingSet
 from mmcl_ext.mmcl.transforms.base import SideDataTransform
@@ -106,8 +107,9 @@ def check_width(loader: SideDataTransform, branch: CoLearning) -> str | None:
         width = helper.input_widths.get(loader.key, loader.features.width)
         if width != loader.features.width:
             return (
-                f"{loader.source}: field '{loader.key}' has {loader.features.width} values per "
-                f'sample, but {type(helper).__name__} was built for {width}'
+                f"{loader.source}: field '{loader.key}' has "
+                f'{counted(loader.features.width, "value")} per sample, but '
+                f'{type(helper).__name__} was built for {width}'
             )
     return None
 

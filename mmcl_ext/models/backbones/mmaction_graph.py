@@ -30,8 +30,9 @@ def mmaction_graph_cfg(graph: Any, backbone: str) -> dict[str, Any]:
 class MMActionGraphBackbone(PerPersonBackbone):
     """MMAction2's ST-GCN and AAGCN on any registered graph.
 
-    On the graphs of MMAction2 each is MMAction2's network, bit for bit, with the same
-    parameter names. Shape: (N, M, T, V, C) to (N, M, C', T', V).
+    On the graphs of MMAction2 each is MMAction2's network, bit for bit (in training without
+    ``fast_training``, which rounds in another way), with the same parameter names.
+    Shape: (N, M, T, V, C) to (N, M, C', T', V).
     """
 
     data_bn: nn.Module

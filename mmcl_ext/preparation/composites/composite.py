@@ -10,6 +10,7 @@ import numpy as np
 from mmcl_ext.fileio.atomic_file import write_bytes
 from mmcl_ext.fileio.file_name import file_name, sample_file
 from mmcl_ext.fileio.image import decode_image
+from mmcl_ext.fileio.printable import counted
 
 ORDERS = ('ltr', 'rtl', 'ttb', 'btt')
 """Where time goes: left to right, right to left, top to bottom, bottom to top."""
@@ -59,7 +60,7 @@ def make_composite(
         raise ValueError(f'unknown order {order!r}, expected one of {ORDERS}')
     boxes = np.asarray(boxes, dtype=np.float64)
     if not len(frames) or boxes.shape != (len(frames), 4):
-        raise ValueError(f'{len(frames)} frames need boxes ({len(frames)}, 4), got {boxes.shape}')
+        raise ValueError(f'expected boxes ({len(frames)}, 4), one a frame, got {boxes.shape}')
     width, height = size
     canvas = np.empty((height, width, 3), dtype=np.uint8)
     places = _places(canvas, len(frames), order)
@@ -95,7 +96,7 @@ def _places(canvas: np.ndarray, count: int, order: str) -> list[np.ndarray]:
     edges = np.arange(count + 1) * length // count
     if min(canvas.shape) < 1 or (np.diff(edges) < 1).any():
         size = (canvas.shape[1], canvas.shape[0])
-        raise ValueError(f'size {size} has no room for {count} tiles')
+        raise ValueError(f'size {size} has no room for {counted(count, "tile")}')
     places = np.split(canvas, edges[1:-1], axis=axis)
     return places[::-1] if order in ('rtl', 'btt') else places
 

@@ -17,7 +17,7 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size
 
 from mmcl_ext.fileio.atomic_file import write_json
 from mmcl_ext.fileio.file_name import sample_file
-from mmcl_ext.fileio.printable import bounded_repr, printable
+from mmcl_ext.fileio.printable import bounded_repr, counted, printable
 from mmcl_ext.fileio.read_json import read_json
 from mmcl_ext.parallel.collectives import from_main_process
 from mmcl_ext.parallel.progress import Progress, clock
@@ -136,8 +136,8 @@ class CompositeReport:
         failed = [f'{name}: {error}' for name, error in list(self.failed.items())[:_SHOWN]]
         lines += [f'FAILED {printable(text, 500)}' for text in failed]
         lines += _more(len(self.failed))
-        absent = f'{self.frames_without_person} tiles without a person; '
-        absent = '' if self.frames_without_person is None else absent
+        empty = self.frames_without_person
+        absent = '' if empty is None else f'{counted(empty, "tile")} without a person; '
         lines.append(
             f'{self.folder}: {self.made} composites made, {self.present} were there, '
             f'{len(self.missing)} without a clip, {len(self.failed)} failed; '

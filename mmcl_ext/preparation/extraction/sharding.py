@@ -339,7 +339,8 @@ def _stack(arrays: Mapping[str, np.ndarray], fill: float | None, output: str) ->
     short = next((name for name, length in lengths.items() if length != longest), None)
     if fill is None and short is not None:
         raise ValueError(
-            f'{output!r} of sample {short!r} has {lengths[short]} values, others have {longest}'
+            f'{output!r} of sample {short!r} has {counted(lengths[short], "value")}, others have '
+            f'{longest}'
         )
     first = next(iter(arrays.values()))
     stacked = np.full((len(lengths), longest, *first.shape[1:]), fill or 0, first.dtype)

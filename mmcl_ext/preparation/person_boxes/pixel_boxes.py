@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mmcl_ext.datasets.store import SkeletonStore
+from mmcl_ext.fileio.printable import counted
 
 _FAR = 1e6  # pixels
 
@@ -31,8 +32,8 @@ class PixelBoxes:
     ) -> None:
         if store.num_channels != 2:
             raise ValueError(
-                f'{store.path} has {store.num_channels} coordinates per joint: boxes need '
-                'two-dimensional skeletons in pixels'
+                f'{store.path} has {counted(store.num_channels, "coordinate")} per joint: boxes '
+                'need two-dimensional skeletons in pixels'
             )
         self.store, self.padding = store, padding
         self.max_persons, self.min_score = max_persons, min_score

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mmcl_ext.datasets.converters.person_tracker import MAX_PERSONS, PersonTracker
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.preparation.pose.camera_space import camera_space
 from mmcl_ext.preparation.pose.pose_estimator import FramePoses, PoseEstimator
@@ -172,5 +173,5 @@ def estimate_video(
     except ValueError as error:
         if not times:
             raise
-        problem = f'{error}; its first {len(times)} frames are used'
+        problem = f'{error}; only {counted(len(times), "frame")} at its beginning could be read'
     return replace(tracks.poses(Path(path).stem, size, times), problem=problem)

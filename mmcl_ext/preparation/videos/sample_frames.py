@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmcl_ext.fileio.printable import counted
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -29,7 +31,8 @@ def sample_frames(num_frames: int, num_tiles: int = 5, rule: str = 'center') -> 
     """
     if num_frames < 1 or num_tiles < 1:
         raise ValueError(
-            f'need at least one frame and one tile, got {num_frames} frames, {num_tiles} tiles'
+            f'need at least one frame and one tile, got {counted(num_frames, "frame")}, '
+            f'{counted(num_tiles, "tile")}'
         )
     tile = np.arange(num_tiles)
     if rule == 'center':

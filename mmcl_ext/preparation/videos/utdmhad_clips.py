@@ -7,6 +7,7 @@ import numpy as np
 from mmcl_ext.datasets.converters.matlab import read_matlab_field
 from mmcl_ext.datasets.converters.utdmhad import find_utdmhad
 from mmcl_ext.fileio.archive_file import ArchiveFile, local_file
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.preparation.videos.camera import CAMERAS, boxes_from_joints
 from mmcl_ext.preparation.videos.sample_frames import Clip, match_frames, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
@@ -84,8 +85,8 @@ class UTDDepthSource:
         expected = -(-num_frames // self.stride)
         if depth.shape[2] != expected:
             raise ValueError(
-                f'{member}: field d_depth: {depth.shape[2]} frames, but the skeleton has '
-                f'{num_frames}, which makes {expected} at depth stride {self.stride}'
+                f'{member}: field d_depth: {counted(depth.shape[2], "frame")}, but the skeleton '
+                f'has {num_frames}, which makes {expected} at depth stride {self.stride}'
             )
         return depth
 

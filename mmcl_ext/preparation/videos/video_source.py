@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmcl_ext.fileio.printable import counted
 from mmcl_ext.preparation.videos.sample_frames import Clip, sample_frames
 from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_frames
 from mmcl_ext.preparation.videos.video_folder import VideoFolder
@@ -95,7 +96,10 @@ class VideoSource:
             return
         count = count_frames(path, self.backend)
         if abs(count - promised) > max(2, self.tolerance * promised):
-            raise ValueError(f'{path}: {count} frames, but its boxes are of {promised} frames')
+            raise ValueError(
+                f'{path}: {counted(count, "frame")}, but its boxes are of '
+                f'{counted(promised, "frame")}'
+            )
 
     def _whole(self, path: Path, num_tiles: int, rule: str) -> Clip:
         chosen = sample_frames(count_frames(path, self.backend), num_tiles, rule)
@@ -109,7 +113,7 @@ class VideoSource:
             frames = read_frames(path, numbers.tolist(), self.backend)
         except ValueError as error:
             promised = self.boxes.num_frames(name)
-            raise ValueError(f'{error} (its boxes are of {promised} frames)') from error
+            raise ValueError(f'{error} (its boxes are of {counted(promised, "frame")})') from error
         size = self.boxes.image_size(name)
         for frame in frames:
             if size is not None and frame.shape[1::-1] != size:
