@@ -3,6 +3,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -119,8 +120,15 @@ class CoLearning(BaseModule):
             image = taps.inputs['image']
             taps.image_feature = image if self.image_encoder is None else self.image_encoder(image)
         terms: dict[str, Tensor] = {}
+        wide: Taps | None = None
         for name, helper in zip(self.names, self.helpers, strict=True):
-            for key, value in helper.loss(taps).items():
+            if helper.mixed_precision:
+                found = helper.loss(taps)
+            else:
+                wide = wide or taps.widened(self.asks_for('joints'))
+                with torch.autocast(taps.logits.device.type, enabled=False):
+                    found = helper.loss(wide)
+            for key, value in found.items():
                 own = f'{key}_{name}' if key in terms else key
                 terms[own] = helper.weight * value if 'loss' in key else value
         return terms

@@ -1,7 +1,7 @@
 """The contract of train-only helpers: what they may ask for, what they give, when they are gone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.models.backbones.per_person import BlockShape, PerPersonBackbone
+from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.parallel import collectives
 
 TAPS = {
@@ -124,6 +125,14 @@ class Taps:
     training_set: TrainingSet | None = None
     image_feature: Any = None
 
+    def widened(self, joints: bool) -> 'Taps':
+        """Give these taps, and ``joints`` if asked for, without half precision."""
+        names = ['embedding', 'logits', 'topology', *(['joints'] if joints else [])]
+        given = {name: getattr(self, name) for name in names}
+        wide: dict[str, Any] = {k: at_least_float32(x) for k, x in given.items() if x is not None}
+        blocks = {number: at_least_float32(x) for number, x in self.blocks.items()}
+        return replace(self, **wide, blocks=blocks)
+
     @property
     def classes(self) -> Tensor:
         """Class of each sample (N,), the likeliest where labels are probabilities."""
@@ -179,6 +188,8 @@ class TrainingHelper(BaseModule):
     required_inputs: tuple[str, ...] = ()
     filled: ClassVar[Mapping[str, str]] = {}
     """Arguments whose names differ from those of the facts that fill them in."""
+    mixed_precision: ClassVar[bool] = False
+    """Whether it computes in the precision of the training; else in float32, and gets that."""
     blocks: tuple[int, ...] = ()
     """Numbers of the blocks whose features it takes, from 1."""
 

@@ -34,6 +34,7 @@ class FAM(TrainingHelper):
     """
 
     required_inputs = ('image',)
+    mixed_precision = True
     filled: ClassVar = {'in_channels': 'image_channels', 'out_channels': 'embed_channels'}
 
     def __init__(
@@ -110,6 +111,7 @@ class FRM(TrainingHelper):
     """
 
     required_inputs = ('text',)
+    mixed_precision = True
 
     def __init__(
         self,

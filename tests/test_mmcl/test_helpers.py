@@ -31,7 +31,7 @@ from toy_data import (
 
 import mmcl_ext.mmcl as package
 from mmcl_ext.checkpoints.strip import TRAIN_ONLY
-from mmcl_ext.mmcl import ContrastiveLoss
+from mmcl_ext.mmcl import FAM, ContrastiveLoss, JointConstraint
 from mmcl_ext.mmcl.helper import NetworkFacts, Taps, TrainingSet
 from mmcl_ext.mmcl.text_refinement import keep_refinement, names_refinement
 from mmcl_ext.models.backbones.feature_taps import tapped
@@ -171,6 +171,29 @@ def test_each_helper_teaches_the_network_and_itself(folder: Path, kind: str) -> 
     assert any(g is not None and g.any() for n, g in grads.items() if n.startswith('backbone.'))
     own = {name: g for name, g in grads.items() if name.startswith('co_learning.')}
     assert all(g is not None for g in own.values()), [n for n, g in own.items() if g is None]
+
+
+def test_helpers_compute_in_float32_in_mixed_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those of users, which know nothing of it."""
+    seen = {}
+    for kind in (JointConstraint, FAM):
+
+        def spy(self: Any, taps: Taps, original: Any = kind.loss) -> dict[str, Tensor]:
+            product = taps.embedding.float() @ taps.embedding.float().T
+            seen[type(self)] = taps.joints.dtype, taps.embedding.dtype, product.dtype
+            return original(self, taps)
+
+        monkeypatch.setattr(kind, 'loss', spy)
+    table = torch.rand(CLASSES, 25).tolist()
+    cfg = mmcl_cfg()
+    cfg['co_learning']['helpers'] = [dict(type='JointConstraint', table=table)]
+    model = build(cfg).train()
+    data = model.data_preprocessor(batch(), True)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        terms = model(**data, mode='loss')
+    half = torch.bfloat16
+    assert seen == {JointConstraint: (torch.float32,) * 3, FAM: (half, half, half)}
+    assert terms['loss_joint'].dtype == torch.float32
 
 
 def test_the_deployable_checkpoint_is_the_plain_network(folder: Path) -> None:

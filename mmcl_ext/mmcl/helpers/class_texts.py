@@ -16,7 +16,6 @@ from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layout import Layout
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet, gathered, next_draw
 from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
-from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.registry import MODELS
 
 _NTU_PARTS = {
@@ -145,20 +144,18 @@ class ClassTextAlignment(TrainingHelper):
 
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Align with one sentence and the parts: ``loss_text``, the mean over the kinds."""
-        with torch.autocast(taps.logits.device.type, enabled=False):
-            joints = at_least_float32(taps.joints).mean(dim=(1, 3))  # (N, C, V)
-            views = [at_least_float32(taps.embedding)]
-            views += [joints[..., index].mean(-1) for index in self.parts.values()]
-            projected = [layer(view) for layer, view in zip(self.project, views, strict=True)]
-            *projected, classes = gathered(*projected, taps.classes)
-            texts = [self.texts[classes, self._draw(len(classes))]]
-            texts += [self.texts[classes, i] for i in self.parts]
-            target = label_targets(classes, projected[0].dtype)
-            terms = [
-                text_divergence(z, t.to(z.dtype), scale, target)
-                for z, t, scale in zip(projected, texts, self.scales, strict=True)
-            ]
-            return {'loss_text': torch.stack(terms).mean()}
+        joints = taps.joints.mean(dim=(1, 3))  # (N, C, V)
+        views = [taps.embedding, *(joints[..., index].mean(-1) for index in self.parts.values())]
+        projected = [layer(view) for layer, view in zip(self.project, views, strict=True)]
+        *projected, classes = gathered(*projected, taps.classes)
+        texts = [self.texts[classes, self._draw(len(classes))]]
+        texts += [self.texts[classes, i] for i in self.parts]
+        target = label_targets(classes, projected[0].dtype)
+        terms = [
+            text_divergence(z, t.to(z.dtype), scale, target)
+            for z, t, scale in zip(projected, texts, self.scales, strict=True)
+        ]
+        return {'loss_text': torch.stack(terms).mean()}
 
     def _draw(self, number: int) -> Tensor:
         """Draw a sentence for each sample."""
@@ -215,9 +212,4 @@ class JointConstraint(TrainingHelper):
 
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Classify by the joints: ``loss_joint``."""
-        with torch.autocast(taps.logits.device.type, enabled=False):
-            return {
-                'loss_joint': F.cross_entropy(
-                    self.classify(at_least_float32(taps.joints)), taps.labels
-                )
-            }
+        return {'loss_joint': F.cross_entropy(self.classify(taps.joints), taps.labels)}

@@ -10,7 +10,6 @@ from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet, gathered, next_draw
 from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
 from mmcl_ext.models.backbones.per_person import BlockShape
-from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.registry import MODELS
 
 
@@ -146,10 +145,9 @@ class GraphContrast(BankHelper):
 
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Contrast the mean topologies over persons and channels: ``loss_graph``."""
-        with torch.autocast(taps.logits.device.type, enabled=False):
-            graph = at_least_float32(taps.topology).mean(dim=(1, 3)).flatten(1)  # (N, S * V * V)
-            features = unit_vectors(self.project(graph))
-            return {'loss_graph': self.bank(features, taps.classes, taps.positions)}
+        graph = taps.topology.mean(dim=(1, 3)).flatten(1)  # (N, S * V * V)
+        features = unit_vectors(self.project(graph))
+        return {'loss_graph': self.bank(features, taps.classes, taps.positions)}
 
 
 @MODELS.register_module()
@@ -185,17 +183,16 @@ class FeatureContrast(BankHelper):
 
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Contrast both: ``loss_feature``, their mean."""
-        with torch.autocast(taps.logits.device.type, enabled=False):
-            x = at_least_float32(taps.joints)
-            if x.shape[3] != self.lengths[1]:
-                raise ValueError(
-                    f'FeatureContrast expects {counted(self.lengths[1], "frame")} of the last '
-                    f'block and received {x.shape[3]}: set its num_frames to the window of the '
-                    'pipeline'
-                )
-            terms = []
-            for i, view in enumerate((x.mean(3), x.mean(4))):  # (N, M, C, V), (N, M, C, T)
-                squeezed = self.squeeze[i](view.flatten(0, 1)).flatten(1)
-                features = self.project[i](squeezed).unflatten(0, view.shape[:2]).mean(1)
-                terms.append(self.banks[i](unit_vectors(features), taps.classes, taps.positions))
-            return {'loss_feature': torch.stack(terms).mean()}
+        x = taps.joints
+        if x.shape[3] != self.lengths[1]:
+            raise ValueError(
+                f'FeatureContrast expects {counted(self.lengths[1], "frame")} of the last '
+                f'block and received {x.shape[3]}: set its num_frames to the window of the '
+                'pipeline'
+            )
+        terms = []
+        for i, view in enumerate((x.mean(3), x.mean(4))):  # (N, M, C, V), (N, M, C, T)
+            squeezed = self.squeeze[i](view.flatten(0, 1)).flatten(1)
+            features = self.project[i](squeezed).unflatten(0, view.shape[:2]).mean(1)
+            terms.append(self.banks[i](unit_vectors(features), taps.classes, taps.positions))
+        return {'loss_feature': torch.stack(terms).mean()}

@@ -10,7 +10,6 @@ from mmcl_ext.mmcl.helper import Taps, TrainingHelper, gathered
 from mmcl_ext.mmcl.helpers.prototypes import ClassPrototypes, class_means, cosines, outcomes
 from mmcl_ext.mmcl.losses.contrastive_loss import unit_vectors
 from mmcl_ext.models.backbones.per_person import BlockShape
-from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.registry import MODELS
 
 _DEPTH_WEIGHTS = (0.1, 0.2, 0.5, 1.0)
@@ -168,13 +167,11 @@ class FRHead(TrainingHelper):
 
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Sum the losses of all depths: ``loss_confusion``."""
-        with torch.autocast(taps.logits.device.type, enabled=False):
-            terms = [
-                weight * depth(at_least_float32(taps.blocks[number]), taps.logits, taps.classes)
-                for number, weight, depth in zip(
-                    sorted(self.blocks), self.depth_weights, self.depths, strict=True
-                )
-            ]
+        depths = zip(sorted(self.blocks), self.depth_weights, self.depths, strict=True)
+        terms = [
+            weight * depth(taps.blocks[number], taps.logits, taps.classes)
+            for number, weight, depth in depths
+        ]
         return {'loss_confusion': torch.stack(terms).sum()}
 
 

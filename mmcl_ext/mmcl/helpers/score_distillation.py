@@ -7,7 +7,6 @@ from torch import Tensor
 from mmcl_ext.evaluation.score_files import read_scores
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, TrainingSet
-from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.registry import MODELS
 
 
@@ -58,14 +57,12 @@ class ScoreDistillation(TrainingHelper):
 
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Compare with the teacher: ``loss_distill``, and the share of equal decisions."""
-        with torch.autocast(taps.logits.device.type, enabled=False):
-            logits = at_least_float32(taps.logits)
-            rows = torch.tensor([self.places[name] for name in taps.names])
-            teacher = self.teacher[rows].to(logits)
-            return {
-                'loss_distill': distillation(logits, teacher, self.temperature),
-                'teacher_agreement': (logits.argmax(1) == teacher.argmax(1)).float().mean(),
-            }
+        rows = torch.tensor([self.places[name] for name in taps.names])
+        teacher = self.teacher[rows].to(taps.logits)
+        return {
+            'loss_distill': distillation(taps.logits, teacher, self.temperature),
+            'teacher_agreement': (taps.logits.argmax(1) == teacher.argmax(1)).float().mean(),
+        }
 
 
 def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -1,10 +1,8 @@
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, gathered
 from mmcl_ext.mmcl.helpers.prototypes import ClassPrototypes, outcomes, prototype_contrast
-from mmcl_ext.models.heads.pooled_head import at_least_float32
 from mmcl_ext.registry import MODELS
 
 
@@ -66,10 +64,8 @@ class TopologyPrototypes(TrainingHelper):
 
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Classify the rebuilt topology by the prototypes of the classes: ``loss_prototype``."""
-        with torch.autocast(taps.logits.device.type, enabled=False):
-            topology = at_least_float32(taps.topology).mean(1).flatten(1, 2)  # (N, S * C, V, V)
-            graph = self.reconstruct(topology)
-            return {'loss_prototype': self.contrast(graph, taps.logits, taps.classes)}
+        graph = self.reconstruct(taps.topology.mean(1).flatten(1, 2))  # of (N, S * C, V, V)
+        return {'loss_prototype': self.contrast(graph, taps.logits, taps.classes)}
 
     def contrast(self, graph: Tensor, logits: Tensor, classes: Tensor) -> Tensor:
         """Contrast graphs (N, V * V) of all processes with the prototypes."""
