@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import pickle
@@ -51,8 +52,10 @@ def test_keypoints_are_fresh_and_writable(store_path: Path) -> None:
 def test_index_outside_is_refused(store_path: Path) -> None:
     store = SkeletonStore(store_path)
     np.testing.assert_array_equal(store.keypoint(-1), store.keypoint(11))
-    with pytest.raises(IndexError, match='sample 12 of 12'):
-        store.keypoint(12)
+    np.testing.assert_array_equal(store.keypoint(-12), store.keypoint(0))
+    for index in (12, -13):
+        with pytest.raises(IndexError, match=f'sample {index} of 12'):
+            store.keypoint(index)
     with pytest.raises(IndexError):
         store.names[12]
 
@@ -334,6 +337,18 @@ def test_threads_read_correctly(store_path: Path, samples: Samples) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_checksum_is_the_hash_of_names_tables_and_rows(make_store: MakeStore) -> None:
+    """Of all rows, which are read 65,536 at a time."""
+    keypoint = (np.arange(65540 * 50) % 2000).astype(np.float16).reshape(1, 65540, 25, 2)
+    samples = [dict(name='a', label=0, keypoint=keypoint)]
+    path = make_store(samples=iter(samples), splits=dict(train=['a']), dtype='float16')
+    described = ['nturgb+d-ctrgcn', ['wave', 'kick', 'sit'], '<f2']
+    tables = np.array([0, 1, 65540, 0, 1, 0], np.int64)  # the last is the split
+    parts = [json.dumps(described), json.dumps(['a']), tables, json.dumps(['train']), keypoint]
+    content = [p.encode() if isinstance(p, str) else p.tobytes() for p in parts]
+    assert SkeletonStore(path).checksum() == hashlib.sha256(b''.join(content)).hexdigest()
 
 
 def test_checksum_follows_the_content(make_store: MakeStore, samples: Samples) -> None:

@@ -27,6 +27,14 @@ def test_sound_databases(tmp_path: Path, sizes: list[int]) -> None:
     check_lmdb(tmp_path / 'a.lmdb')
 
 
+def test_cut_short(tmp_path: Path) -> None:
+    size = len(write(tmp_path / 'a.lmdb', SMALL))
+    (tmp_path / 'a.lmdb').write_bytes((tmp_path / 'a.lmdb').read_bytes()[:-1])
+    message = rf'a\.lmdb: cut short: {size - 1} bytes, its pages take {size}'
+    with pytest.raises(ValueError, match=message):
+        check_lmdb(tmp_path / 'a.lmdb')
+
+
 class Forged:
     """The pages of a database, and its newest head page."""
 
