@@ -31,7 +31,15 @@ def annotations() -> list[dict]:
 
 def annotation_seeds(folder: Path) -> list[bytes]:
     split = dict(train=NAMES[:2], val=NAMES[2:])
-    return [own_pickle(dict(split=split, annotations=annotations())), own_pickle(annotations())]
+    first = annotations()[0]
+    lists = {key: first[key].tolist() for key in ('keypoint', 'keypoint_score')}
+    one_person = {key: first[key][0] for key in ('keypoint', 'keypoint_score')}
+    contents = (
+        dict(split=split, annotations=annotations()),
+        annotations(),
+        [first | lists, first | one_person | dict(frame_dir='b')],
+    )
+    return [own_pickle(content) for content in contents]
 
 
 def read_annotations(path: Path) -> None:
