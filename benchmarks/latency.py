@@ -3,6 +3,7 @@
 All CTR-GCN variants hold the same random weights. They take turns, so that a busy machine
 slows all alike, and the median of many rounds counts. Shapes are those of NTU RGB+D 120: 64
 frames, 25 joints, two person slots, of which one or two hold somebody. With
+``--networks`` the networks of the complexity table are measured beside CTR-GCN instead. With
 ``--agreement`` the variants of a trained model are compared on real clips instead.
 """
 
@@ -12,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,14 +22,21 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmcl_ext.analysis.complexity import MORE_BACKBONES, PAPER_BACKBONES, recognizer_cfg
 from mmcl_ext.checkpoints.families import CTRGCNFamily
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment.backends import load_backend
-from mmcl_ext.deployment.export import compare, logits_of, real_clips, run_in_batches, write_model
+from mmcl_ext.deployment.export import (
+    compare,
+    logits_of,
+    portable_form,
+    real_clips,
+    run_in_batches,
+    write_model,
+)
 from mmcl_ext.deployment.optimize import optimize_for_inference
-from mmcl_ext.deployment.portable import PortableModel
 from mmcl_ext.registry import MODELS
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -44,6 +52,8 @@ STGCN = dict(
     backbone=dict(type='mmaction.STGCN', graph_cfg=dict(layout='nturgb+d', mode='stgcn_spatial')),
     cls_head=dict(type='GCNHead', num_classes=CLASSES, in_channels=256),
 )
+NETWORKS = {row.name: row for row in (*PAPER_BACKBONES, *MORE_BACKBONES)}
+BASE = 'CTR-GCN'
 _PAUSE = 0.03  # seconds
 OFFICIAL = 'official CTR-GCN, eager'
 
@@ -55,6 +65,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--rounds', type=int, default=30, help='the median of these counts')
     parser.add_argument('--persons', type=int, nargs='+', default=[1, 2], choices=(1, 2))
     parser.add_argument('--batches', type=int, nargs='+', default=[1, 8])
+    parser.add_argument(
+        '--networks',
+        nargs='*',
+        metavar='NAME',
+        help='rows of docs/complexity.md, by default all of them, beside CTR-GCN',
+    )
     parser.add_argument('--compile', action='store_true', help='torch.compile too (minutes)')
     parser.add_argument(
         '--clock',
@@ -68,6 +84,9 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.agreement and not args.checkpoint:
         parser.error('--agreement needs --checkpoint, and --config unless it is a published one')
+    unknown = sorted(set(args.networks or ()) - set(NETWORKS))
+    if unknown:
+        parser.error(f'there is no network {unknown[0]!r}; known are {sorted(NETWORKS)}')
     if args.rounds < 1 or args.threads < 1 or min(args.batches) < 1:
         parser.error('rounds, threads and batches are positive')
     return args
@@ -103,6 +122,8 @@ def randomize(model: nn.Module) -> None:
     for name, parameter in model.named_parameters():
         if name.endswith('alpha'):
             parameter.fill_(0.5)
+        if name.endswith('virtual_joints'):  # Hyper-GCN's are alike at first
+            parameter.normal_()
 
 
 def in_torch(model: nn.Module) -> Run:
@@ -124,9 +145,11 @@ def in_official(model: nn.Module) -> Run:
     return run
 
 
-def exported(model: nn.Module, info: ModelInfo, threads: int | None) -> Iterator[tuple[str, Run]]:
+def exported(model: Any, info: ModelInfo, threads: int | None) -> Iterator[tuple[str, Run]]:
     """Export a model and yield what runs it."""
-    portable = PortableModel(model, info.window or FRAMES, info.num_person).eval()
+    joints = model.backbone.graph.num_joints
+    shape = (info.num_person, info.window or FRAMES, joints, info.in_channels)
+    portable = portable_form(model, shape)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.onnx')
         write_model(portable, info, path, 'onnx')
@@ -153,7 +176,7 @@ def describe(model_cfg: dict[str, Any]) -> ModelInfo:
         in_channels=3,
         pipeline=(),
         average_clips='score',
-        backbone='CTRGCN',
+        backbone=str(model_cfg['backbone']['type']),
         model=model_cfg,
     )
 
@@ -184,6 +207,21 @@ def variants(args: argparse.Namespace) -> dict[str, Run]:
     return runs
 
 
+def networks(args: argparse.Namespace) -> dict[str, Run]:
+    """Build the networks of the complexity table, eager and exported, CTR-GCN first."""
+    runs: dict[str, Run] = {}
+    for name in dict.fromkeys((BASE, *(args.networks or NETWORKS))):
+        torch.manual_seed(0)
+        cfg = recognizer_cfg(NETWORKS[name], CLASSES)
+        with DefaultScope.overwrite_default_scope('mmcl_ext'):
+            model = MODELS.build(cfg).eval()
+        randomize(model)
+        runs[f'{name}: eager'] = in_torch(model)
+        for form, run in exported(model, describe(cfg), args.threads):
+            runs[f'{name}: {form}'] = run
+    return runs
+
+
 def make_clips(batch: int, persons: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     clips = rng.normal(size=(batch, 2, FRAMES, JOINTS, 3)).astype(np.float32)
@@ -211,22 +249,34 @@ def measure(runs: dict[str, Run], x: np.ndarray, rounds: int, clock: Callable) -
     return times
 
 
+def compared_with(name: str, names: Collection[str]) -> tuple[str, str]:
+    """Name the variant that a speed is relative to, and the one of the same weights."""
+    network, _, form = name.partition(': ')
+    if form:
+        return f'{BASE}: {form}', f'{network}: eager'
+    base = OFFICIAL if OFFICIAL in names else 'ours, eager'
+    return base, '' if 'ST-GCN' in name else base
+
+
 def print_scenario(title: str, times: dict[str, list[float]], outputs: dict[str, Any]) -> None:
-    print(f'\n{title}\n{"":34}{"median ms":>10}{"best ms":>9}{"ratio":>8}{"difference":>12}')
-    base = OFFICIAL if OFFICIAL in times else 'ours, eager'
+    print(f'\n{title}\n{"":40}{"median ms":>10}{"best ms":>9}{"ratio":>8}{"difference":>12}')
     for name, values in times.items():
+        base, same = compared_with(name, times)
         ratio = statistics.median(times[base]) / statistics.median(values)
-        difference = np.abs(outputs[name] - outputs[base]).max() / np.abs(outputs[base]).max()
-        shown = '-' if 'ST-GCN' in name else f'{difference:.1e}'
+        shown = '-'
+        if same:
+            shown = (
+                f'{np.abs(outputs[name] - outputs[same]).max() / np.abs(outputs[same]).max():.1e}'
+            )
         print(
-            f'{name:34}{statistics.median(values):>10.2f}{min(values):>9.2f}{ratio:>7.2f}x'
+            f'{name:40}{statistics.median(values):>10.2f}{min(values):>9.2f}{ratio:>7.2f}x'
             f'{shown:>12}'
         )
 
 
 def compare_latency(args: argparse.Namespace) -> None:
     clock = time.process_time if args.clock == 'cpu' else time.perf_counter
-    runs = variants(args)
+    runs = variants(args) if args.networks is None else networks(args)
     print(
         f'torch {torch.__version__}, {args.threads} threads, {args.clock} clock, '
         f'{args.rounds} rounds, interleaved; ratios are of medians'

@@ -88,6 +88,7 @@ MORE_BACKBONES: tuple[BackboneRow, ...] = (
         (2.3, 2.88),
     ),
     BackboneRow('BlockGCN', dict(type='BlockGCN', graph_cfg=_NTU), (1.3, 1.63)),
+    BackboneRow('BlockGCN, plain', dict(type='BlockGCN', graph_cfg=_NTU, topology=False)),
     BackboneRow('LA-GCN', dict(type='LAGCN', graph_cfg=_NTU_CTRGCN)),
 )
 """Backbones that Table 7 does not list; ``paper`` is what Hyper-GCN's paper states."""
