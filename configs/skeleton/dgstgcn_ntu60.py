@@ -1,5 +1,6 @@
 # DG-STGCN with the recipe of PYSKL and ProtoGCN. ProtoGCN's network is
 # --cfg-options model.backbone.base_channels=96
+# The layout gives the bones of their streams: hand tips on thumbs, whatever the file's layout.
 _base_ = [
     '../_base_/models/dgstgcn.py',
     '../_base_/datasets/ntu60_xsub.py',
@@ -10,6 +11,9 @@ _base_ = [
 
 model = dict(cls_head=dict(average_clips='prob'))
 close = [_base_.format_skeleton, _base_.pack_inputs]
-train_dataloader = dict(batch_size=16, dataset=dict(pipeline=[*_base_.uniform_train, *close]))
-val_dataloader = dict(batch_size=16, dataset=dict(pipeline=[*_base_.uniform_val, *close]))
-test_dataloader = dict(batch_size=16, dataset=dict(pipeline=[*_base_.uniform_test, *close]))
+bones = dict(layout='nturgb+d-ctrgcn')
+train_dataloader = dict(
+    batch_size=16, dataset=dict(bones, pipeline=[*_base_.uniform_train, *close])
+)
+val_dataloader = dict(batch_size=16, dataset=dict(bones, pipeline=[*_base_.uniform_val, *close]))
+test_dataloader = dict(batch_size=16, dataset=dict(bones, pipeline=[*_base_.uniform_test, *close]))

@@ -16,6 +16,7 @@ from mmcl_ext.models.heads.gcn_head import GCNHead
 from mmcl_ext.models.heads.heatmap_head import HeatmapHead
 from mmcl_ext.models.heads.infogcn_head import InfoGCNHead
 from mmcl_ext.models.losses.latent_mmd_loss import LatentMMDLoss
+from mmcl_ext.models.preprocessors.body_part_mixup import BodyPartMixup
 from mmcl_ext.models.preprocessors.skeleton_data_preprocessor import SkeletonDataPreprocessor
 from mmcl_ext.models.recognizers.skeleton_recognizer import SkeletonRecognizer
 from mmcl_ext.models.recognizers.transfer_recognizer import TransferRecognizer
@@ -29,6 +30,7 @@ __all__ = [
     'LAGCN',
     'STGCN',
     'BlockGCN',
+    'BodyPartMixup',
     'GCNHead',
     'HeatmapHead',
     'HyperGCN',

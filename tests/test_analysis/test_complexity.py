@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from test_models.catalogue import names
 from torch import nn
 
 from mmcl_ext.analysis import complexity
@@ -30,6 +31,7 @@ OFFICIAL = {
     'Hyper-GCN': (992_064, 1_493_764_096, 1.5734, 1_057_097),
     'Hyper-GCN, large': (2_269_504, 2_713_116_672, 2.8061, 2_336_073),
     'BlockGCN': (1_231_864, 1_761_981_440, 1.9885, 1_388_200),
+    'BlockGCN, plain': (1_103_224, 1_761_720_320, 1.9882, 1_259_304),
     'LA-GCN': (1_439_512, 1_758_213_120, 1.9223, 1_457_996),
     '2s-AGCN': (3_466_180, 3_979_025_920, 4.1403, 3_484_940),
 }
@@ -63,7 +65,12 @@ def test_dgstgcn_as_published_computes_every_frame(name, monkeypatch):
     assert complexity._table_figures(model, x) == (cost.table_parameters, cost.table_macs)
 
 
-@pytest.mark.parametrize('name', [*OFFICIAL, 'DG-STGCN', 'DG-STGCN, 96'])
+def test_every_registered_backbone_has_a_row():
+    rows = {row.backbone['type'] for row in ENTRIES.values()}
+    assert rows == set(names())
+
+
+@pytest.mark.parametrize('name', ENTRIES)
 def test_the_documented_row_is_what_is_measured(repo, name):
     text = (repo / 'docs' / 'complexity.md').read_text()
     row = next(line for line in text.splitlines() if line.startswith(f'| {name} |'))

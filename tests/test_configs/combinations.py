@@ -18,7 +18,10 @@ from mmcl_ext.config.load_config import load_config
 REPO = Path(__file__).resolve().parents[2]
 CONFIGS = REPO / 'configs'
 PAGE = (REPO / 'docs/configs.md').read_text()
-BACKBONES = ('stgcn', 'stgcnpp', 'aagcn', 'ctrgcn', 'ctrsgcn', 'infogcn', 'hdgcn')
+BACKBONES = (
+    *('stgcn', 'stgcnpp', 'aagcn', 'ctrgcn', 'ctrsgcn', 'infogcn'),
+    *('dgstgcn', 'hypergcn', 'blockgcn', 'lagcn', 'hdgcn'),
+)
 DATA = ('ntu60', 'ntu120', 'nwucla', 'utdmhad')
 LAYOUT = 'model.backbone.graph_cfg.layout=nturgb+d'
 

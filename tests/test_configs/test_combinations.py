@@ -145,7 +145,7 @@ def test_every_combination_trains_a_step(name):
 
 
 def test_all_combinations_are_there():
-    """Seven backbones, four data sets, two graphs (HD-GCN: one), with and without co-learning."""
+    """Eleven backbones, four data sets, two graphs (HD-GCN: one), with and without co-learning."""
     found = {(c.folder, c.backbone, c.data, c.hd_graph) for c in ALL.values()}
     assert len(found) == 2 * len(DATA) * (2 * len(BACKBONES) - 1)
 

@@ -10,17 +10,19 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
-from tiny_data import write_tiny_data
+from tiny_data import tiny_samples, write_tiny_data, write_tiny_store
 
 from mmcl_ext.apis import load_config
 from mmcl_ext.checkpoints.strip import strip_checkpoint
+from mmcl_ext.datasets.store import write_store
 from mmcl_ext.datasets.transforms import SkeletonStream
 from mmcl_ext.registry import DATASETS, MODELS, OPTIMIZERS, PARAM_SCHEDULERS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-SKELETON = sorted(CONFIGS.glob('skeleton/*_ntu*.py'))
-UNIFORM = [path for path in SKELETON if path.stem.startswith('dgstgcn')]  # PYSKL's recipe
-SKELETON = [path for path in SKELETON if path not in UNIFORM]
+UNIFORM = sorted(CONFIGS.glob('skeleton/dgstgcn_*ntu*.py'))  # PYSKL's recipe
+SKELETON = [path for path in sorted(CONFIGS.glob('skeleton/*_ntu*.py')) if path not in UNIFORM]
+UNIFORM += sorted(CONFIGS.glob('skeleton/dgstgcn_150e_*.py'))
+UNIFORM_CLASSES = dict(ntu60=60, ntu60xview=60, ntu120=120, ntu120xset=120, nwucla=10, utdmhad=27)
 MMCL = sorted(CONFIGS.glob('mmcl/*_ntu*.py'))
 RANDOM_ENCODER = {'model.co_learning.image_encoder.pretrained': None}
 PARAMETERS = dict(  # of the backbones, 25 joints, 2 persons
@@ -42,6 +44,14 @@ PARAMETERS = dict(  # of the backbones, 25 joints, 2 persons
 def data_root(tmp_path_factory):
     root = tmp_path_factory.mktemp('data_root')
     write_tiny_data(root)
+    samples = list(tiny_samples(layout='kinect_v1', num_person=1))
+    names = [sample['name'] for sample in samples]
+    parts = ('xview_train', 'xsub_train', 'xview_val', 'xsub_test')
+    splits = {part: names[:8] if 'train' in part else names[8:] for part in parts}
+    for data in ('nwucla', 'utdmhad'):
+        store = root / f'data/{data}/{data}.safetensors'
+        store.parent.mkdir()
+        write_store(store, samples, layout='kinect_v1', classes=('a', 'b', 'c'), splits=splits)
     return root
 
 
@@ -114,16 +124,68 @@ def test_recipe_of_pyskl(path):
     assert pipeline_names(cfg.test_dataloader) == ['AlignSkeleton', *close]
     align, rotate, mirror, drop, stream, _, form, _ = built_pipeline(cfg.train_dataloader)
     assert (align.align_spine, rotate.theta, mirror.negate, drop.together) == (False, 0.2, False, 1)
+    assert (mirror.prob, drop.prob) == (0.5, 0.2)
     assert (stream.stream, form.pad) == ('k_bone', 'zero')
     shapes = [
         DATASETS.build(loader.dataset)[0]['inputs']['keypoint'].shape
         for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)
     ]
-    assert shapes == [(1, 2, 100, 25, 3), (1, 2, 100, 25, 3), (10, 2, 100, 25, 3)]
-    assert MODELS.build(cfg.model).cls_head.average_clips == 'prob'
-    classes = 120 if 'ntu120' in path.stem else 60
-    assert cfg.model.cls_head.num_classes == classes
-    assert f'ntu{classes}' in cfg.test_dataloader.dataset.ann_file
+    persons, joints = (2, 25) if 'ntu' in path.stem else (1, 20)
+    assert shapes == [(clips, persons, 100, joints, 3) for clips in (1, 1, 10)]
+    data = path.stem.rpartition('_')[2]
+    head = MODELS.build(cfg.model).cls_head
+    assert head.average_clips == 'prob'
+    assert head.num_classes == cfg.model.cls_head.num_classes == UNIFORM_CLASSES[data]
+    assert data.removesuffix('xview').removesuffix('xset') in cfg.test_dataloader.dataset.ann_file
+    view = data in ('nwucla', 'ntu60xview')
+    protocol = 'xview' if view else 'xset' if data.endswith('xset') else 'xsub'
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        assert loader.dataset.split.startswith(protocol)
+        assert loader.batch_size == 16
+    assert cfg.train_dataloader.dataset.split != cfg.test_dataloader.dataset.split
+
+
+def test_every_data_set_has_the_recipe_of_pyskl():
+    assert {path.stem.rpartition('_')[2] for path in UNIFORM} == set(UNIFORM_CLASSES)
+
+
+def test_the_recipes_bones_do_not_depend_on_the_file():
+    """A store of PYSKL hangs hand tips on hands, PYSKL's bones hang them on thumbs."""
+    bones = []
+    for layout in ('nturgb+d', 'nturgb+d-ctrgcn'):
+        store = f'{layout}.safetensors'
+        write_tiny_store(store, layout=layout)
+        cfg = load_config(CONFIGS / 'skeleton/dgstgcn_ntu60.py', {'stream': 'bone'})
+        dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, ann_file=store))
+        bones.append(dataset[0]['inputs']['keypoint'])
+    assert torch.equal(*bones)
+
+
+def test_the_recipe_with_body_part_mixup():
+    cfg = load_config(CONFIGS / 'skeleton/dgstgcn_mixup_ntu60.py')
+    model = MODELS.build(cfg.model)
+    assert model.data_preprocessor.keep_clips
+    assert model.data_preprocessor.blending.num_classes == model.cls_head.num_classes
+    assert model.cls_head.loss_cls.loss_weight == 2
+
+
+@pytest.mark.parametrize('path', UNIFORM, ids=name)
+def test_the_recipes_learning_rate_falls_along_a_cosine_of_steps(path):
+    """From 0.025 to 0 over all 150 epochs, step by step, without a warm-up."""
+    cfg = load_config(path)
+    optimizer, schedulers = build_schedule(cfg)
+    assert schedulers == []
+    assert optimizer.param_groups[0]['weight_decay'] == 5e-4
+    [settings] = cfg.param_scheduler
+    steps = 2  # in an epoch
+    settings = dict(settings, optimizer=optimizer, epoch_length=steps)
+    assert settings.pop('convert_to_iter_based')  # as the Runner understands it
+    cosine = PARAM_SCHEDULERS.get(settings.pop('type')).build_iter_from_epoch(**settings)
+    for index in range(cfg.train_cfg.max_epochs * steps):
+        expected = 0.025 * (1 + math.cos(math.pi * index / (150 * steps))) / 2
+        assert optimizer.param_groups[0]['lr'] == pytest.approx(expected, abs=1e-9)
+        optimizer.step()
+        cosine.step()
 
 
 NETWORKS = [name for name in PARAMETERS if '_' not in name]

@@ -2,9 +2,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from mmaction.structures import ActionDataSample
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from mmcl_ext.models.losses.own_losses import stack_labels
 from mmcl_ext.registry import MODELS
 
 
@@ -16,13 +19,52 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
     list with one tensor per sample, e.g. ``keypoint`` with N tensors
     (num_clips, M, T, V, C), which becomes (N, num_clips, M, T, V, C). Tensors that
     already hold a batch pass through.
+
+    Args:
+        blending: Configuration of a blending of clips and labels in training, such as
+            :class:`BodyPartMixup` or MMAction2's ``MixupBlending``; it mixes the only entry.
+        keep_clips: Whether the blended clips are added to the batch, which then holds 2 N clips, or
+            take the place of the others.
+        kwargs: ``non_blocking`` of MMEngine.
     """
+
+    def __init__(
+        self, blending: dict[str, Any] | None = None, keep_clips: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.blending: Any = None if blending is None else MODELS.build(blending)
+        self.keep_clips = keep_clips
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Return the batch, its inputs stacked, if of one shape; ``data_samples`` may be absent."""
         data = self.cast_data(data)
         inputs = {name: self.batch(name, entry, data) for name, entry in data['inputs'].items()}
-        return {**data, 'inputs': inputs, 'data_samples': data.get('data_samples')}
+        samples = data.get('data_samples')
+        if training and self.blending is not None:
+            inputs, samples = self.blend(inputs, samples)
+        return {**data, 'inputs': inputs, 'data_samples': samples}
+
+    def blend(
+        self, inputs: dict[str, Tensor], samples: Sequence[ActionDataSample] | None
+    ) -> tuple[dict[str, Tensor], list[ActionDataSample]]:
+        """Blend the clips and give them soft labels (K,)."""
+        if len(inputs) != 1:
+            raise ValueError(
+                f'blending mixes clips, not what belongs to them: inputs are {sorted(inputs)}'
+            )
+        if samples is None:
+            raise ValueError('blending needs data_samples with labels, got None')
+        [(name, clips)] = inputs.items()
+        mixed, blended = self.blending(clips.clone(), [sample.new() for sample in samples])
+        if not self.keep_clips:
+            return {name: mixed}, blended
+        labels = stack_labels(samples)
+        if not labels.is_floating_point():
+            labels = F.one_hot(labels, self.blending.num_classes).float()
+        kept = [
+            sample.new().set_gt_label(label) for sample, label in zip(samples, labels, strict=True)
+        ]
+        return {name: torch.cat((clips, mixed))}, [*kept, *blended]
 
     def batch(self, name: str, entry: Sequence[Tensor] | Tensor, data: dict[str, Any]) -> Tensor:
         """Stack one entry of the inputs."""
