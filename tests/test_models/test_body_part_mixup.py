@@ -90,9 +90,11 @@ def samples(number: int) -> list[ActionDataSample]:
 
 
 @pytest.mark.parametrize('keep', [False, True])
-def test_in_training_only(keep: bool) -> None:
+@pytest.mark.parametrize('kind', ['BodyPartMixup', 'MixupBlending'])
+def test_in_training_only(kind: str, keep: bool) -> None:
     torch.manual_seed(0)
-    preprocessor = SkeletonDataPreprocessor(blending=MIXUP, keep_clips=keep)
+    blending = dict(type=kind, num_classes=CLASSES)
+    preprocessor = SkeletonDataPreprocessor(blending=blending, keep_clips=keep)
     clips = torch.randn(3, 1, 2, 100, 25, 3)
     data: dict[str, Any] = dict(inputs=dict(keypoint=list(clips)), data_samples=samples(3))
     tested = preprocessor(data)
@@ -106,7 +108,9 @@ def test_in_training_only(keep: bool) -> None:
     if keep:
         assert torch.equal(blended[:3], clips)
         assert torch.equal(labels[:3], one_hot(3))
-    assert (labels[-3:].max(1).values < 1).all()
+    torch.testing.assert_close(labels.sum(1), torch.ones(len(labels)))
+    with pytest.raises(ValueError, match='blending needs data_samples'):
+        preprocessor(dict(inputs=dict(keypoint=clips)), training=True)
 
 
 def test_the_loss_is_that_of_both_halves() -> None:
