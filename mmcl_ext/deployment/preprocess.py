@@ -5,9 +5,10 @@ this package, and does what the test pipelines of the shipped NTU RGB+D, NW-UCLA
 configurations do. The file's meta data entry ``mmcl_ext.model_info`` tells the rest::
 
     info = json.loads(metadata['mmcl_ext.model_info'])
-    clips = prepare(keypoint, info)[None]           # keypoint: (M, T, V, C), metres
+    clips = prepare_clips(keypoint, info)           # keypoint: (M, T, V, C), metres
     persons, slots, members = pack_persons(clips)
     logits = session.run(None, {'persons': persons, 'slots': slots, 'members': members})[0]
+    scores = average_clips(logits, info)            # (K,)
 
 Axes: N clips, M person slots, T frames, V joints, C coordinates, P persons who are there.
 """
@@ -35,6 +36,17 @@ class PackedPersons(NamedTuple):
 def prepare(keypoint: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
     """Turn a skeleton sequence (M, T, V, C) into one clip (M', T', V, C), float32, for a network.
 
+    As :func:`prepare_clips`, for a pipeline that makes one clip; another is a ValueError.
+    """
+    clips = prepare_clips(keypoint, info)
+    if len(clips) != 1:
+        raise ValueError(f'the pipeline makes {len(clips)} clips: use prepare_clips')
+    return clips[0]
+
+
+def prepare_clips(keypoint: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
+    """Turn a skeleton sequence (M, T, V, C) into clips (N, M', T', V, C), float32, for a network.
+
     The joints are in the model's layout, absent persons all zero; ``info`` is the description in
     the model's file. An array that does not fit it, or a transform that this file does not know, is
     a ValueError.
@@ -48,6 +60,7 @@ def prepare(keypoint: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
     if not np.isfinite(keypoint).all():
         raise ValueError('the coordinates are not all finite')
     keypoint = choose_persons(keypoint, info['num_person'])
+    clips = 1
     for step in info['pipeline']:
         settings = {key: value for key, value in step.items() if key != 'type'}
         name = str(step['type']).rpartition('.')[2]
@@ -57,8 +70,23 @@ def prepare(keypoint: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
             raise ValueError(f'this file does not know the transform {name}')
         if name == 'SkeletonStream':
             settings['parents'] = parents_of(info)
+        if name == 'UniformSample':
+            clips = settings.get('num_clips', 1)
         keypoint = STEPS[name](keypoint, **settings)
-    return np.ascontiguousarray(keypoint, np.float32)
+    persons, frames, *rest = keypoint.shape
+    apart = keypoint.reshape(persons, clips, frames // clips, *rest).swapaxes(0, 1)
+    return np.ascontiguousarray(apart, np.float32)
+
+
+def average_clips(logits: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
+    """Average the logits (N, K) of a sequence's clips as in the tests: (K,).
+
+    With ``'prob'`` the mean of the clips' probabilities, else of their logits.
+    """
+    if info.get('average_clips') != 'prob':
+        return logits.mean(axis=0)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).mean(axis=0)
 
 
 def choose_persons(keypoint: np.ndarray, limit: int) -> np.ndarray:
@@ -90,6 +118,85 @@ def center(keypoint: np.ndarray, joint: int = 1) -> np.ndarray:
         return keypoint
     origin = keypoint[0, real[0].argmax(), joint]
     return np.where(real[..., None, None], keypoint - origin, 0)
+
+
+def align(
+    keypoint: np.ndarray,
+    center: int = 1,
+    spine: Sequence[int] = (0, 1),
+    shoulders: Sequence[int] = (4, 8),
+    align_spine: bool = True,
+) -> np.ndarray:
+    """Put the person with the most real frames first, keep those frames, move and turn the clip.
+
+    In the first of them, ``center`` becomes the origin; with ``align_spine`` the spine then turns
+    onto +z and the line from the left to the right shoulder onto +x. Zeros stay zero.
+    """
+    real = np.abs(keypoint).max(axis=(2, 3)) > 1e-8
+    if not real.any():
+        return keypoint
+    main = int(real.sum(axis=1).argmax())
+    order = [main, *(m for m in range(len(keypoint)) if m != main)]
+    keypoint = keypoint[order][:, real[main]]
+    centered = keypoint - keypoint[0, 0, center]
+    centered[~keypoint.any(axis=-1)] = 0
+    if not align_spine:
+        return centered
+    body = centered[0, 0].astype(np.float64)
+    upright = _turn_onto(body[spine[1]] - body[spine[0]], np.array([0.0, 0.0, 1.0]))
+    across = upright @ (body[shoulders[1]] - body[shoulders[0]])
+    rotation = _turn_onto(across, np.array([1.0, 0.0, 0.0])) @ upright
+    return centered @ rotation.T.astype(np.float32)
+
+
+def _turn_onto(vector: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the smallest rotation of a vector onto a unit vector, the identity if it has none."""
+    axis = np.cross(vector, target)
+    if np.abs(axis).sum() < 1e-6:
+        return np.eye(3)
+    (x, y, z), length = axis, np.linalg.norm(vector)
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    cosine = vector @ target / length
+    return np.eye(3) + cross / length + (1 - cosine) / (axis @ axis) * (cross @ cross)
+
+
+def sample_uniformly(
+    keypoint: np.ndarray,
+    clip_len: int = 100,
+    num_clips: int = 1,
+    test_mode: bool = False,
+    seed: int = 255,
+    p_interval: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Take clips, one after the other, of one frame from each of ``clip_len`` equal parts.
+
+    A sequence shorter than a clip is looped. The same frames each time, drawn from ``seed``.
+    """
+    if not test_mode:
+        raise ValueError('a test does not draw frames at random: UniformSample needs test_mode')
+    rng, length = np.random.RandomState(seed), keypoint.shape[1]
+    frames = []
+    for clip in range(num_clips):
+        first, part = 0, length
+        if p_interval is not None:
+            low, high = p_interval
+            part = max(int((low + (high - low) * rng.rand()) * length), 1)
+            first = rng.randint(length - part + 1)
+        frames.append(first + _spread(rng, part, clip_len, clip, num_clips))
+    return keypoint[:, np.concatenate(frames) % length]
+
+
+def _spread(rng: Any, length: int, size: int, clip: int, num_clips: int) -> np.ndarray:
+    """Choose ``size`` of ``length`` frames, of which there may be too few."""
+    if length < size:
+        start = clip if length < num_clips else clip * length // num_clips
+        return np.arange(size) + start
+    if length < 2 * size:
+        skipped = np.zeros(size + 1, np.int64)
+        skipped[rng.permutation(size + 1)[: length - size]] = 1
+        return np.arange(size) + skipped.cumsum()[:-1]
+    bounds = np.arange(size + 1) * length // size
+    return bounds[:-1] + rng.randint(np.diff(bounds))
 
 
 def crop_and_resize(
@@ -192,11 +299,13 @@ def _real(keypoint: np.ndarray) -> np.ndarray:
 
 
 STEPS: dict[str, Callable[..., np.ndarray]] = {
+    'AlignSkeleton': align,
     'CenterSkeleton': center,
     'ValidCropResize': crop_and_resize,
     'NormalizeRange': normalize_range,
     'PickFrames': pick_frames,
     'SkeletonStream': stream,
+    'UniformSample': sample_uniformly,
     'FormatSkeleton': format_persons,
 }
 """The transforms that this file knows, by their names in the description."""

@@ -7,13 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.registry import DefaultScope
 
 import mmcl_ext.datasets.transforms  # noqa: F401
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.load_config import load_config
 from mmcl_ext.datasets.present_persons import choose_persons
-from mmcl_ext.deployment.preprocess import format_persons, pack_persons, prepare
+from mmcl_ext.deployment import preprocess
+from mmcl_ext.deployment.preprocess import (
+    format_persons,
+    pack_persons,
+    prepare,
+    prepare_clips,
+)
+from mmcl_ext.models import GCNHead
 from mmcl_ext.registry import TRANSFORMS
 
 CONFIGS = {
@@ -21,8 +29,10 @@ CONFIGS = {
     'ctrgcn_ntu120': 25,  # and here copies of the first
     'ctrgcn_nwucla': 20,
     'ctrgcn_hdgraph_utdmhad': 20,
+    'dgstgcn_ntu60': 25,  # ten clips of frames spread over the sequence
+    'dgstgcn_150e_utdmhad': 20,
 }
-STREAMS = ('joint', 'bone', 'joint_motion', 'bone_motion')
+STREAMS = ('joint', 'bone', 'k_bone', 'joint_motion', 'bone_motion', 'k_bone_motion')
 
 
 def recordings(joints: int) -> list[np.ndarray]:
@@ -52,7 +62,7 @@ def by_pipeline(info: ModelInfo, keypoint: np.ndarray) -> np.ndarray:
     with DefaultScope.overwrite_default_scope(info.scope):
         for step in info.pipeline[:-1]:
             results = TRANSFORMS.build(dict(step))(results)
-    return results['keypoint'][0]
+    return results['keypoint']
 
 
 @pytest.mark.parametrize('stream', STREAMS)
@@ -63,9 +73,48 @@ def test_equals_the_test_pipeline(repo: Path, config: str, stream: str) -> None:
     description = json.loads(info.to_json())
     for keypoint in recordings(CONFIGS[config]):
         expected = by_pipeline(info, keypoint)
-        output = prepare(keypoint, description)
+        output = prepare_clips(keypoint, description)
         assert output.dtype == np.float32
         np.testing.assert_allclose(output, expected, rtol=1e-6, atol=1e-6)
+        if len(expected) == 1:
+            np.testing.assert_array_equal(prepare(keypoint, description), output[0])
+    if config.startswith('dgstgcn'):
+        with pytest.raises(ValueError, match='makes 10 clips: use prepare_clips'):
+            prepare(recordings(CONFIGS[config])[0], description)
+
+
+STEPS = (
+    dict(type='AlignSkeleton'),
+    dict(type='AlignSkeleton', center=0, spine=(0, 2), shoulders=(8, 4)),
+    dict(type='UniformSample', clip_len=30, num_clips=3, test_mode=True),
+    dict(type='UniformSample', clip_len=16, test_mode=True, seed=3, p_interval=(1, 1)),
+    dict(type='UniformSample', clip_len=16, num_clips=2, test_mode=True, p_interval=(0.5, 0.9)),
+)
+
+
+@pytest.mark.parametrize('step', STEPS, ids=str)
+def test_equals_the_transform(step: dict) -> None:
+    for keypoint in recordings(25):
+        results = dict(keypoint=keypoint.copy(), layout='nturgb+d')
+        with DefaultScope.overwrite_default_scope('mmcl_ext'):
+            expected = TRANSFORMS.build(dict(step))(results)['keypoint']
+        settings = {key: value for key, value in step.items() if key != 'type'}
+        output = preprocess.STEPS[step['type']](keypoint, **settings)
+        np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_clips_are_averaged_as_in_the_tests() -> None:
+    logits = np.random.default_rng(0).normal(size=(10, 7)).astype(np.float32)
+    for kind in ('score', 'prob'):
+        head = GCNHead(7, 4, average_clips=kind)
+        expected = head.average_clip(torch.from_numpy(logits), num_segs=10)[0]
+        output = preprocess.average_clips(logits, dict(average_clips=kind))
+        np.testing.assert_allclose(output, expected, rtol=1e-5)
+
+
+def test_frames_drawn_at_random_are_refused() -> None:
+    with pytest.raises(ValueError, match='UniformSample needs test_mode'):
+        preprocess.sample_uniformly(np.ones((1, 5, 25, 3), np.float32))
 
 
 def test_copies_are_of_the_first_person() -> None:
