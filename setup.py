@@ -104,7 +104,7 @@ setup(
     packages=find_packages(include=['mmcl_ext', 'mmcl_ext.*']),
     package_data={
         'mmcl_ext': ['py.typed'],
-        'mmcl_ext.web': ['*.css'],
+        'mmcl_ext.web': ['*.css', '*.js'],
         'mmcl_ext.datasets.metainfo': ['*.txt'],
     },
     entry_points={'console_scripts': ['mmcl=mmcl_ext.cli:main']},

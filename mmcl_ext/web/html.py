@@ -14,6 +14,12 @@ from mmcl_ext.checkpoints.model_info import ModelInfo
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+CAMERA = (
+    '<div class="mmcl-camera"><button type="button">Record with the camera</button>'
+    '<video playsinline muted hidden></video><p role="status"></p></div>'
+)
+"""The browser's camera, without the script that moves it."""
+
 
 def message(text: str, kind: str = 'error') -> str:
     """Return a box with a message; ``kind`` is ``'error'`` or ``'note'``."""

@@ -24,8 +24,12 @@ POLICY = '; '.join(
 )
 """What a browser may load for the page: what this server gives, and nothing else."""
 
+PERMISSIONS = 'camera=(self), microphone=(), geolocation=(), display-capture=()'
+"""What the page may ask the browser for: the camera, without sound."""
+
 _HEADERS = (
     (b'content-security-policy', POLICY.encode()),
+    (b'permissions-policy', PERMISSIONS.encode()),
     (b'x-content-type-options', b'nosniff'),
     (b'referrer-policy', b'no-referrer'),
 )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmcl_ext.fileio.printable import counted
@@ -17,6 +18,7 @@ from mmcl_ext.web.web_demo import Upload, WebDemo, WebView
 
 TITLE = 'Skeleton action recognition'
 FROM_FILE = 'as the file says, or the model'
+_CAMERA = Path(__file__).with_name('camera.js')
 
 _BUSY = html.message('Predicting...', 'note')
 _START = html.message('Pick or upload a clip, then press Predict.', 'note')
@@ -138,6 +140,7 @@ class Page:
         layouts = [FROM_FILE, *layout_names()]
         layout = gr.Dropdown(layouts, label='Joints', value=FROM_FILE, elem_id='layout')
         file = gr.File(label='Video, or file of skeletons', elem_id='upload', height=150)
+        gr.HTML(html_template=html.CAMERA, js_on_load=_CAMERA.read_text(), elem_id='camera')
         status = gr.HTML(_limits(self.demo.max_upload), elem_id='upload-status')
         clips = gr.State([], time_to_live=3600)
         place = gr.Dropdown([], label='Clip', type='index', visible=False, elem_id='upload-clip')

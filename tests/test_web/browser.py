@@ -123,11 +123,12 @@ def send(url: str, body: dict[str, Any] | None = None, method: str | None = None
 
 
 @contextmanager
-def open_browser(profile: Path) -> Iterator[Browser]:
+def open_browser(profile: Path, camera: Path | None = None) -> Iterator[Browser]:
     """Start driver and browser; both end with the context.
 
     Args:
         profile: Folder of the browser's own files.
+        camera: A .y4m file that a camera shows, again and again; any page may use the camera.
     """
     port = free_port()
     driver = subprocess.Popen(
@@ -136,7 +137,9 @@ def open_browser(profile: Path) -> Iterator[Browser]:
     url = f'http://127.0.0.1:{port}'
     try:
         wait_for(lambda: _ready(url), 'a driver', 60)
-        session = send(f'{url}/session', dict(capabilities=dict(alwaysMatch=_options(profile))))
+        session = send(
+            f'{url}/session', dict(capabilities=dict(alwaysMatch=_options(profile, camera)))
+        )
         try:
             yield Browser(url, session['sessionId'])
         finally:
@@ -153,11 +156,14 @@ def _ready(url: str) -> bool:
         return False
 
 
-def _options(profile: Path) -> dict[str, Any]:
+def _options(profile: Path, camera: Path | None) -> dict[str, Any]:
     switches = (
         'headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking '
         'disable-component-update disable-sync disable-dev-shm-usage no-proxy-server'
     )
+    if camera is not None:
+        switches += ' use-fake-ui-for-media-stream use-fake-device-for-media-stream '
+        switches += f'use-file-for-fake-video-capture={camera}'
     return {
         'goog:chromeOptions': dict(
             binary=CHROMIUM,

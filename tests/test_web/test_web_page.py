@@ -1,28 +1,34 @@
 """The page as a browser sees it; needs Gradio, and Chromium with its driver."""
 
 import importlib.util
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from browser import CHROMEDRIVER, CHROMIUM, Browser, open_browser, wait_for
 from free_port import free_port
 
 from mmcl_ext.inference import MMCLInferencer
-from mmcl_ext.web.middleware import POLICY
+from mmcl_ext.preparation.videos.video import iter_frames
+from mmcl_ext.web.middleware import PERMISSIONS, POLICY
 from mmcl_ext.web.page import FROM_FILE
 
 REPO = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.slow
+
+_PLAYS = 'const v = document.querySelector("#camera video"); return !v.hidden && v.currentTime > 0;'
 
 
 @pytest.fixture(scope='module')
@@ -96,6 +102,12 @@ def test_page_may_fetch_nothing_from_elsewhere(server):
     assert status == 200
     assert headers['content-security-policy'] == POLICY
     assert headers['x-content-type-options'] == 'nosniff'
+
+
+def test_page_may_use_the_camera_alone(server):
+    permissions = get(server['url'])[2]['permissions-policy']
+    assert permissions == PERMISSIONS
+    assert permissions.startswith('camera=(self), microphone=()')
 
 
 def test_files_of_the_machine_are_not_served(server, model):
@@ -236,6 +248,45 @@ def test_uploaded_video(browser, server, shared):
         )
     browser.click('#explain input')
     left = [path for path in server['temporary'].rglob('*.mp4') if path.stat().st_size]
+    assert left == []
+
+
+def save_y4m(path: Path, video: Path, frames: int, size: tuple[int, int] = (640, 360)) -> Path:
+    """Write the first frames of a video as a camera gives them."""
+    with path.open('wb') as file:
+        file.write(f'YUV4MPEG2 W{size[0]} H{size[1]} F15:1 Ip A1:1 C420jpeg\n'.encode())
+        for _, image in itertools.islice(iter_frames(video), frames):
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            file.write(b'FRAME\n' + cv2.cvtColor(small, cv2.COLOR_BGR2YUV_I420).tobytes())
+    return path
+
+
+def test_recording_of_the_camera(server, shared, tmp_path):
+    """What the browser records is predicted as an uploaded video is, and deleted."""
+    if CHROMIUM is None or CHROMEDRIVER is None:
+        pytest.skip('Chromium or chromedriver is not installed')
+    if any(importlib.util.find_spec(name) is None for name in ('mediapipe', 'openvino')):
+        pytest.skip('BlazePose is not installed: make pose')
+    video = shared / 'datasets/mmaction2_samples/demo_skeleton.mp4'
+    camera = save_y4m(tmp_path / 'camera.y4m', video, 40)
+    with open_browser(tmp_path / 'profile', camera) as browser:
+        browser.open(server['url'])
+        browser.wait_for_text('#head', 'press Predict')
+        switch_to(browser, 'Upload')
+        wait_for(lambda: 'Record' in browser.text('#camera button'), 'the button')
+        browser.click('#camera button')
+        wait_for(lambda: browser.run(_PLAYS), 'the picture of the camera', 60)
+        time.sleep(3)  # of the recording
+        browser.click('#camera button')
+        browser.wait_for_text('#upload-status', 'recording: ', 300)
+        assert 'recording: 0 ' not in browser.text('#upload-status')
+        assert browser.run('return document.querySelector("#camera video").hidden')
+        browser.click('#predict-upload')
+        browser.wait_for_text('#head', 'recording: ', 300)
+        browser.wait_for_text('#scores .mmcl-people', 'person 1', 300)
+        assert browser.complaints() == []
+        assert [url for url in browser.requests() if not url.startswith(server['url'])] == []
+    left = [path for path in server['temporary'].rglob('*.webm') if path.stat().st_size]
     assert left == []
 
 
