@@ -1,6 +1,9 @@
 """What a network trained on Kinect's skeletons makes of skeletons that come out of videos.
 
-    python benchmarks/video_domain_gap.py MODEL ../shared/datasets
+    python benchmarks/video_domain_gap.py zoo:ctrgcn_15e_nwucla ../shared/datasets
+
+The folder has ntu_sample/S001C001P001R001A001.skeleton, the same with _rgb.avi, and
+mmaction2_samples/demo_skeleton.mp4, which is demo/demo_skeleton.mp4 of MMAction2's repository.
 
 On NTU RGB+D's sample clip the same windows are predicted from Kinect's skeleton and from the
 video's. Printed are how often both have the same best class, where the class of one stands among
