@@ -3,13 +3,16 @@
 import json
 import runpy
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'test_preparation'))
-from bright_people import SIZE, BrightPeople, save_people
+from bright_people import SIZE, BrightPeople, picture, save_people
+from free_port import free_port
 
 from mmcl_ext.inference import MMCLInferencer, SkeletonClip
 from mmcl_ext.inference.video_prediction import is_video, predict_video, takes_metres
@@ -137,3 +140,47 @@ def test_a_video_is_a_stream(utd, video, monkeypatch, capsys):
     assert summary.startswith('16 frames, 2 predictions; latency p50 ')
     assert shares.startswith('per frame: decode p50 ')
     assert ' ms, pose p50 ' in shares
+
+
+def publish(url, frames):
+    """Send somebody who walks to the RTSP receiver at an address, at 50 frames a second."""
+    import av
+
+    for _ in range(100):
+        container = av.open(url, 'w', format='rtsp', options=dict(rtsp_transport='tcp'))
+        stream = container.add_stream('mpeg4', rate=50)
+        stream.width, stream.height = SIZE
+        try:
+            container.start_encoding()
+            break
+        except OSError:  # nobody listens yet
+            time.sleep(0.1)
+    with container:
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(picture(10 + number % 60), format='bgr24')
+            frame.pts = number
+            container.mux(stream.encode(frame))
+            time.sleep(0.02)
+        container.mux(stream.encode())
+
+
+def test_an_rtsp_address_is_a_stream(utd, monkeypatch, capsys):
+    """Here OpenCV waits for the sender; a camera would wait for OpenCV."""
+    pytest.importorskip('av')
+    monkeypatch.setattr(
+        'mmcl_ext.preparation.pose.pose_settings.build_pose_estimator',
+        lambda name, **options: BrightPeople('blazepose', **options),
+    )
+    monkeypatch.setenv('OPENCV_FFMPEG_CAPTURE_OPTIONS', 'rtsp_flags;listen|listen_timeout;20')
+    url = f'rtsp://127.0.0.1:{free_port()}/live'
+    options = ('--model', utd['published'], '--window', 6, '--stride', 4)
+    monkeypatch.setattr(sys, 'argv', ['stream.py', *map(str, (url, *options))])
+    sender = threading.Thread(target=publish, args=(url, 50))
+    sender.start()
+    runpy.run_path(str(REPO / 'tools/stream.py'))['main']()
+    sender.join()
+    *rows, summary, shares = capsys.readouterr().out.splitlines()
+    frames = int(summary.split()[0])
+    assert 6 <= frames <= 50
+    assert len(rows) == 1 + (frames - 6) // 4
+    assert shares.startswith('per frame: decode p50 ')
