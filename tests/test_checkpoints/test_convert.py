@@ -13,7 +13,7 @@ from torch import nn
 from mmcl_ext import apis
 from mmcl_ext.checkpoints import convert as official
 from mmcl_ext.checkpoints.data_description import DataDescription
-from mmcl_ext.checkpoints.families import CTRGCNFamily, DGSTGCNFamily
+from mmcl_ext.checkpoints.families import CTRGCNFamily, DGSTGCNFamily, HyperGCNFamily
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.config.build_model import build_model
 from mmcl_ext.fileio.checkpoint import read_checkpoint
@@ -436,6 +436,22 @@ def test_settings_of_dgstgcn_are_found():
         inflate_stages=(3,),
         down_stages=(3,),
     )
+
+
+def test_the_large_hypergcn_is_recognised():
+    """It has no recorded output; its state has the base network's names, other widths."""
+    graph = dict(type='SkeletonGraph', layout='nturgb+d', mode='spatial')
+    large = dict(type='HyperGCN', graph_cfg=graph, inflate_stages=(4, 7))
+    head = dict(type='GCNHead', num_classes=7)
+    model = build_model(dict(type='SkeletonRecognizer', backbone=large, cls_head=head)).eval()
+    imported = official.import_state(HyperGCNFamily().to_theirs(model.state_dict()))
+    assert imported.model_cfg['backbone']['inflate_stages'] == (4, 7)
+    assert 'down_stages' not in imported.model_cfg['backbone']  # the usual ones
+    again = build_model(imported.model_cfg).eval()
+    again.load_state_dict(imported.state_dict, strict=True)
+    x = dict(keypoint=torch.rand(1, 1, 2, 12, 25, 3))
+    with torch.no_grad():
+        assert torch.equal(again(x), model(x))
 
 
 def test_dgstgcn_with_a_normalisation_per_slot_is_refused():

@@ -14,7 +14,7 @@ from mmcl_ext.models import GCNHead, HyperGCN, SkeletonDataPreprocessor, Skeleto
 from mmcl_ext.models.layers.hyper_graph_conv import HyperGraphConv
 from mmcl_ext.models.losses.divergence import divergence
 from test_models.families import build, converters
-from test_models.helpers import fill, fixture, wave
+from test_models.helpers import fill, fixture, ours, relative_error, wave
 
 GRAPH = dict(type='mmcl_ext.SkeletonGraph', layout='nturgb+d', mode='spatial')
 SMALL = dict(base_channels=16, num_stages=3, inflate_stages=(2,), down_stages=(2,))
@@ -80,14 +80,49 @@ def test_divergence_is_the_mean_positive_cosine() -> None:
     assert divergence(torch.ones(3, 4)).item() == pytest.approx(1)
 
 
-def test_divergence_of_the_authors(shared: Path) -> None:
+def official(shared: Path) -> tuple[Any, dict[str, Tensor]]:
     state, data = fixture(shared, 'hypergcn_base_ntu60')
-    model = build('hypergcn').double()
+    model = build('hypergcn')
     model.load_state_dict(converters('hypergcn')[0](state))
-    losses = model.backbone.own_losses(torch.zeros(1), torch.zeros(1))
+    return model, data
+
+
+def test_divergence_of_the_authors(shared: Path) -> None:
+    model, data = official(shared)
+    losses = model.double().backbone.own_losses(torch.zeros(1), torch.zeros(1))
     assert losses['loss_divergence'].item() == pytest.approx(
         data['divergence_float64'].item(), rel=1e-8
     )
+
+
+def test_outputs_of_the_released_code(shared: Path) -> None:
+    """Its distances are a matrix product of 28 points, which spoils those of 0."""
+    model, data = official(shared)
+    model.eval()
+    with torch.no_grad():
+        assert relative_error(model(ours(data['input'])), data['output']) <= 1e-3
+        output = model.double()(ours(data['input'].double()))
+    assert relative_error(output, data['output_float64']) <= 1e-7
+
+
+@pytest.mark.slow
+def test_training_of_the_released_code(shared: Path) -> None:
+    """Five steps on its whole loss, with label smoothing and divergence."""
+    model, data = official(shared)
+    model.double().train().cls_head.label_smooth_eps = 0.1
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=4e-4
+    )
+    inputs, samples = ours(data['train_input'].double()), labelled(*data['train_labels'].tolist())
+    for total, cross_entropy, apart in data['train_total_losses_float64'].tolist():
+        losses = model.loss(inputs, samples)
+        assert losses['loss_cls'].item() == pytest.approx(cross_entropy, rel=1e-6)
+        assert losses['loss_divergence'].item() == pytest.approx(apart, rel=1e-6)
+        loss, _ = model.parse_losses(losses)
+        assert loss.item() == pytest.approx(total, rel=1e-6)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
 
 def labelled(*labels: int) -> list[ActionDataSample]:

@@ -10,7 +10,12 @@ from mmcl_ext.models.layers import skeleton_topology
 from test_models.families import FAMILIES, build, converters, official
 from test_models.helpers import ours, relative_error
 
-SLOW = ('dgstgcn96', 'hypergcn', 'blockgcn_topo')
+SLOW = ('dgstgcn96', 'hypergcn', 'blockgcn_topo', 'blockgcn_notopo')
+
+
+def test_every_recorded_network_is_compared(shared: Path) -> None:
+    recorded = {path.stem for path in (shared / 'parity').glob('*_ntu60*.safetensors')}
+    assert recorded == {family.fixture for family in FAMILIES.values()}
 
 
 @pytest.mark.parametrize('num_classes', [60, 120])
