@@ -85,14 +85,17 @@ class TestUniformSample:
 class TestAlignSkeleton:
     @pytest.mark.parametrize('seed', range(5))
     @pytest.mark.parametrize('M', [1, 2])
-    def test_equals_mmaction(self, M: int, seed: int) -> None:
+    @pytest.mark.parametrize('spine', [True, False])
+    def test_equals_mmaction(self, spine: bool, M: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
         keypoint = _random(M, 30, seed=seed)
         keypoint[rng.random((M, 30)) < 0.3] = 0
         keypoint[rng.random((M, 30, 25)) < 0.05] = 0
         keypoint[:, 3, 0, 0] = 0  # one coordinate that is zero does not make a joint absent
-        wanted = PreNormalize3D()(_results(keypoint))
-        result = transforms.AlignSkeleton()(_results(keypoint))
+        # MMAction2 has one switch per rotation, the papers' code one for both
+        without = {} if spine else dict(align_spine=False, align_shoulder=False)
+        wanted = PreNormalize3D(**without)(_results(keypoint))
+        result = transforms.AlignSkeleton(align_spine=spine)(_results(keypoint))
         np.testing.assert_allclose(result['keypoint'], wanted['keypoint'], atol=2e-5)
         assert result['total_frames'] == wanted['total_frames']
         absent = [~results['keypoint'].any(axis=-1) for results in (result, wanted)]
