@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,21 +62,44 @@ def test_other_weights_give_another_map(utd, walk):
     assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.7
 
 
-def test_hiding_relevant_joints_lowers_the_score_faster_than_random_ones(inferencer, real_files):
-    clip = SkeletonClip.from_utdmhad_mat(real_files['mat'])
+def losses(inferencer, clip, counts):
+    """For each count the loss without so many most relevant joints, and without random ones."""
     found = joint_relevance(inferencer, clip, blocks=1)
     label = inferencer.classes.index(found.label_name)
+    order = np.argsort(-found.values[0])
     hidden = hide_joints(clip.keypoint, 'kinect_v1')
+    generator = np.random.default_rng(0)
 
-    def fall(joints):
+    def without(joints):
         keypoint = clip.keypoint.copy()
         keypoint[:, :, joints] = hidden[:, :, joints]
         result = inferencer.predict_clip(SkeletonClip('a', keypoint, 'kinect_v1'))
         return -float(np.log(result.probability[label]))
 
-    generator = np.random.default_rng(0)
-    random = np.mean([fall(generator.choice(20, 4, replace=False)) for _ in range(10)])
-    assert fall(np.argsort(-found.values[0])[:4]) > random
+    def random(count):
+        draws = [generator.choice(20, count, replace=False) for _ in range(6)]
+        return np.mean([without(joints) for joints in draws])
+
+    return [(without(order[:count]), random(count)) for count in counts]
+
+
+def test_hiding_relevant_joints_lowers_the_score_faster_than_random_ones(inferencer, real_files):
+    clip = SkeletonClip.from_utdmhad_mat(real_files['mat'])
+    [(relevant, random)] = losses(inferencer, clip, [4])
+    assert relevant > random
+
+
+@pytest.mark.slow
+def test_a_trained_network_needs_the_joints_that_are_relevant(shared):
+    """Clips of all kinds from the view that the network has not seen."""
+    inferencer = MMCLInferencer('zoo:ctrgcn_15e_nwucla')
+    with zipfile.ZipFile(shared / 'datasets/nw_ucla/all_sqe.zip') as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith('_v03.json'))[::46]
+        skeletons = [json.loads(archive.read(name))['skeletons'] for name in names]
+    clips = [SkeletonClip('a', np.array([s], np.float32), 'kinect_v1') for s in skeletons]
+    found = np.array([losses(inferencer, clip, (2, 4, 6)) for clip in clips])
+    assert found.shape == (11, 3, 2)
+    assert (found[..., 0] > found[..., 1]).all()
 
 
 def test_wrong_arguments(inferencer, walk):
