@@ -24,7 +24,7 @@ RUN pip install --no-deps --no-build-isolation . \
     && useradd --create-home --uid 1000 mmcl
 ENV MMCL_EXT_ZOO=/opt/mmcl_ext/zoo
 
-USER mmcl
+USER 1000
 WORKDIR /home/mmcl
 ENTRYPOINT ["mmcl"]
 CMD ["--help"]

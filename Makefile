@@ -17,7 +17,8 @@ CONSTRAINTS := -c requirements/constraints.txt
 REQUIREMENTS := $(wildcard requirements/*.txt) setup.py pyproject.toml
 EXTRAS_TESTS := tests/test_checkpoints/test_data_description.py tests/test_deployment \
 	tests/test_inference tests/test_mmcl/test_monitors.py \
-	tests/test_preparation/test_video.py $(wildcard tests/test_preparation/test_pose_*.py)
+	tests/test_preparation/test_video.py $(wildcard tests/test_preparation/test_pose_*.py) \
+	tests/test_tools/test_first_hour.py::test_own_video
 BOUNDS_TESTS := tests/test_compat.py tests/test_packaging.py tests/test_checkpoints tests/test_fileio \
 	tests/test_models tests/test_tools/test_train_and_test.py
 PYTEST = -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)

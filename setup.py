@@ -65,6 +65,20 @@ def link_mim(target: Path) -> None:
         (target / item).symlink_to(os.path.relpath(ROOT / item, target))
 
 
+def project_urls() -> dict[str, str]:
+    """Return the addresses of the paper and, where the release names it, of the repository."""
+    urls = {'Paper': 'https://arxiv.org/abs/2407.15706'}
+    home = os.environ.get('MMCL_EXT_REPOSITORY')
+    if home:
+        urls |= {
+            'Source': home,
+            'Documentation': f'{home}/tree/main/docs',
+            'Changelog': f'{home}/blob/main/CHANGELOG.md',
+            'Issues': f'{home}/issues',
+        }
+    return urls
+
+
 def read_version() -> str:
     """Return the version without importing the package."""
     text = (ROOT / 'mmcl_ext' / 'version.py').read_text(encoding='utf-8')
@@ -90,7 +104,7 @@ setup(
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     author='mmcl_ext contributors',
-    project_urls={'Paper': 'https://arxiv.org/abs/2407.15706'},
+    project_urls=project_urls(),
     keywords='skeleton, action recognition, multi-modality, co-learning, MMEngine, MMAction2',
     license='Apache-2.0',
     license_files=['LICENSE'],

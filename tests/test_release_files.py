@@ -65,6 +65,23 @@ def test_a_release_is_tested_before_it_is_published() -> None:
     assert load(WORKFLOWS / 'release.yml')[True] == {'push': {'tags': ['v*']}}
 
 
+def test_the_release_names_its_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [build] = [
+        step
+        for step in load(WORKFLOWS / 'release.yml')['jobs']['build']['steps']
+        if step.get('run', '').startswith('python -m build')
+    ]
+    [variable] = build['env']
+    monkeypatch.setenv(variable, 'https://example.org/them/mmcl_ext')
+    command = [sys.executable, '-W', 'ignore', 'setup.py', '-q', 'egg_info', '-e', str(tmp_path)]
+    subprocess.run(command, cwd=REPO, check=True, capture_output=True)
+    text = (tmp_path / 'mmcl_ext.egg-info/PKG-INFO').read_text()
+    urls = dict(re.findall(r'^Project-URL: (\w+), (.+)$', text, re.M))
+    assert urls['Source'] == 'https://example.org/them/mmcl_ext'
+    assert urls['Issues'].startswith(urls['Source'])
+    assert 'arxiv.org' in urls['Paper']
+
+
 @pytest.mark.parametrize(('tag', 'heading', 'passes'), [
     ('v{}', '## {} (2030-01-31)', True),
     ('v9.9.9', '## {} (2030-01-31)', False),

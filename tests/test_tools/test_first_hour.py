@@ -1,10 +1,17 @@
 """The page for newcomers, run in its order as a reader does."""
 
 import re
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
 from mmengine.registry import init_default_scope
 
+sys.path.insert(0, str(Path(__file__).parents[1] / 'test_preparation'))
+from bright_people import BrightPeople, save_people
+
+from mmcl_ext.preparation.pose import networks
 from mmcl_ext.registry import MODELS
 from test_tools.test_convert import SMALL, run_line
 
@@ -16,6 +23,7 @@ def parts(repo, tmp_path, monkeypatch):
     """The numbered sections of the page, run in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    MODELS.import_from_location()  # before the copy, which takes the page's own networks
     monkeypatch.setattr(MODELS, '_module_dict', dict(MODELS.module_dict))
     (tmp_path / 'configs').symlink_to(repo / 'configs')
     init_default_scope('mmcl_ext')
@@ -57,6 +65,36 @@ def test_own_skeletons_backbone_and_helper(repo, parts, monkeypatch, capfd):
     out = capfd.readouterr().out
     assert 'loss_calm' in out
     assert 'acc/top1' in out.rpartition('Epoch(test)')[2]
+
+
+def find_networks():
+    """Skip where the networks of the pose estimator are not installed."""
+    try:
+        networks.find_network('pose_landmark/pose_landmark_full.tflite')
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize('estimator', ['bright', 'blazepose'])
+def test_own_video(repo, parts, request, monkeypatch, capfd, estimator):
+    """With an estimator that sees bright rectangles, and with that of the page on a real clip."""
+    if estimator == 'bright':
+        monkeypatch.setattr(
+            'mmcl_ext.preparation.pose.pose_settings.build_pose_estimator',
+            lambda name, **options: BrightPeople('blazepose', **options),
+        )
+        save_people('people.avi', [(10 + t, 70 - t) for t in range(12)])
+        Path('people.avi').rename('clip.mp4')
+    else:
+        find_networks()
+        folder = request.getfixturevalue('shared') / 'datasets/mmaction2_samples'
+        shutil.copyfile(folder / 'demo_skeleton.mp4', 'clip.mp4')
+    status = run_part(repo, parts['3'], monkeypatch, {})
+    assert list(status.values()) == [0]
+    scene, *persons = capfd.readouterr().out.splitlines()[:3]
+    assert re.match(r'clip +[a-z ]+ [01]\.\d{3}, ', scene)
+    assert [row.split(',')[0] for row in persons] == ['  person 1', '  person 2']
+    assert Path('seen/clip_overlay.mp4').stat().st_size > 1000
 
 
 @pytest.mark.slow
