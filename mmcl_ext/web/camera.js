@@ -27,21 +27,27 @@ function upload(file) {
 async function record() {
     const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
     const stream = await navigator.mediaDevices.getUserMedia({ video: size, audio: false });
+    const free = () => stream.getTracks().forEach(track => track.stop());
     const parts = [];
-    recorder = new MediaRecorder(stream);
+    try {
+        recorder = new MediaRecorder(stream);
+        recorder.start();
+    } catch (error) {
+        recorder = null;
+        free();
+        throw error;
+    }
     const timer = setTimeout(stop, 1000 * MOST_SECONDS);
     recorder.ondataavailable = event => parts.push(event.data);
     recorder.onstop = () => {
         clearTimeout(timer);
-        stream.getTracks().forEach(track => track.stop());
+        free();
         const kind = recorder.mimeType.includes('mp4') ? 'mp4' : 'webm';
         recorder = null;
         show('');
         upload(new File(parts, `recording.${kind}`, { type: `video/${kind}` }));
     };
-    recorder.start();
     show(`Recording, for at most ${MOST_SECONDS} seconds.`, stream);
-    await view.play();
 }
 
 function stop() {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CAMERA = (
     '<div class="mmcl-camera"><button type="button">Record with the camera</button>'
-    '<video playsinline muted hidden></video><p role="status"></p></div>'
+    '<video autoplay playsinline muted hidden></video><p role="status"></p></div>'
 )
 """The browser's camera, without the script that moves it."""
 
