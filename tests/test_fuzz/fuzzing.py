@@ -19,8 +19,8 @@ MOST_SECONDS = 5.0
 HANGS = 60.0
 MOST_MEMORY = 2**30
 """Bytes by which reading damaged files may raise the peak of the process."""
-MOST_BYTES = 2**22
-"""Of a damaged file: repeating what was repeated makes hundreds of megabytes."""
+MOST_BYTES = 2**20
+"""Of a damaged file: repeating what was repeated makes hundreds of megabytes, of its words more."""
 
 
 class Hang(BaseException):

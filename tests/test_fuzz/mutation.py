@@ -8,6 +8,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,9 @@ def _mutate_array(array: np.ndarray, rng: random.Random) -> Any:
     """Change type, shape or numbers of an array, or turn it into something like it."""
     kind = rng.randrange(8)
     if kind == 0:
-        return array.astype(rng.choice(('f2', 'i1', '?', 'c8', 'U4', 'S3', '>f8', 'u8', 'f8')))
+        dtype = rng.choice(('f2', 'i1', '?', 'c8', 'U4', 'S3', '>f8', 'u8', 'f8'))
+        with suppress(ValueError, TypeError):  # what was text before is no number
+            return array.astype(dtype)
     if kind == 1:
         return array[rng.randrange(len(array) + 1) :] if array.ndim else array[None]
     if kind == 2:
@@ -147,7 +150,8 @@ def _mutate_array(array: np.ndarray, rng: random.Random) -> Any:
         array = array.copy()
         array.flat[rng.randrange(array.size)] = rng.choice((np.nan, np.inf, -np.inf, 1e30, -1))
     elif kind == 4:
-        return rng.choice((array.tolist(), tuple(array), [array], {'a': array}))
+        rows = tuple(array) if array.ndim else (array[()],)
+        return rng.choice((array.tolist(), rows, [array], {'a': array}))
     elif kind == 5:
         return np.zeros(rng.choice(((), (0,), (0, 3), (1,), (2, 0, 3, 2), (1,) * 30)), array.dtype)
     elif kind == 6:
