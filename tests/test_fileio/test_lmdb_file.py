@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import lmdb
@@ -83,3 +84,12 @@ def test_forged_pages_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r'a\.lmdb: ') as caught:
         check_lmdb(tmp_path / 'a.lmdb')
     assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(('number', 'is_sound'), [(1, False), (2, True)])
+def test_values_begin_behind_the_head_pages(tmp_path: Path, number: int, is_sound: bool) -> None:
+    forged = Forged(write(tmp_path / 'a.lmdb', [4000]))
+    forged.put(forged.root + forged.node + 16, 'Q', number)
+    (tmp_path / 'a.lmdb').write_bytes(forged.data)
+    with nullcontext() if is_sound else pytest.raises(ValueError, match='a value lies outside'):
+        check_lmdb(tmp_path / 'a.lmdb')
