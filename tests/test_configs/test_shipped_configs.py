@@ -126,6 +126,7 @@ def test_recipe_of_pyskl(path):
     assert (align.align_spine, rotate.theta, mirror.negate, drop.together) == (False, 0.2, False, 1)
     assert (mirror.prob, drop.prob) == (0.5, 0.2)
     assert (stream.stream, form.pad) == ('k_bone', 'zero')
+    assert built_pipeline(cfg.test_dataloader)[2].p_interval == (1, 1)  # PYSKL's frames
     shapes = [
         DATASETS.build(loader.dataset)[0]['inputs']['keypoint'].shape
         for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)

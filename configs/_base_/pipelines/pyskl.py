@@ -1,6 +1,8 @@
 # Samples as PYSKL's networks and those of ProtoGCN, ACLNet and SkeletonAgent get them: 100 frames
 # spread over the whole sequence, in a test ten clips of them. ProtoGCN flips (no mirror image: x
 # keeps its sign), some of its configurations drop a limb. A stream besides `stream`: `k_bone`.
+# With p_interval=(1, 1) a test has PYSKL's frames; without, MMAction2's. Clips of sequences that
+# are too short begin at even distances, as in PYSKL; ProtoGCN draws where they begin.
 uniform_train = [
     dict(type='AlignSkeleton', align_spine=False),
     dict(type='RandomRotation', theta=0.2),
@@ -12,9 +14,9 @@ uniform_train = [
 uniform_val = [
     dict(type='AlignSkeleton', align_spine=False),
     dict(type='SkeletonStream', stream='joint'),
-    dict(type='UniformSample', clip_len=100, test_mode=True),
+    dict(type='UniformSample', clip_len=100, test_mode=True, p_interval=(1, 1)),
 ]
 uniform_test = [
     *uniform_val[:-1],
-    dict(type='UniformSample', clip_len=100, num_clips=10, test_mode=True),
+    dict(type='UniformSample', clip_len=100, num_clips=10, test_mode=True, p_interval=(1, 1)),
 ]
