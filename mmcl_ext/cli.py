@@ -3,6 +3,7 @@
 import ast
 import difflib
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ def main() -> None:
     tools = find_tools()
     name, *arguments = sys.argv[1:] or ['--help']
     if name in ('-h', '--help'):
+        if hasattr(signal, 'SIGPIPE'):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a traceback
         print(describe(tools))
         return
     if name not in tools:

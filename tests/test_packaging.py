@@ -187,6 +187,17 @@ def test_the_command_runs_the_tools_of_an_installed_wheel(
     assert wrong.stderr == "error: there is no command 'trian'; did you mean 'train'?\n"
 
 
+@pytest.mark.skipif(sys.platform == 'win32', reason='Windows has no SIGPIPE')
+def test_the_list_of_commands_may_be_cut_off() -> None:
+    """As by ``mmcl --help | head -1``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, '-m', 'mmcl_ext', '--help']
+    listed = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert listed.stderr == b''
+
+
 @pytest.mark.slow
 def test_the_command_trains_a_configuration_by_name(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     write_tiny_data(tmp_path)
