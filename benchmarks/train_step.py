@@ -14,8 +14,9 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from mmcl_ext.config.processor import cpu_instructions
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.store.feature_file import write_feature_file
 from mmcl_ext.mmcl.helper import TrainingSet
+from mmcl_ext.models.layers.matrix_products import multiply
 from mmcl_ext.registry import MODELS
 
 SHAPES = {  # layout, the official graph, frames, person slots, classes
@@ -310,7 +312,8 @@ def speeds(clock: Clock) -> dict[str, float]:
     found = {}
     for name, dtype in (('fp32', torch.float32), ('bf16', torch.bfloat16)):
         x = torch.ones(1024, 1024, dtype=dtype)
-        found[name] = 2 * 1024**3 / _best(lambda x=x: x @ x, clock)  # type: ignore[misc]
+        product = partial(multiply, x, x.unsqueeze(0))
+        found[name] = 2 * 1024**3 / _best(product, clock)
     x = torch.ones(2**24)
     y = torch.empty_like(x)
     found['bytes'] = 2 * 4 * len(x) / _best(lambda: y.copy_(x), clock)
@@ -327,7 +330,8 @@ def _best(work: Callable, clock: Clock, rounds: int = 5) -> float:
 
 
 def print_floor(name: str, step: Step, reached: dict[str, float], batch: int) -> None:
-    with FlopCounterMode(display=False) as operations:
+    linear = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
+    with FlopCounterMode(display=False, custom_mapping={linear: _linear_flops}) as operations:
         step()
     with _Bytes() as moved:
         step()
@@ -337,6 +341,11 @@ def print_floor(name: str, step: Step, reached: dict[str, float], batch: int) ->
     print(f'{name}: {flops / batch / 1e9:.2f} G operations a sample = ', end='')
     print(f'{1e3 * products / batch:.2f} ms; {moved.total / batch / 1e6:.0f} MB = ', end='')
     print(f'{1e3 * memory / batch:.2f} ms')
+
+
+def _linear_flops(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
+    """Operations of a product in oneDNN, which PyTorch does not count."""
+    return 2 * x[0] * x[1] * weight[0]
 
 
 def print_breakdown(name: str, step: Step, rounds: int, batch: int) -> None:

@@ -325,7 +325,7 @@ def test_jobs_share_threads_and_gpus(monkeypatch):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '4,5,6,7')
     shares = [env['CUDA_VISIBLE_DEVICES'] for env in job_environments(2, 2)]
     assert shares == ['4,5', '6,7']
-    with pytest.raises(ValueError, match='more than 4 GPUs'):
+    with pytest.raises(ValueError, match='more than the 4 GPUs'):
         job_environments(3, 2)
 
 

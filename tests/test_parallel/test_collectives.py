@@ -92,7 +92,8 @@ def test_rows_come_in_rank_order(ranks: list) -> None:
 
 def test_wrong_sizes_are_refused(ranks: list) -> None:
     for rank, result in enumerate(ranks):
-        message = f'sizes (5, 5) do not fit 2 processes with {rank + 1} rows in rank {rank}'
+        rows = ('1 row', '2 rows')[rank]
+        message = f'sizes (5, 5) do not fit 2 processes with {rows} in rank {rank}'
         assert result['error'] == message
 
 
