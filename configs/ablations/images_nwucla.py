@@ -4,7 +4,7 @@ title = 'Alignment with depth renderings and its controls'
 config = './parts/ctrgcn_nwucla_depth_cached.py'
 reference = 'skeleton'
 variants = dict(
-    skeleton=dict(title='(a) skeleton only', config='./parts/ctrgcn_nwucla_16e.py'),
+    skeleton=dict(title='(a) skeleton only', config='./parts/ctrgcn_nwucla_12e.py'),
     images=dict(title='(b) images of the same clip'),
     shuffled=dict(
         title='(c) images shuffled over all training clips',
@@ -13,7 +13,7 @@ variants = dict(
     # What lambda_1 = 0.1 adds to the weight of the loss.
     heavier=dict(
         title='(e) skeleton only, loss x 1.1',
-        config='./parts/ctrgcn_nwucla_16e.py',
+        config='./parts/ctrgcn_nwucla_12e.py',
         options={'model.cls_head.loss_cls': dict(type='CrossEntropyLoss', loss_weight=1.1)},
     ),
 )

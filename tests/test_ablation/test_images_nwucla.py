@@ -48,7 +48,7 @@ def test_a_step_of_every_arm(name, features):
     assert ('loss_align' in logged) == (name in ('images', 'shuffled'))
     assert all(value.isfinite() for value in logged.values())
     assert without_gradient(model) == []
-    assert cfg.train_cfg.max_epochs == 16
+    assert cfg.train_cfg.max_epochs == 12
     assert cfg.train_dataloader.sampler.times == 5
 
 
