@@ -5,8 +5,6 @@ ann_file = 'data/nwucla/training_views.safetensors'
 image_file = 'data/nwucla/image_features_view1.safetensors'
 model = dict(co_learning=dict(fam=dict(in_channels=image_file)))
 pipeline = [dict(_base_.load_feature, file=image_file), *_base_.pipeline[1:]]
-train_dataloader = dict(
-    dataset=dict(ann_file=ann_file, split='xview_train_fit', pipeline=pipeline)
-)
+train_dataloader = dict(dataset=dict(ann_file=ann_file, split='xview_train_fit', pipeline=pipeline))
 val_dataloader = dict(dataset=dict(ann_file=ann_file, split='xview_train_held_out'))
 test_dataloader = val_dataloader
