@@ -1,19 +1,39 @@
 # Does co-learning help, and do the images? The arms of docs/protocol.md, fixed before the runs.
-# python tools/ablation.py configs/ablations/images_nwucla.py --seeds 1 2 3 4 5
+# python tools/ablation.py configs/ablations/images_nwucla.py --seeds 1 2 3 4 5 \
+#     --only skeleton images shuffled heavier
 title = 'Alignment with depth renderings and its controls'
 config = './parts/ctrgcn_nwucla_depth_cached.py'
 reference = 'skeleton'
+shuffle = {'train_dataloader.dataset.pipeline.0.shuffle': True}
+within = {'train_dataloader.dataset.pipeline.0.shuffle_within': 'data/nwucla/nwucla.safetensors'}
+paper = {'model.co_learning.loss.contrastive.negatives': 'paper'}
 variants = dict(
     skeleton=dict(title='(a) skeleton only', config='./parts/ctrgcn_nwucla_12e.py'),
     images=dict(title='(b) images of the same clip'),
     shuffled=dict(
         title='(c) images shuffled over all training clips',
-        options={'train_dataloader.dataset.pipeline.0.shuffle': True},
+        options=shuffle,
     ),
     # What lambda_1 = 0.1 adds to the weight of the loss.
     heavier=dict(
         title='(e) skeleton only, loss x 1.1',
         config='./parts/ctrgcn_nwucla_12e.py',
         options={'model.cls_head.loss_cls': dict(type='CrossEntropyLoss', loss_weight=1.1)},
+    ),
+    # Exploratory.
+    same_class=dict(title='(d) images shuffled within the class', options=shuffle | within),
+    uniformity=dict(
+        title='(f) no images, negatives within the view alone',
+        config='./parts/ctrgcn_nwucla_uniformity.py',
+    ),
+    paper=dict(title="(g) negatives='paper', same clip", options=paper),
+    paper_shuffled=dict(title="(g) negatives='paper', shuffled", options=paper | shuffle),
+    projection=dict(
+        title='(h) projection head on the skeleton side',
+        options={'model.co_learning.fam.project_skeleton': True},
+    ),
+    class_positives=dict(
+        title='(i) all images of the class as positives',
+        options={'model.co_learning.loss.contrastive.positives': 'class'},
     ),
 )

@@ -17,6 +17,7 @@ from mmcl_ext.mmcl.helpers.feature_bank import FeatureContrast, GraphContrast
 from mmcl_ext.mmcl.helpers.fr_head import FRHead
 from mmcl_ext.mmcl.helpers.score_distillation import ScoreDistillation
 from mmcl_ext.mmcl.helpers.topology_prototypes import TopologyPrototypes
+from mmcl_ext.mmcl.helpers.uniformity import Uniformity
 from mmcl_ext.mmcl.hooks.co_learning_data_check_hook import CoLearningDataCheckHook
 from mmcl_ext.mmcl.hooks.refinement_monitor_hook import RefinementMonitorHook
 from mmcl_ext.mmcl.hooks.strip_checkpoint_hook import StripCheckpointHook
@@ -61,5 +62,6 @@ __all__ = [
     'TiledEncoder',
     'TopologyPrototypes',
     'TrainingHelper',
+    'Uniformity',
     'write_feature_file',
 ]

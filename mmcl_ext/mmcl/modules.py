@@ -30,7 +30,8 @@ class FAM(TrainingHelper):
     Two linear layers with a ReLU between them bring an image feature of width F, or of the feature
     file that ``in_channels`` names, to the width C' of the pooled skeleton feature. The co-learning
     branch fills both in. The loss is ``contrastive``, :class:`ContrastiveLoss` by default, times
-    ``weight``, lambda_1.
+    ``weight``, lambda_1. With ``project_skeleton``, two such layers of width C' stand between the
+    skeleton feature and the loss, so that the classifier's feature itself is not aligned.
     """
 
     required_inputs = ('image',)
@@ -44,6 +45,7 @@ class FAM(TrainingHelper):
         hidden_channels: int | None = None,
         weight: float = 0.1,
         contrastive: nn.Module | dict | None = None,
+        project_skeleton: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(weight, init_cfg=init_cfg)
@@ -51,11 +53,10 @@ class FAM(TrainingHelper):
         self.in_channels = feature_width(in_channels, 'in_channels')
         self.out_channels = out_channels
         hidden_channels = out_channels if hidden_channels is None else hidden_channels
-        self.layers = nn.Sequential(
-            nn.Linear(self.in_channels, hidden_channels),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden_channels, out_channels),
-        )
+        self.layers = two_layers(self.in_channels, hidden_channels, out_channels)
+        self.skeleton_layers: nn.Module = nn.Identity()
+        if project_skeleton:
+            self.skeleton_layers = two_layers(out_channels, hidden_channels, out_channels)
 
     def forward(self, image: Tensor) -> Tensor:
         """Project image features (N, F) to (N, C')."""
@@ -71,16 +72,26 @@ class FAM(TrainingHelper):
 
         A cached feature of NaN stands for no image.
         """
-        embedding, image = taps.embedding, taps.image_feature
+        embedding, image, classes = taps.embedding, taps.image_feature, taps.classes
         if taps.inputs['image'].ndim == 2:
             present = ~image[:, 0].isnan()  # (N,)
             if not present.all():
-                embedding, image = embedding[present], image[present]
-        projected = self(image)
+                embedding, image, classes = (x[present] for x in (embedding, image, classes))
+        embedding, projected = self.skeleton_layers(embedding), self(image)
+        labelled = (classes,) if getattr(self.contrastive, 'needs_classes', False) else ()
         return {
-            'loss_align': self.contrastive(embedding, projected),
+            'loss_align': self.contrastive(embedding, projected, *labelled),
             'retrieval_acc': retrieval_accuracy(embedding, projected),
         }
+
+
+def two_layers(in_channels: int, hidden_channels: int, out_channels: int) -> nn.Sequential:
+    """Two linear layers with a ReLU between them."""
+    return nn.Sequential(
+        nn.Linear(in_channels, hidden_channels),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden_channels, out_channels),
+    )
 
 
 def refine(logits: Tensor, weights: Tensor, matrices: Tensor) -> Tensor:
@@ -128,11 +139,7 @@ class FRM(TrainingHelper):
             raise ValueError(f"matrix is {matrix!r}, known are 'diagonal' and 'full'")
         self.text_channels = feature_width(text_channels, 'text_channels')
         self.num_classes = feature_width(num_classes, 'num_classes')
-        self.gate = nn.Sequential(
-            nn.Linear(self.text_channels, hidden_channels),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden_channels, num_entries),
-        )
+        self.gate = two_layers(self.text_channels, hidden_channels, num_entries)
         one = torch.ones(num_classes) if matrix == 'diagonal' else torch.eye(num_classes)
         self.matrices = nn.Parameter(one.repeat(num_entries, *(1,) * one.ndim))
 

@@ -44,6 +44,7 @@ def helpers(folder: Path, frames: int = 12, joints: int = 25) -> dict[str, dict[
         texts=dict(type='ClassTextAlignment', file=str(folder / 'texts.safetensors')),
         joints=dict(type='JointConstraint', table=table),
         scores=dict(type='ScoreDistillation', file=str(folder / 'scores.pkl')),
+        uniformity=dict(type='Uniformity'),
     )
 
 

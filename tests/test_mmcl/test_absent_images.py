@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tiny_data import write_tiny_store
 from torch import nn
 from toy_data import batch, branch_cfg, build, losses, mmcl_cfg
 
+from mmcl_ext.datasets.store.annotation_pickle import open_annotation
 from mmcl_ext.mmcl import LoadImageFeature, TiledEncoder, write_feature_file
 
 WIDTH = 6
@@ -82,6 +84,24 @@ def test_the_seed_of_the_run_decides_the_shuffled_pairs(file):
     np.testing.assert_array_equal(np.sort(first[:, 0]), np.sort(true[:, 0]))
     assert (first[:, 0] != true[:, 0]).sum() > 30
     assert (first[:, 0] != pairs(2)[:, 0]).sum() > 30
+
+
+def test_shuffled_within_the_class(tmp_path):
+    names = write_tiny_store(tmp_path / 'store.safetensors', num_samples=40)
+    features = np.arange(40, dtype=np.float32)[:, None]
+    write_feature_file(tmp_path / 'image.safetensors', features, names)
+    labels = open_annotation(tmp_path / 'store.safetensors').labels
+    settings = dict(shuffle=True, shuffle_within=tmp_path / 'store.safetensors')
+    loader = LoadImageFeature(tmp_path / 'image.safetensors', **settings)
+    partners = np.array([int(loader.load(name)[0]) for name in names])
+    assert sorted(partners) == list(range(40))
+    np.testing.assert_array_equal(labels[partners], labels)
+    assert (partners != np.arange(40)).sum() > 20
+    with pytest.raises(ValueError, match='needs shuffle=True'):
+        LoadImageFeature(tmp_path / 'image.safetensors', shuffle_within='store.safetensors')
+    write_feature_file(tmp_path / 'other.safetensors', features[:2], [names[0], 'stranger'])
+    with pytest.raises(KeyError, match=r"store\.safetensors: no class of sample 'stranger'"):
+        LoadImageFeature(tmp_path / 'other.safetensors', **settings).load(names[0])
 
 
 def test_tiles_are_encoded_one_by_one():

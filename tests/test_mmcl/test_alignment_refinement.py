@@ -25,6 +25,34 @@ def test_fam_is_two_layers() -> None:
     assert FAM(10, 4, hidden_channels=7).layers[0].out_features == 7
 
 
+def test_projection_of_the_skeleton() -> None:
+    """The loss sees the projected feature; the image side starts as without it."""
+    torch.manual_seed(0)
+    plain = FAM(in_channels=10, out_channels=4)
+    torch.manual_seed(0)
+    fam = FAM(in_channels=10, out_channels=4, project_skeleton=True)
+    extra = set(fam.state_dict()) - set(plain.state_dict())
+    assert extra == {f'skeleton_layers.{i}.{kind}' for i in (0, 2) for kind in ('weight', 'bias')}
+    image, embedding = torch.randn(3, 10), torch.randn(3, 4)
+    assert torch.equal(fam(image), plain(image))
+    taps = Taps(embedding, embedding, torch.tensor([0, 1, 2]), dict(image=image))
+    taps.image_feature = image
+    expected = fam.contrastive(fam.skeleton_layers(embedding), fam(image))
+    assert torch.equal(fam.loss(taps)['loss_align'], expected)
+    assert not torch.equal(plain.loss(taps)['loss_align'], expected)
+
+
+def test_alignment_with_the_images_of_the_class() -> None:
+    loss = dict(type='ContrastiveLoss', positives='class')
+    fam = FAM(in_channels=10, out_channels=4, contrastive=loss)
+    image, embedding, classes = torch.randn(4, 10), torch.randn(4, 4), torch.tensor([0, 1, 0, 1])
+    image[1] = torch.nan  # no image
+    taps = Taps(embedding, embedding, classes, dict(image=image), image_feature=image)
+    kept = [0, 2, 3]
+    expected = fam.contrastive(embedding[kept], fam(image[kept]), classes[kept])
+    assert torch.equal(fam.loss(taps)['loss_align'], expected)
+
+
 @MATRICES
 @pytest.mark.parametrize('num_entries', [1, 2, 5])
 def test_refined_logits_start_as_the_logits(matrix: str, num_entries: int) -> None:

@@ -156,6 +156,37 @@ def test_ordinary_features_are_divided_by_their_lengths_bit_for_bit(dtype: torch
     assert torch.equal(unit_vectors(x), F.normalize(x, dim=1))
 
 
+def supervised_by_loops(a: Tensor, b: Tensor, classes: Tensor, temperature: float) -> float:
+    """Every positive's term, written out; samples of the class are no negatives in one view."""
+
+    def e(x: Tensor, y: Tensor) -> Tensor:
+        return torch.exp(F.cosine_similarity(x, y, dim=0) / temperature)
+
+    total = 0.0
+    for x, y in ((a, b), (b, a)):
+        for i, own in enumerate(classes):
+            same = [k for k in range(len(x)) if classes[k] == own]
+            across = sum(e(x[i], row) for row in y)
+            within = sum(e(x[i], x[k]) for k in range(len(x)) if k not in same)
+            terms = [torch.log(e(x[i], y[k]) / (across + within)).item() for k in same]
+            total -= sum(terms) / len(terms)
+    return total / (2 * len(a))
+
+
+def test_positives_of_the_class() -> None:
+    loss = ContrastiveLoss(positives='class', temperature=0.3)
+    skeleton, image = pairs()
+    classes = torch.tensor([0, 1, 0, 2, 1, 0])
+    expected = supervised_by_loops(skeleton, image, classes, 0.3)
+    assert loss(skeleton, image, classes).item() == pytest.approx(expected)
+    alone = loss(skeleton, image, torch.arange(6))
+    torch.testing.assert_close(alone, ContrastiveLoss(temperature=0.3)(skeleton, image))
+    with pytest.raises(ValueError, match='needs the classes'):
+        loss(skeleton, image)
+    with pytest.raises(ValueError, match="positives is 'all'"):
+        ContrastiveLoss(positives='all')  # type: ignore[arg-type]
+
+
 def test_bad_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="negatives is 'simclr'"):
         ContrastiveLoss(negatives='simclr')  # type: ignore[arg-type]

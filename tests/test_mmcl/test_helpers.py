@@ -31,12 +31,12 @@ from toy_data import (
 
 import mmcl_ext.mmcl as package
 from mmcl_ext.checkpoints.strip import TRAIN_ONLY
-from mmcl_ext.mmcl import FAM, ContrastiveLoss, JointConstraint
+from mmcl_ext.mmcl import FAM, ContrastiveLoss, JointConstraint, Uniformity
 from mmcl_ext.mmcl.helper import NetworkFacts, Taps, TrainingSet
 from mmcl_ext.mmcl.text_refinement import keep_refinement, names_refinement
 from mmcl_ext.models.backbones.feature_taps import tapped
 
-KINDS = ('fr_head', 'prototypes', 'graph', 'feature', 'texts', 'joints', 'scores')
+KINDS = ('fr_head', 'prototypes', 'graph', 'feature', 'texts', 'joints', 'scores', 'uniformity')
 _FOLDER = 'MMCL_EXT_TEST_HELPERS'
 
 
@@ -292,6 +292,24 @@ def test_small_classes_are_contrasted(folder: Path) -> None:
     bank = dict(partial=False)
     published = model_with([dict(type='GraphContrast', bank=bank)])
     assert published(**named_batch(), mode='loss')['loss_graph'] == 0
+
+
+def test_uniformity() -> None:
+    """Against the loss of Wang and Isola for two samples, and features that lie far apart."""
+    helper = Uniformity(temperature=0.25)
+
+    def loss(*rows: list[float]) -> float:
+        embedding = torch.tensor(rows)
+        return helper.loss(Taps(embedding, embedding, torch.zeros(len(rows))))['loss_uniformity']
+
+    features = torch.tensor([[3.0, 0.0], [1.0, 1.0]])
+    distance = torch.pdist(nn.functional.normalize(features)).item()
+    published = -2 * distance**2  # log exp(-t d^2), t = 1 / (2 tau)
+    assert loss(*features.tolist()).item() == pytest.approx(published + 1 / 0.25, abs=1e-6)
+    assert loss([1.0, 0], [-1.0, 0]) < loss([1.0, 0], [0, 1.0]) < loss([1.0, 0], [1.0, 0])
+    assert loss([1.0, 0]) == 0
+    with pytest.raises(ValueError, match='temperature is 0'):
+        Uniformity(temperature=0)
 
 
 def test_two_helpers_beside_fam_and_frm(folder: Path) -> None:

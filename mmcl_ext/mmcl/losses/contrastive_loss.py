@@ -9,6 +9,7 @@ from mmcl_ext.parallel import collectives
 from mmcl_ext.registry import MODELS
 
 Negatives = Literal['paper', 'grace']
+Positives = Literal['own', 'class']
 
 
 def contrastive_terms(
@@ -20,6 +21,7 @@ def contrastive_terms(
     *,
     negatives: Negatives = 'grace',
     temperature: float = 0.4,
+    classes: Tensor | None = None,
 ) -> Tensor:
     r"""Symmetric contrastive loss (N,) of every anchor pair; zero where Q is 1: no negative.
 
@@ -39,6 +41,10 @@ def contrastive_terms(
     and the same with the two views exchanged for ``'grace'``. The features of the anchors are
     (N, C), of all candidates (Q, C), whose rows ``start`` to ``start + N`` are the anchors; the
     cosine similarities are divided by the ``temperature``.
+
+    With the ``classes`` (Q,) of the candidates, the positives of an anchor are the features of its
+    class in the other view, whose terms are averaged (supervised contrast, Eq. 2 of Khosla et al.,
+    NeurIPS 2020), and those in its own view are no negatives.
     """
     skeleton, image, all_skeleton, all_image = (
         unit_vectors(x) for x in (skeleton, image, all_skeleton, all_image)
@@ -47,9 +53,14 @@ def contrastive_terms(
     candidates = torch.arange(len(all_skeleton), device=skeleton.device)  # (Q,)
     anchors = candidates[start : start + len(skeleton), None]  # (N, 1)
     own = anchors == candidates  # (N, Q)
+    if classes is not None:
+        own = classes[anchors] == classes
     rows = skeleton @ all_image.T / temperature  # (N, Q)
     columns = image @ all_skeleton.T / temperature  # (N, Q)
-    positive = rows.gather(1, anchors)[:, 0]  # (N,)
+    if classes is None:
+        positive = rows.gather(1, anchors)[:, 0]  # (N,)
+    else:
+        positive = ((rows + columns) * own).sum(1) / (2 * own.sum(1))
     if negatives == 'paper':
         return _log_sum_exp(rows, columns, own) - positive
     within_skeleton = skeleton @ all_skeleton.T / temperature  # (N, Q)
@@ -85,6 +96,8 @@ class ContrastiveLoss(nn.Module):
         negatives: ``'paper'`` for the cross-modal pairs of row and column of
             Eq. 6, ``'grace'`` for the negatives within and across the views that
             the reference implementation uses; the latter equals NT-Xent.
+        positives: ``'own'`` for the image of the same sample, ``'class'`` for those of all samples
+            of its class.
         temperature: Divisor of the cosine similarities, above 0.
         gather: Whether the samples of all processes are negatives. The mean of the losses over the
             processes, and the gradient after DDP's averaging, then equal those of one process on
@@ -92,28 +105,44 @@ class ContrastiveLoss(nn.Module):
     """
 
     def __init__(
-        self, negatives: Negatives = 'grace', temperature: float = 0.4, gather: bool = False
+        self,
+        negatives: Negatives = 'grace',
+        temperature: float = 0.4,
+        gather: bool = False,
+        positives: Positives = 'own',
     ) -> None:
         super().__init__()
         if negatives not in get_args(Negatives):
             raise ValueError(f'negatives is {negatives!r}, known are {get_args(Negatives)}')
+        if positives not in get_args(Positives):
+            raise ValueError(f'positives is {positives!r}, known are {get_args(Positives)}')
         if not temperature > 0:
             raise ValueError(f'temperature is {temperature}, it has to be above 0')
         self.negatives = negatives
         self.temperature = temperature
         self.gather = gather
+        self.needs_classes = positives == 'class'
 
-    def forward(self, skeleton: Tensor, image: Tensor) -> Tensor:
-        """Compute the mean loss of N pairs of features, both (N, C), not weighted."""
+    def forward(self, skeleton: Tensor, image: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Compute the mean loss of N pairs of features, both (N, C), not weighted.
+
+        ``classes`` (N,) are needed with ``positives='class'``.
+        """
         if skeleton.shape != image.shape or skeleton.ndim != 2:
             raise ValueError(
                 f'skeleton {tuple(skeleton.shape)} and image {tuple(image.shape)} features '
                 'should share one shape (N, C)'
             )
+        if self.needs_classes and classes is None:
+            raise ValueError("positives='class' needs the classes of the samples")
         with torch.autocast(skeleton.device.type, enabled=False):
-            return self._loss(at_least_float32(skeleton), at_least_float32(image))
+            return self._loss(
+                at_least_float32(skeleton),
+                at_least_float32(image),
+                classes if self.needs_classes else None,
+            )
 
-    def _loss(self, skeleton: Tensor, image: Tensor) -> Tensor:
+    def _loss(self, skeleton: Tensor, image: Tensor, classes: Tensor | None) -> Tensor:
         sizes = (
             collectives.gather_sizes(len(skeleton), skeleton.device)
             if self.gather
@@ -125,6 +154,8 @@ class ContrastiveLoss(nn.Module):
                 collectives.all_gather(skeleton, sizes),
                 collectives.all_gather(image, sizes),
             )
+            if classes is not None:
+                classes = collectives.all_gather(classes, sizes)
         start = sum(sizes[: collectives.get_rank()]) if len(sizes) > 1 else 0
         terms = contrastive_terms(
             skeleton,
@@ -133,10 +164,15 @@ class ContrastiveLoss(nn.Module):
             start,
             negatives=self.negatives,
             temperature=self.temperature,
+            classes=classes,
         )
         # The share of this process, so that the mean over processes is the global mean.
         return terms.sum() * (len(sizes) / max(sum(sizes), 1))
 
     def extra_repr(self) -> str:
         """Name the choices in ``repr``."""
-        return f'negatives={self.negatives!r}, temperature={self.temperature}, gather={self.gather}'
+        positives = 'class' if self.needs_classes else 'own'
+        return (
+            f'negatives={self.negatives!r}, temperature={self.temperature}, '
+            f'gather={self.gather}, positives={positives!r}'
+        )

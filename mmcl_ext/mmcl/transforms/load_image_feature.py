@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from mmcl_ext.datasets.store.annotation_pickle import open_annotation
+from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.mmcl.transforms.feature_transform import FeatureTransform
 from mmcl_ext.registry import TRANSFORMS
 
@@ -28,6 +30,8 @@ class LoadImageFeature(FeatureTransform):
             which then should be those of the training.
         shuffle: Give each sample the feature of another one, drawn once for all by the seed
             that the run began with: a control that destroys the pairing.
+        shuffle_within: Annotation file that tells the classes: with ``shuffle``, the other sample
+            is one of the same class, so that the feature still tells the class.
     """
 
     key = 'image'
@@ -38,11 +42,15 @@ class LoadImageFeature(FeatureTransform):
         allow_absent: float = 0.0,
         standardise: bool = False,
         shuffle: bool = False,
+        shuffle_within: str | os.PathLike | None = None,
     ) -> None:
         super().__init__(file)
+        if shuffle_within is not None and not shuffle:
+            raise ValueError('shuffle_within needs shuffle=True')
         if not 0 <= allow_absent < 1:
             raise ValueError(f'allow_absent must lie in [0, 1), got {allow_absent}')
         self.allow_absent, self.standardise, self.shuffle = allow_absent, standardise, shuffle
+        self.shuffle_within = shuffle_within
         # Taken where the pipeline is built: the workers of a loader have seeds of their own.
         self._seed = torch.initial_seed()
 
@@ -64,8 +72,23 @@ class LoadImageFeature(FeatureTransform):
     @cached_property
     def _partners(self) -> Mapping[str, str]:
         names = self.features.names
-        order = np.random.default_rng(self._seed).permutation(len(names))
+        random = np.random.default_rng(self._seed)
+        if self.shuffle_within is None:
+            order = random.permutation(len(names))
+        else:
+            order, classes = np.arange(len(names)), self._classes(self.shuffle_within)
+            for label in np.unique(classes):
+                members = np.flatnonzero(classes == label)
+                order[members] = random.permutation(members)
         return {name: names[other] for name, other in zip(names, order.tolist(), strict=True)}
+
+    def _classes(self, file: str | os.PathLike) -> np.ndarray:
+        annotation = open_annotation(file)
+        labels = dict(zip(annotation.names, annotation.labels, strict=True))
+        unknown = next((name for name in self.features.names if name not in labels), None)
+        if unknown is not None:
+            raise KeyError(f'{file}: no class of sample {bounded_repr(unknown)}')
+        return np.array([labels[name] for name in self.features.names])
 
     @cached_property
     def _scale(self) -> _Scale:
