@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 CONSTRAINTS := -c requirements/constraints.txt
 REQUIREMENTS := $(wildcard requirements/*.txt) setup.py pyproject.toml
 EXTRAS_TESTS := tests/test_checkpoints/test_data_description.py tests/test_deployment \
-	tests/test_inference tests/test_mmcl/test_monitors.py \
+	tests/test_inference tests/test_mmcl/test_image_encoders.py tests/test_mmcl/test_monitors.py \
 	tests/test_preparation/test_video.py $(wildcard tests/test_preparation/test_pose_*.py) \
 	tests/test_tools/test_first_hour.py::test_own_video
 BOUNDS_TESTS := tests/test_compat.py tests/test_packaging.py tests/test_checkpoints tests/test_fileio \
@@ -145,7 +145,8 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 
 $(VENV)/.installed-extras: $(VENV)/.installed-pose
 	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) \
-		-r requirements/deploy.txt -r requirements/video.txt -r requirements/optional.txt
+		-r requirements/deploy.txt -r requirements/video.txt \
+		-r requirements/encoders.txt -r requirements/optional.txt
 	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --no-deps rtmlib
 	@touch $@
 

@@ -8,7 +8,7 @@ from mmcl_ext.checkpoints.zoo_entry import (
     MAX_MODELS,
     add_entry,
     check_files,
-    compare,
+    differing_metrics,
     run_test,
 )
 from mmcl_ext.config.launch import run_and_exit
@@ -66,7 +66,7 @@ def problems_of(model: ZooModel, args: argparse.Namespace) -> Iterator[str]:
         return
     try:
         found = run_test(model, args.root, args.work_dir / model.name)
-        yield from compare(model, found, args.tolerance)
+        yield from differing_metrics(model, found, args.tolerance)
     except (OSError, ValueError, RuntimeError) as error:
         yield str(error)
 

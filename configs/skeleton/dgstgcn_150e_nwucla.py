@@ -1,15 +1,7 @@
 # The recipe of dgstgcn_ntu60.py on NW-UCLA, for which its authors publish none.
-_base_ = [
-    '../_base_/models/dgstgcn.py',
-    '../_base_/datasets/nwucla.py',
-    '../_base_/pipelines/pyskl.py',
-    '../_base_/schedules/dgstgcn_150e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['../_base_/dgstgcn_150e.py', '../_base_/datasets/nwucla.py']
 
-graph = dict(layout='kinect_v1')
-head = dict(num_classes=10, average_clips='prob')
-model = dict(backbone=dict(graph_cfg=graph, num_person=1), cls_head=head)
+model = dict(cls_head=dict(num_classes=10))
 close = _base_.test_pipeline[-2:]
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.uniform_train, *close]))
 val_dataloader = dict(batch_size=16, dataset=dict(pipeline=[*_base_.uniform_val, *close]))

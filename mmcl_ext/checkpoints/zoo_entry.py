@@ -95,7 +95,7 @@ def run_test(model: ZooModel, root: Path, work_dir: Path) -> dict[str, float]:
     return {name: 100 * float(found[key]) for key, name in METRICS.items() if key in found}
 
 
-def compare(model: ZooModel, found: dict[str, float], tolerance: float) -> Iterator[str]:
+def differing_metrics(model: ZooModel, found: dict[str, float], tolerance: float) -> Iterator[str]:
     """Yield a line for each listed number that the test has not given again.
 
     ``tolerance`` is the largest difference in points of per cent.

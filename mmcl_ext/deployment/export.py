@@ -321,14 +321,14 @@ def check_file(
     precision: str = 'fp32',
 ) -> Check:
     """Compare an exported file, run as :func:`load_backend` says, with its model on clips."""
-    return compare(
+    return compare_logits(
         runtime,
         run_in_batches(load_backend(path, runtime, precision=precision, trust=True), clips),
         logits_of(model, clips),
     )
 
 
-def compare(name: str, logits: np.ndarray, reference: np.ndarray) -> Check:
+def compare_logits(name: str, logits: np.ndarray, reference: np.ndarray) -> Check:
     """Compare logits (N, K) with those of PyTorch."""
     difference = float(np.abs(logits - reference).max() / np.abs(reference).max())
     agreement = float((logits.argmax(1) == reference.argmax(1)).mean())

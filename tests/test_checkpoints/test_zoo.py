@@ -19,7 +19,7 @@ from mmcl_ext.checkpoints.zoo_entry import (
     MAX_BYTES,
     MAX_MODELS,
     check_files,
-    compare,
+    differing_metrics,
     write_list,
 )
 from mmcl_ext.fileio.zoo import INDEX, VARIABLE, find_in_zoo, load_zoo
@@ -99,14 +99,17 @@ def republish_with(root, metrics):
 def test_numbers_are_compared(copy):
     model = load_zoo()['tiny']
     found = dict(model.metrics)
-    assert list(compare(model, found, 0.1)) == []
+    assert list(differing_metrics(model, found, 0.1)) == []
     found['Top 1 Accuracy'] += 0.2
     del found['Top 5 Accuracy']
-    wrong = list(compare(model, found, 0.1))
+    wrong = list(differing_metrics(model, found, 0.1))
     listed = model.metrics['Top 1 Accuracy']
     assert wrong[0] == f'Top 1 Accuracy: {listed + 0.2:.2f}, listed is {listed:.2f}'
     assert wrong[1].startswith('Top 5 Accuracy: the test does not print it')
-    assert list(compare(model, dict(model.metrics) | {'Top 1 Accuracy': listed + 0.2}, 0.3)) == []
+    assert (
+        list(differing_metrics(model, dict(model.metrics) | {'Top 1 Accuracy': listed + 0.2}, 0.3))
+        == []
+    )
 
 
 @pytest.mark.slow
