@@ -13,7 +13,7 @@ from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.fileio.file_name import file_name
 from mmcl_ext.fileio.printable import counted
-from mmcl_ext.inference.command_line import add_model_options, open_inferencer
+from mmcl_ext.inference.command_line import add_axes, add_model_options, open_inferencer
 from mmcl_ext.inference.inference_report import (
     animate_result,
     draw_result,
@@ -45,6 +45,7 @@ def parse_args() -> argparse.Namespace:
     add_model_options(parser)
     parser.add_argument('--out', help='folder for predictions.json and pictures')
     parser.add_argument('--layout', help='name or .json of the joints, where files do not say it')
+    add_axes(parser)
     parser.add_argument('--top-k', type=int, default=5, help='classes per clip')
     parser.add_argument('--batch-size', type=int, default=8, help='clips per forward pass')
     parser.add_argument('--pictures', type=int, default=20, help='clips to draw at most')
@@ -116,7 +117,7 @@ def predict(
 def predict_skeletons(
     args: argparse.Namespace, inferencer: MMCLInferencer, inputs: Iterable[str]
 ) -> Iterator[InferenceResult]:
-    yield from inferencer.iterate(inputs, layout=args.layout, on_error='skip')
+    yield from inferencer.iterate(inputs, layout=args.layout, axes=args.axes, on_error='skip')
 
 
 def predict_videos(

@@ -9,7 +9,7 @@ from statistics import median
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.fileio.printable import counted, name_list
-from mmcl_ext.inference.command_line import add_model_options, open_inferencer
+from mmcl_ext.inference.command_line import add_axes, add_model_options, open_inferencer
 from mmcl_ext.inference.live import LiveFrame, replay, watch
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.read_clips import clip_readers
@@ -29,6 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--layout', help='name or .json of the joints, where the file does not say it'
     )
+    add_axes(parser)
     parser.add_argument('--window', type=int, default=64, help='frames of a window')
     parser.add_argument('--stride', type=int, default=16, help='frames between predictions')
     parser.add_argument(
@@ -57,7 +58,9 @@ def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterato
         args.layout = args.layout or estimator.layout
         metric = takes_metres(inferencer.info, estimator.metric)
         return watch(args.images, estimator, settings, metric, args.realtime)
-    readers = clip_readers(args.file, args.layout, model_layout=inferencer.info.layout)
+    readers = clip_readers(
+        args.file, args.layout, model_layout=inferencer.info.layout, axes=args.axes
+    )
     found = list(itertools.islice(readers, 2))
     if len(found) != 1:
         number = 'several clips' if found else 'no clip'

@@ -4,7 +4,7 @@ import argparse
 
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.inference.command_line import add_model_options, open_inferencer
+from mmcl_ext.inference.command_line import add_axes, add_model_options, open_inferencer
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 from mmcl_ext.web.clip_library import ClipLibrary
 from mmcl_ext.web.server import leave, serve
@@ -21,6 +21,7 @@ def parse_args() -> argparse.Namespace:
         metavar='STORE|FOLDER',
         help='clips to pick from: annotation stores, folders with a file per clip',
     )
+    add_axes(parser)
     parser.add_argument('--composites', metavar='DIR', help='composite images, NAME.jpg')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen at')
     parser.add_argument('--port', type=int, default=7860, help='port to listen at')
@@ -43,7 +44,9 @@ def main() -> None:
 
 def run(args: argparse.Namespace) -> None:
     inferencer = open_inferencer(args, fill_missing=args.fill_missing)
-    examples = ClipLibrary(args.examples, args.composites, model_layout=inferencer.info.layout)
+    examples = ClipLibrary(
+        args.examples, args.composites, model_layout=inferencer.info.layout, axes=args.axes
+    )
     demo = WebDemo(
         inferencer,
         examples,
@@ -52,6 +55,7 @@ def run(args: argparse.Namespace) -> None:
         max_upload=round(args.max_upload * 2**20),
         window=args.window,
         pose=PoseSettings.of(args),
+        axes=args.axes,
     )
     try:
         serve(demo, args.host, args.port)

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmcl_ext.config.command_line import add_import, import_modules
 from mmcl_ext.config.safe_config import add_safe_config
+from mmcl_ext.datasets.store.skeleton_array import AXES
 from mmcl_ext.inference.mmcl_inferencer import BACKENDS, MMCLInferencer
 
 
@@ -24,6 +25,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     add_safe_config(parser)
     parser.add_argument('--device', default='cpu', help='where PyTorch models run')
+
+
+def add_axes(parser: argparse.ArgumentParser) -> None:
+    """Add in which order the axes of arrays are."""
+    parser.add_argument('--axes', choices=AXES, help='of the arrays of a .npy')
 
 
 def open_inferencer(args: argparse.Namespace, **options: Any) -> MMCLInferencer:

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from mmcl_ext.inference.predictors import (
     Predictor,
     TorchPredictor,
 )
-from mmcl_ext.inference.read_clips import Source, clip_readers
+from mmcl_ext.inference.read_clips import ClipReader, Source, clip_readers
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 BACKENDS = ('torch', 'onnxruntime', 'openvino')
 _EXPORTED = ('.onnx', '.ts', '.pt2')
+_FindClips = Callable[[Source], Iterator[ClipReader]]
 
 
 class MMCLInferencer:
@@ -111,6 +113,7 @@ class MMCLInferencer:
         sources: Iterable[Source],
         *,
         layout: str | None = None,
+        axes: str | None = None,
         text: np.ndarray | None = None,
         on_error: str = 'stop',
         progress: Callable[[], None] | None = None,
@@ -120,6 +123,8 @@ class MMCLInferencer:
         Args:
             sources: What :func:`read_clips` takes, each with one clip or many.
             layout: Layout of the joints, where the sources do not say it.
+            axes: Order of the axes of arrays, ``'MTVC'`` or ``'CTVM'``; None refuses those that may
+                be either.
             text: (N, D) text features of the N clips in their order, to refine the scores by.
             on_error: ``'stop'`` raises what is wrong with a clip, ``'skip'`` yields a result with
                 the error and goes on.
@@ -128,7 +133,8 @@ class MMCLInferencer:
             raise ValueError(f"on_error is 'stop' or 'skip', got {on_error!r}")
         texts = None if text is None else self._check_text(text)
         done = 0
-        for batch in self._batches(sources, layout, on_error == 'skip'):
+        find = partial(clip_readers, layout=layout, model_layout=self.info.layout, axes=axes)
+        for batch in self._batches(sources, find, on_error == 'skip'):
             rows = None if texts is None else texts[done : done + len(batch)]
             if texts is not None and done + len(batch) > len(texts):
                 raise ValueError(f'more clips than {counted(len(texts), "text feature")}')
@@ -154,12 +160,12 @@ class MMCLInferencer:
         draw_result(result, path, self.info.layout)
 
     def _batches(
-        self, sources: Iterable[Source], layout: str | None, skip: bool
+        self, sources: Iterable[Source], find: _FindClips, skip: bool
     ) -> Iterator[list[Any]]:
         """Yield clips with their inputs, of one shape in a batch, and failures among them."""
         batch: list[Any] = []
         shape = None
-        for clip, packed in self._prepared(sources, layout, skip):
+        for clip, packed in self._prepared(sources, find, skip):
             new = shape if packed is None else _shape(packed)
             if len(batch) == self.batch_size or (shape is not None and new != shape):
                 yield batch
@@ -170,10 +176,10 @@ class MMCLInferencer:
             yield batch
 
     def _prepared(
-        self, sources: Iterable[Source], layout: str | None, skip: bool
+        self, sources: Iterable[Source], find: _FindClips, skip: bool
     ) -> Iterator[tuple[Any, Packed | None]]:
         for source in sources:
-            readers = clip_readers(source, layout, model_layout=self.info.layout)
+            readers = find(source)
             while True:
                 clip: Any = None
                 try:

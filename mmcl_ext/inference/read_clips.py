@@ -36,7 +36,11 @@ ClipReader = Callable[[], SkeletonClip]
 
 
 def read_clips(
-    source: Source, layout: str | None = None, *, model_layout: str = 'nturgb+d'
+    source: Source,
+    layout: str | None = None,
+    *,
+    model_layout: str = 'nturgb+d',
+    axes: str | None = None,
 ) -> Iterator[SkeletonClip]:
     """Read the clips of one source.
 
@@ -52,28 +56,33 @@ def read_clips(
       as :class:`CustomReader` takes them.
 
     ``layout`` is that of the joints where the source does not say it, see :func:`load_layout`, and
-    ``model_layout`` the one to take where nothing says or shows another. A file that is damaged or
-    of another kind, or lacks the sample, is a ValueError.
+    ``model_layout`` the one to take where nothing says or shows another; ``axes`` is the order of
+    the axes of arrays, see :func:`skeleton_array`. A file that is damaged or of another kind, or
+    lacks the sample, is a ValueError.
     """
-    for read in clip_readers(source, layout, model_layout=model_layout):
+    for read in clip_readers(source, layout, model_layout=model_layout, axes=axes):
         yield read()
 
 
 def clip_readers(
-    source: Source, layout: str | None = None, *, model_layout: str = 'nturgb+d'
+    source: Source,
+    layout: str | None = None,
+    *,
+    model_layout: str = 'nturgb+d',
+    axes: str | None = None,
 ) -> Iterator[ClipReader]:
     """Find the clips of one source unread: after a bad one the others of it can go on."""
     layout = layout and load_layout(layout)
     if isinstance(source, SkeletonClip):
         yield lambda: source
     elif isinstance(source, np.ndarray):
-        yield lambda: SkeletonClip.from_array(source, layout=layout)
+        yield lambda: SkeletonClip.from_array(source, layout=layout, axes=axes)
     elif isinstance(source, SkeletonStore):
         yield from _from_store(source, '', layout)
     elif isinstance(source, (str, os.PathLike)):
         path = os.fspath(source).partition(SEPARATOR)[0]
         with name_file(path, DAMAGE):
-            for read in _from_path(os.fspath(source), layout, model_layout):
+            for read in _from_path(os.fspath(source), layout, model_layout, axes):
                 yield partial(_read_named, path, read)
     elif isinstance(source, (Mapping, list)):
         yield from _from_content(source, 'pose results', layout)
@@ -83,7 +92,9 @@ def clip_readers(
         )
 
 
-def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[ClipReader]:
+def _from_path(
+    text: str, layout: str | None, model_layout: str, axes: str | None
+) -> Iterator[ClipReader]:
     path, _, wanted = text.partition(SEPARATOR)
     if Path(path).is_dir():
         yield from _from_folder(Path(path), wanted, layout)
@@ -97,12 +108,15 @@ def _from_path(text: str, layout: str | None, model_layout: str) -> Iterator[Cli
     if is_pickle(path):
         yield from _from_pickle(path, wanted, layout)
         return
-    if suffix not in _READERS:
-        known = sorted([*_READERS, '.pkl', '.safetensors'])
+    if suffix != '.npy' and suffix not in _READERS:
+        known = sorted([*_READERS, '.npy', '.pkl', '.safetensors'])
         raise ValueError(f'{path}: unknown kind of file; known are {known}')
     if wanted:
         raise ValueError(f'{path} holds one clip, it cannot be asked for {wanted!r}')
-    yield partial(_READERS[suffix], path, layout, model_layout)
+    if suffix == '.npy':
+        yield partial(SkeletonClip.from_npy, path, layout or model_layout, axes)
+    else:
+        yield partial(_READERS[suffix], path, layout, model_layout)
 
 
 def _from_folder(path: Path, wanted: str, layout: str | None) -> Iterator[ClipReader]:
@@ -217,7 +231,6 @@ _READERS: dict[str, Callable[[str, str | None, str], SkeletonClip]] = {
     '.csv': lambda path, layout, model: SkeletonClip.from_csv(path, layout or model),
     '.json': lambda path, layout, model: _from_json(path, layout),
     '.mat': lambda path, layout, model: SkeletonClip.from_utdmhad_mat(path, layout or 'kinect_v1'),
-    '.npy': lambda path, layout, model: SkeletonClip.from_npy(path, layout or model),
     '.skeleton': _from_ntu,
 }
 """How to read a file with one clip: path, layout or None, layout of the model."""

@@ -13,6 +13,7 @@ from mmcl_ext.datasets.converters.pose_results import is_pose_frames, read_pose_
 from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.annotation_pickle import annotation_arrays
+from mmcl_ext.datasets.store.skeleton_array import skeleton_array
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import DAMAGE, name_file
@@ -54,16 +55,16 @@ class SkeletonClip:
 
     @classmethod
     def from_array(
-        cls, array: np.ndarray, name: str = 'array', layout: str | None = None, **kwargs: Any
+        cls,
+        array: np.ndarray,
+        name: str = 'array',
+        layout: str | None = None,
+        axes: str | None = None,
+        **kwargs: Any,
     ) -> 'SkeletonClip':
-        """Take an array (T, V, C) of one person or (M, T, V, C) of several."""
-        array = np.asarray(array)
-        array = array[None] if array.ndim == 3 else array
-        if array.ndim != 4 or array.dtype.kind not in 'fiu':
-            raise ValueError(
-                f'clip {name!r}: expected numbers (T, V, C) or (M, T, V, C), got {array.dtype} of '
-                f'{array.shape}'
-            )
+        """Take an array (T, V, C) of one person or (M, T, V, C), see :func:`skeleton_array`."""
+        with name_file(f'clip {bounded_repr(name)}'):
+            array = skeleton_array(np.asarray(array), axes)
         return cls(name, as_float32(array), layout, **kwargs)
 
     @classmethod
@@ -92,7 +93,7 @@ class SkeletonClip:
         """Take an annotation of MMAction2 or PYSKL, see :func:`annotation_arrays`."""
         name, arrays, extra = _read_annotation(annotation, name)
         layout = layout or _guess_layout(arrays['keypoint'].shape[2], name)
-        return cls.from_array(arrays.pop('keypoint'), name, layout, **arrays, **extra, index=index)
+        return cls(name, layout=layout, **arrays, **extra, index=index)
 
     @classmethod
     def from_pose_frames(
@@ -143,11 +144,13 @@ class SkeletonClip:
         return cls(name, _read(read_utdmhad_skeleton, path), layout)
 
     @classmethod
-    def from_npy(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
-        """Read a ``.npy`` with an array (T, V, C) or (M, T, V, C)."""
-        arrays = _read(CustomReader(layout, axes='MTVC'), path)
+    def from_npy(
+        cls, path: str | os.PathLike, layout: str, axes: str | None = None
+    ) -> 'SkeletonClip':
+        """Read a ``.npy`` with an array (T, V, C) or (M, T, V, C), see :class:`CustomReader`."""
+        arrays = _read(CustomReader(layout, axes), path)
         score = arrays.get('keypoint_score')
-        return cls.from_array(arrays['keypoint'], Path(path).stem, layout, keypoint_score=score)
+        return cls(Path(path).stem, as_float32(arrays['keypoint']), layout, keypoint_score=score)
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike, layout: str) -> 'SkeletonClip':
@@ -171,7 +174,8 @@ def _read_annotation(
     keypoint, score = annotation_arrays(annotation, f'clip {bounded_repr(name)}')
     extra = {key: value for key, value in annotation.items() if key not in _ANNOTATION_KEYS}
     label = annotation.get('label')
-    arrays = dict(keypoint=keypoint, keypoint_score=None if score is None else as_float32(score))
+    score = None if score is None else as_float32(score)
+    arrays = dict(keypoint=as_float32(keypoint), keypoint_score=score)
     # a text says nothing of the model's numbers, and -1 often stands for no label
     is_number = isinstance(label, int | np.integer) and not isinstance(label, bool)
     label = int(label) if label is not None and is_number and label >= 0 else None

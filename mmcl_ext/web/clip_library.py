@@ -32,13 +32,14 @@ class ClipLibrary:
         composites: str | os.PathLike | None = None,
         *,
         model_layout: str = 'nturgb+d',
+        axes: str | None = None,
     ) -> None:
         if composites is not None and not Path(composites).is_dir():
             raise FileNotFoundError(f'there is no folder of composites {os.fspath(composites)!r}')
         self._composites = None if composites is None else Path(composites)
         self._sources: dict[str, ClipSource] = {}
         for path in sources:
-            source = _open(Path(path), model_layout)
+            source = _open(Path(path), model_layout, axes)
             self._sources[_unused(source.title, self._sources)] = source
 
     @property
@@ -62,9 +63,9 @@ class ClipLibrary:
         return read_picture(sample_file(self._composites, name, '.jpg'))
 
 
-def _open(path: Path, model_layout: str) -> ClipSource:
+def _open(path: Path, model_layout: str, axes: str | None) -> ClipSource:
     if path.is_dir():
-        return FolderClips(path, model_layout)
+        return FolderClips(path, model_layout, axes)
     if not path.is_file():
         raise FileNotFoundError(f'there is no store or folder {str(path)!r}')
     if path.suffix != '.safetensors':

@@ -1,4 +1,5 @@
 import os
+from functools import partial
 from pathlib import Path
 
 from mmcl_ext.inference.read_clips import read_clips
@@ -11,9 +12,9 @@ ONE_CLIP = ('.csv', '.json', '.mat', '.npy', '.skeleton')
 class FolderClips:
     """Files with a clip each, anywhere below a folder; their classes are not known."""
 
-    def __init__(self, path: str | os.PathLike, model_layout: str) -> None:
+    def __init__(self, path: str | os.PathLike, model_layout: str, axes: str | None = None) -> None:
         self.path = Path(path)
-        self._model_layout = model_layout
+        self._read = partial(read_clips, model_layout=model_layout, axes=axes)
         files = (file for file in self.path.rglob('*') if file.suffix.lower() in ONE_CLIP)
         self._files = {file.relative_to(self.path).as_posix(): file for file in sorted(files)}
         if not self._files:
@@ -40,4 +41,4 @@ class FolderClips:
         """Read one of the files; there is no name of a class."""
         if name not in self._files:
             raise ValueError(f'{self.title} has no file {name!r}')
-        return next(read_clips(self._files[name], model_layout=self._model_layout)), None
+        return next(self._read(self._files[name])), None

@@ -34,18 +34,22 @@ _MATLAB_COMPRESSED = 15
 
 
 def take_upload(
-    path: str | os.PathLike, layout: str | None, model_layout: str, max_bytes: int
+    path: str | os.PathLike,
+    layout: str | None,
+    model_layout: str,
+    max_bytes: int,
+    axes: str | None = None,
 ) -> list[SkeletonClip]:
     """Read 1 to ``MAX_CLIPS`` clips of an uploaded file and delete it, whatever happens.
 
     Nothing in the file is executed. It is read in a process of its own with limits of time and
     memory, from which only arrays and plain values come back. A file that is larger than
     ``max_bytes``, damaged, empty or of an unknown kind is a ValueError, which names it without its
-    folder. The layouts are those of :func:`read_clips`.
+    folder. Layouts and ``axes`` are those of :func:`read_clips`.
     """
     path = Path(path)
     with taken(path, max_bytes, ENDINGS):
-        arguments = (path, layout, model_layout, MAX_CLIPS, MAX_UNPACKED)
+        arguments = (path, layout, model_layout, axes, MAX_CLIPS, MAX_UNPACKED)
         limits = ProcessLimits(READ_SECONDS, READ_MEMORY, 2 * MAX_UNPACKED + 2**20)
         return _unpacked_clips(call_limited(_read_packed, *arguments, limits=limits))
 
@@ -65,12 +69,16 @@ def taken(path: Path, max_bytes: int, endings: Sequence[str]) -> Iterator[None]:
 
 
 def _read_packed(
-    path: Path, layout: str | None, model_layout: str, max_clips: int, max_bytes: int
+    path: Path,
+    layout: str | None,
+    model_layout: str,
+    axes: str | None,
+    max_clips: int,
+    max_bytes: int,
 ) -> bytes:
     """Read a file, in a process of its own; return its clips as bytes."""
-    clips = list(
-        itertools.islice(read_clips(path, layout, model_layout=model_layout), max_clips + 1)
-    )
+    found = read_clips(path, layout, model_layout=model_layout, axes=axes)
+    clips = list(itertools.islice(found, max_clips + 1))
     if not clips:
         raise ValueError(f'{path.name} holds no clip')
     if len(clips) > max_clips:

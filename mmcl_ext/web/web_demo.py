@@ -52,6 +52,7 @@ class WebDemo:
         max_upload: Bytes that an uploaded file may have.
         window: Frames of the window that slides over a clip.
         pose: How persons are found in uploaded videos.
+        axes: Order of the axes of uploaded arrays, see :func:`read_clips`.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class WebDemo:
         max_upload: int = 64 * 2**20,
         window: int = 48,
         pose: PoseSettings | None = None,
+        axes: str | None = None,
     ) -> None:
         numbers = dict(top_k=top_k, fps=fps, max_upload=max_upload, window=window)
         if min(numbers.values()) <= 0:
@@ -75,13 +77,15 @@ class WebDemo:
         self.max_upload = max_upload
         self.window = window
         self.pose = pose or PoseSettings()
+        self._axes = axes
         self._lock = threading.Lock()
 
     def take(self, path: str, layout: str | None = None) -> list[Upload]:
         """Read an uploaded file and delete it: :func:`take_upload`, :func:`take_video`."""
         if is_video(path):
             return [take_video(Path(path), self.pose, self.max_upload)]
-        return [*take_upload(path, layout, self.inferencer.info.layout, self.max_upload)]
+        layouts = layout, self.inferencer.info.layout
+        return [*take_upload(path, *layouts, self.max_upload, self._axes)]
 
     def show(self, picked: PickedClip | UploadedVideo, explain: bool = False) -> Iterator[WebView]:
         """Predict a clip; yield what to show at once, then with the scores over time.

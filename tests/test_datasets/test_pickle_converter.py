@@ -246,7 +246,7 @@ def test_conversion_reads_what_prediction_reads(tmp_path: Path, kind: str) -> No
         (dict(keypoint=np.ones((17, 2))), "'keypoint': expected numbers"),
         (dict(keypoint=[[['1', '2']]]), "'keypoint': expected numbers"),
         (dict(keypoint=np.ones((1, 5, 17, 2), bool)), "'keypoint': expected numbers"),
-        (dict(keypoint_score=np.ones((5, 1, 17))), "'keypoint_score': expected .1, 5, 17."),
+        (dict(keypoint_score=np.ones((5, 1, 17))), "'keypoint_score': expected numbers .1, 5, 17."),
         (dict(total_frames=6), "'total_frames': 6, but keypoint has 5 frames"),
     ],
 )

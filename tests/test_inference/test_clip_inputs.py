@@ -6,7 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
+from mmcl_ext.datasets.converters.custom import convert_custom
 from mmcl_ext.datasets.converters.ntu import convert_ntu
+from mmcl_ext.datasets.converters.pickle_file import convert_pickle
 from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.fileio.archive_file import ArchiveFile
@@ -32,6 +34,64 @@ def test_arrays(inferencer, walk):
         read(walk[0, 0])
     with pytest.raises(TypeError, match='a clip is'):
         read(3)
+
+
+SHAPES = [
+    *((9, 20, 3), (9, 20, 2), (1, 9, 20, 3), (2, 9, 20, 2), (2, 9, 20, 3), (3, 9, 20, 3)),
+    *((3, 9, 20, 2), (3, 9, 20, 1), (2, 9, 20, 1), (9, 20, 4), (1, 9, 20, 4), (9, 20, 1)),
+    *((0, 20, 3), (1, 0, 20, 3), (20, 3), (1, 1, 9, 20, 3), (9, 0, 3)),
+]
+
+
+def stored(convert, source, path, **options):
+    try:
+        convert(source, path, progress=False, **options)
+    except ValueError as error:
+        return str(error)
+    return SkeletonStore(path).keypoint(0)
+
+
+def loaded(source, **options):
+    try:
+        return read(source, **options)[0].keypoint
+    except ValueError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize('axes', [None, 'MTVC', 'CTVM'])
+@pytest.mark.parametrize('shape', SHAPES)
+def test_every_reader_judges_a_shape_alike(tmp_path, shape, axes):
+    array = np.random.default_rng(0).normal(size=shape).astype('f4')
+    np.save(tmp_path / 'a.npy', array)
+    (tmp_path / 'labels.csv').write_text('name,label\na,0\n')
+    options = dict(layout='kinect_v1', axes=axes)
+    expected = stored(convert_custom, tmp_path, tmp_path / 'o.safetensors', **options)
+    found = [loaded(tmp_path / 'a.npy', **options), loaded(array, **options)]
+    if axes == 'MTVC':  # the layout of annotations is this one by definition
+        annotation = dict(frame_dir='a', label=0, keypoint=array)
+        (tmp_path / 'a.pkl').write_bytes(pickle.dumps([annotation]))
+        found += [loaded(annotation), loaded(tmp_path / 'a.pkl')]
+        found.append(stored(convert_pickle, tmp_path / 'a.pkl', tmp_path / 'p.safetensors'))
+    if isinstance(expected, np.ndarray):
+        assert expected.shape[2:] in [(20, 2), (20, 3)]
+    for other in found:
+        if isinstance(expected, str):
+            assert isinstance(other, str), other.shape
+            assert expected.split(': ', 1)[1][:40] in other
+        else:
+            np.testing.assert_array_equal(other, expected)
+
+
+def test_axes_that_can_be_read_two_ways(inferencer, walk, tmp_path):
+    feeder = np.concatenate([walk, walk]).transpose(3, 1, 2, 0)  # (C, T, V, M)
+    np.save(tmp_path / 'a.npy', feeder)
+    for source in (feeder, tmp_path / 'a.npy'):
+        with pytest.raises(ValueError, match=r'3 persons with 2 coordinates, or .* \(--axes MTVC'):
+            inferencer(source)
+        (result,) = inferencer(source, axes='CTVM')
+        same(result.clip, np.concatenate([walk, walk]))
+    with pytest.raises(ValueError, match="got 'TVMC'"):
+        inferencer(feeder, axes='TVMC')
 
 
 def test_store(inferencer, walk, tmp_path):

@@ -17,6 +17,7 @@ from mmcl_ext.datasets.converters.nwucla import convert_nwucla
 from mmcl_ext.datasets.converters.pickle_file import convert_pickle, export_pickle
 from mmcl_ext.datasets.converters.sysu import convert_sysu
 from mmcl_ext.datasets.converters.utdmhad import convert_utdmhad
+from mmcl_ext.datasets.store.skeleton_array import AXES
 
 
 def convert_ntu60(*args: Any, **options: Any) -> ConversionReport:
@@ -101,7 +102,7 @@ def add_custom(parser: argparse.ArgumentParser) -> None:
     add_raw(parser)
     add_classes(parser)
     parser.add_argument('--layout', required=True, help='its name, or a description (.json)')
-    parser.add_argument('--axes', choices=('MTVC', 'CTVM'), help='of the arrays of a .npy')
+    parser.add_argument('--axes', choices=AXES, help='of the arrays of a .npy')
     parser.add_argument('--labels', help='table with name, label and split (SOURCE/labels.csv)')
     parser.add_argument(
         '--subject-pattern',

@@ -20,6 +20,7 @@ from mmcl_ext.datasets.converters.pose_formats import join_frames
 from mmcl_ext.datasets.converters.pose_results import read_pose_results
 from mmcl_ext.datasets.metainfo.subjects import held_subjects, subjects_of
 from mmcl_ext.datasets.store.name_table import numbered_classes
+from mmcl_ext.datasets.store.skeleton_array import skeleton_array
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.csv_table import Rows, read_table, real_number, whole_number
@@ -65,21 +66,14 @@ class CustomReader:
 
     def _read_array(self, member: ArchiveFile) -> np.ndarray:
         num_joints = get_layout(self.layout).num_joints
-        array = read_npy(member)
-        fits = array.ndim in (3, 4) and num_joints in array.shape[-2:-1]
-        if not fits or array.dtype.kind not in 'fiu':
+        given = read_npy(member)
+        array = skeleton_array(given, self.axes)
+        if array.shape[2] != num_joints:
             raise ValueError(
-                f'{member}: expected numbers (T, V, C) or (M, T, V, C) with the V = {num_joints} '
-                f'joints of layout {self.layout!r}, got {array.dtype} of shape {array.shape}'
+                f'{member}: expected (T, V, C) or (M, T, V, C) with the V = {num_joints} joints of '
+                f'layout {self.layout!r}, got {given.shape}'
             )
-        array = array[None] if array.ndim == 3 else array
-        if self.axes is None and len(array) == 3 and array.shape[3] in (1, 2):
-            raise ValueError(
-                f'{member}: {array.shape} may be (M, T, V, C), 3 persons with {array.shape[3]} '
-                f'coordinates, or (C, T, V, M), {counted(array.shape[3], "person")} with 3: say '
-                'which by axes (--axes MTVC or CTVM)'
-            )
-        return array.transpose(3, 1, 2, 0) if self.axes == 'CTVM' else array
+        return array
 
 
 class _Table:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmcl_ext.datasets.store.name_table import MOST_CLASSES, is_pickle, split_positions
+from mmcl_ext.datasets.store.skeleton_array import skeleton_array
 from mmcl_ext.datasets.store.skeleton_store import SkeletonStore
 from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
@@ -116,9 +117,6 @@ class AnnotationPickle:
         if keypoint.shape[2] != get_layout(self.layout).num_joints:
             problem = f'{keypoint.shape[2]} joints do not fit the layout {self.layout!r}'
             raise self._fail(index, 'keypoint', problem)
-        if keypoint.shape[3] not in (2, 3):
-            problem = f'expected 2 or 3 coordinates, got {keypoint.shape[3]}'
-            raise self._fail(index, 'keypoint', f'{problem}; confidences go into keypoint_score')
         return keypoint.size - int(np.isfinite(keypoint).sum())
 
     def _positions(self, key: str, names: Sequence[str]) -> np.ndarray:
@@ -159,13 +157,18 @@ def annotation_arrays(
         ValueError: They are no numbers, of other shapes, or unlike ``total_frames``; the message
             begins with ``where`` and the field.
     """
-    keypoint = _read_array(annotation, 'keypoint', 'MTVC', where)
+    if annotation.get('keypoint') is None:  # Kinetics: each annotation points to a file of its own
+        raise ValueError(f"{where}: field 'keypoint': the annotation has no coordinates")
+    with name_file(f"{where}: field 'keypoint'", DAMAGE):
+        keypoint = skeleton_array(_as_array(annotation['keypoint']), 'MTVC')
     frames, score = keypoint.shape[1], None
     if annotation.get('keypoint_score') is not None:
-        score = _read_array(annotation, 'keypoint_score', 'MTV', where)
-        if score.shape != keypoint.shape[:3]:
-            problem = f'expected {keypoint.shape[:3]}, got {score.shape}'
-            raise ValueError(f"{where}: field 'keypoint_score': {problem}")
+        with name_file(f"{where}: field 'keypoint_score'", DAMAGE):
+            score = _as_array(annotation['keypoint_score'])
+            score = score[None] if score.ndim == 2 else score
+            if score.shape != keypoint.shape[:3] or score.dtype.kind not in 'fiu':
+                got = f'{score.dtype} of {score.shape}'
+                raise ValueError(f'expected numbers {keypoint.shape[:3]}, got {got}')
     told = annotation.get('total_frames', frames)
     if not isinstance(told, int | np.integer) or told != frames:
         problem = f'{bounded_repr(told)}, but keypoint has {counted(frames, "frame")}'
@@ -173,17 +176,8 @@ def annotation_arrays(
     return keypoint, score
 
 
-def _read_array(annotation: Mapping[str, Any], field: str, axes: str, where: str) -> np.ndarray:
-    values = annotation.get(field)
-    if values is None:  # Kinetics: each annotation points to a file of its own
-        raise ValueError(f'{where}: field {field!r}: the annotation has no coordinates')
-    with name_file(f'{where}: field {field!r}', DAMAGE):
-        array = values if isinstance(values, np.ndarray) else as_float32(values)
-        array = array[None] if array.ndim == len(axes) - 1 else array
-        if array.ndim != len(axes) or 0 in array.shape or array.dtype.kind not in 'fiu':
-            got = f'{array.dtype} of {array.shape}'
-            raise ValueError(f'expected numbers ({", ".join(axes)}), got {got}')
-    return array
+def _as_array(values: Any) -> np.ndarray:
+    return values if isinstance(values, np.ndarray) else as_float32(values)
 
 
 def open_annotation(
