@@ -9,12 +9,13 @@ from statistics import median
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.fileio.printable import counted, name_list
+from mmcl_ext.inference.clip_preparation import takes_metres
 from mmcl_ext.inference.command_line import add_axes, add_model_options, open_inferencer
 from mmcl_ext.inference.live import LiveFrame, replay, watch
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.read_clips import clip_readers
 from mmcl_ext.inference.streaming_inferencer import StreamingInferencer
-from mmcl_ext.inference.video_prediction import is_video, takes_metres
+from mmcl_ext.inference.video_prediction import is_video
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 
 
@@ -58,9 +59,7 @@ def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterato
         args.layout = args.layout or estimator.layout
         metric = takes_metres(inferencer.info, estimator.metric)
         return watch(args.images, estimator, settings, metric, args.realtime)
-    readers = clip_readers(
-        args.file, args.layout, model_layout=inferencer.info.layout, axes=args.axes
-    )
+    readers = clip_readers(args.file, args.layout, inferencer.clip_defaults(args.axes))
     found = list(itertools.islice(readers, 2))
     if len(found) != 1:
         number = 'several clips' if found else 'no clip'

@@ -87,15 +87,18 @@ def find_files(
 ) -> dict[str, ArchiveFile]:
     """List all files of one kind, however deep: a folder's, and those in its ZIP archives.
 
-    They are listed under a ``key``, by default their names, which have to differ. A file that lies
-    there unpacked is taken instead of the one in an archive; links to folders are followed.
+    They are listed under a ``key``, by default their names, which have to differ. An ending in
+    capitals is the same ending, and the names have the ``suffix`` as it is asked for. A file that
+    lies there unpacked is taken instead of the one in an archive; links to folders are followed.
     """
+    key = key or (lambda file: file.name[: -len(suffix)] + suffix)
     source = Path(source)
     if not source.exists():
         raise FileNotFoundError(f'neither a folder nor an archive: {source}')
     paths = [source] if source.is_file() else _walk(source)
-    unpacked = _by_name((ArchiveFile(p) for p in paths if p.name.endswith(suffix)), key)
-    archives = [path for path in paths if path.suffix == '.zip']
+    ours = (path for path in paths if path.name.lower().endswith(suffix))
+    unpacked = _by_name(map(ArchiveFile, ours), key)
+    archives = [path for path in paths if path.suffix.lower() == '.zip']
     packed = _by_name((file for path in archives for file in _members_of(path, suffix)), key)
     return dict(sorted((packed | unpacked).items()))
 
@@ -123,7 +126,7 @@ def _by_name(
 def _members_of(archive: Path, suffix: str) -> list[ArchiveFile]:
     with name_file(archive, DAMAGE):
         names = _open_archive(archive).namelist()
-    return [ArchiveFile(archive, name) for name in names if name.endswith(suffix)]
+    return [ArchiveFile(archive, name) for name in names if name.lower().endswith(suffix)]
 
 
 def _check_size(entry: zipfile.ZipInfo) -> None:

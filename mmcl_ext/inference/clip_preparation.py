@@ -14,6 +14,13 @@ from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
+_IN_PIXELS = ('coco', 'openpose')  # layouts whose third coordinate, if any, is a score
+
+
+def takes_metres(info: ModelInfo, metric: bool = True) -> bool:
+    """Tell whether a model is to get joints in metres, if there are some; otherwise in pixels."""
+    return metric and info.in_channels % 3 == 0 and info.layout not in _IN_PIXELS
+
 
 class ClipPreparation:
     """Check a clip, fit it to a model and run the model's test pipeline.

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.special import softmax
 from torch import nn
 
 from mmcl_ext.checkpoints.hub import find_pretrained
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
+from mmcl_ext.checkpoints.usable_device import usable_device
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES, find_config
 from mmcl_ext.fileio.name_file import name_file
 from mmcl_ext.fileio.printable import counted
-from mmcl_ext.inference.clip_preparation import ClipPreparation
+from mmcl_ext.inference.clip_preparation import ClipPreparation, takes_metres
 from mmcl_ext.inference.inference_report import draw_result
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.predictors import (
@@ -24,7 +24,7 @@ from mmcl_ext.inference.predictors import (
     Predictor,
     TorchPredictor,
 )
-from mmcl_ext.inference.read_clips import ClipReader, Source, clip_readers
+from mmcl_ext.inference.read_clips import ClipDefaults, ClipReader, Source, clip_readers
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 BACKENDS = ('torch', 'onnxruntime', 'openvino')
@@ -133,7 +133,7 @@ class MMCLInferencer:
             raise ValueError(f"on_error is 'stop' or 'skip', got {on_error!r}")
         texts = None if text is None else self._check_text(text)
         done = 0
-        find = partial(clip_readers, layout=layout, model_layout=self.info.layout, axes=axes)
+        find = partial(clip_readers, layout=layout, defaults=self.clip_defaults(axes))
         for batch in self._batches(sources, find, on_error == 'skip'):
             rows = None if texts is None else texts[done : done + len(batch)]
             if texts is not None and done + len(batch) > len(texts):
@@ -147,6 +147,10 @@ class MMCLInferencer:
                 yield result
         if texts is not None and done != len(texts):
             raise ValueError(f'{counted(len(texts), "text feature")} for {counted(done, "clip")}')
+
+    def clip_defaults(self, axes: str | None = None) -> ClipDefaults:
+        """Tell how this model reads clips that do not say it themselves."""
+        return ClipDefaults(self.info.layout, axes, takes_metres(self.info))
 
     def predict_clip(self, clip: SkeletonClip) -> InferenceResult:
         """Predict one clip; a ValueError if it cannot be used."""
@@ -269,11 +273,7 @@ def _load_module(
     device: str,
     refinement: bool,
 ) -> tuple[nn.Module, ModelInfo]:
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition('\n')[0]
-        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
+    device = usable_device(device)
     try:
         with name_file(model if checkpoint is None else checkpoint):
             return load_deployed(model, checkpoint, device=device, refinement=refinement)

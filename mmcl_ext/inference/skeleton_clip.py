@@ -97,10 +97,14 @@ class SkeletonClip:
 
     @classmethod
     def from_pose_frames(
-        cls, frames: Any, name: str = 'pose results', layout: str | None = None
+        cls,
+        frames: Any,
+        name: str = 'pose results',
+        layout: str | None = None,
+        metric: bool = True,
     ) -> 'SkeletonClip':
         """Take what a pose estimator found frame by frame, see :func:`read_pose_frames`."""
-        keypoint, score = read_pose_frames(frames, f'clip {name!r}')
+        keypoint, score = read_pose_frames(frames, f'clip {name!r}', metric=metric)
         layout = layout or _guess_layout(keypoint.shape[2], name)
         return cls(name, keypoint, layout, keypoint_score=score)
 

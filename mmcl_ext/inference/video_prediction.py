@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.fileio.atomic_file import atomic_path, write_bytes
 from mmcl_ext.fileio.printable import counted
+from mmcl_ext.inference.clip_preparation import takes_metres
 from mmcl_ext.inference.inference_report import table_row
 from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
@@ -22,8 +22,6 @@ from mmcl_ext.preparation.pose.pose_settings import PoseSettings
 from mmcl_ext.preparation.pose.video_poses import VideoPoses
 from mmcl_ext.preparation.videos.video_folder import VIDEO_SUFFIXES
 from mmcl_ext.visualization.overlay import People, write_overlay
-
-_IN_PIXELS = ('coco', 'openpose')  # layouts whose third coordinate, if any, is a score
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +127,6 @@ class VideoPrediction:
 def is_video(source: object) -> bool:
     """Tell whether a source is a video, by the ending of its name."""
     return isinstance(source, (str, os.PathLike)) and str(source).lower().endswith(VIDEO_SUFFIXES)
-
-
-def takes_metres(info: ModelInfo, metric: bool) -> bool:
-    """Tell whether a model is to get joints in metres, if there are some; otherwise in pixels."""
-    return metric and info.in_channels == 3 and info.layout not in _IN_PIXELS
 
 
 def predict_video(

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from mmcl_ext.fileio.file_name import sample_file
+from mmcl_ext.inference.read_clips import ClipDefaults
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.visualization.browse import read_picture
 from mmcl_ext.web.folder_clips import FolderClips
 from mmcl_ext.web.store_clips import StoreClips
 
 ClipSource = StoreClips | FolderClips
+_DEFAULTS = ClipDefaults()
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,16 +32,14 @@ class ClipLibrary:
         self,
         sources: Sequence[str | os.PathLike],
         composites: str | os.PathLike | None = None,
-        *,
-        model_layout: str = 'nturgb+d',
-        axes: str | None = None,
+        defaults: ClipDefaults = _DEFAULTS,
     ) -> None:
         if composites is not None and not Path(composites).is_dir():
             raise FileNotFoundError(f'there is no folder of composites {os.fspath(composites)!r}')
         self._composites = None if composites is None else Path(composites)
         self._sources: dict[str, ClipSource] = {}
         for path in sources:
-            source = _open(Path(path), model_layout, axes)
+            source = _open(Path(path), defaults)
             self._sources[_unused(source.title, self._sources)] = source
 
     @property
@@ -63,12 +63,12 @@ class ClipLibrary:
         return read_picture(sample_file(self._composites, name, '.jpg'))
 
 
-def _open(path: Path, model_layout: str, axes: str | None) -> ClipSource:
+def _open(path: Path, defaults: ClipDefaults) -> ClipSource:
     if path.is_dir():
-        return FolderClips(path, model_layout, axes)
+        return FolderClips(path, defaults)
     if not path.is_file():
         raise FileNotFoundError(f'there is no store or folder {str(path)!r}')
-    if path.suffix != '.safetensors':
+    if path.suffix.lower() != '.safetensors':
         raise ValueError(f'examples come from .safetensors stores and folders, not from {path}')
     source = StoreClips(path)
     if not len(source.store):

@@ -2,7 +2,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from mmcl_ext.inference.read_clips import read_clips
+from mmcl_ext.inference.read_clips import ClipDefaults, read_clips
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 
 ONE_CLIP = ('.csv', '.json', '.mat', '.npy', '.skeleton')
@@ -12,9 +12,9 @@ ONE_CLIP = ('.csv', '.json', '.mat', '.npy', '.skeleton')
 class FolderClips:
     """Files with a clip each, anywhere below a folder; their classes are not known."""
 
-    def __init__(self, path: str | os.PathLike, model_layout: str, axes: str | None = None) -> None:
+    def __init__(self, path: str | os.PathLike, defaults: ClipDefaults) -> None:
         self.path = Path(path)
-        self._read = partial(read_clips, model_layout=model_layout, axes=axes)
+        self._read = partial(read_clips, defaults=defaults)
         files = (file for file in self.path.rglob('*') if file.suffix.lower() in ONE_CLIP)
         self._files = {file.relative_to(self.path).as_posix(): file for file in sorted(files)}
         if not self._files:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mmcl_ext.fileio.printable import counted
-from mmcl_ext.inference.read_clips import read_clips
+from mmcl_ext.inference.read_clips import ClipDefaults, read_clips
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.parallel.limited_process import ProcessLimits, call_limited
 from mmcl_ext.web.folder_clips import ONE_CLIP
@@ -34,22 +34,18 @@ _MATLAB_COMPRESSED = 15
 
 
 def take_upload(
-    path: str | os.PathLike,
-    layout: str | None,
-    model_layout: str,
-    max_bytes: int,
-    axes: str | None = None,
+    path: str | os.PathLike, layout: str | None, defaults: ClipDefaults, max_bytes: int
 ) -> list[SkeletonClip]:
     """Read 1 to ``MAX_CLIPS`` clips of an uploaded file and delete it, whatever happens.
 
     Nothing in the file is executed. It is read in a process of its own with limits of time and
     memory, from which only arrays and plain values come back. A file that is larger than
     ``max_bytes``, damaged, empty or of an unknown kind is a ValueError, which names it without its
-    folder. Layouts and ``axes`` are those of :func:`read_clips`.
+    folder. ``layout`` and ``defaults`` are those of :func:`read_clips`.
     """
     path = Path(path)
     with taken(path, max_bytes, ENDINGS):
-        arguments = (path, layout, model_layout, axes, MAX_CLIPS, MAX_UNPACKED)
+        arguments = (path, layout, defaults, MAX_CLIPS, MAX_UNPACKED)
         limits = ProcessLimits(READ_SECONDS, READ_MEMORY, 2 * MAX_UNPACKED + 2**20)
         return _unpacked_clips(call_limited(_read_packed, *arguments, limits=limits))
 
@@ -69,16 +65,10 @@ def taken(path: Path, max_bytes: int, endings: Sequence[str]) -> Iterator[None]:
 
 
 def _read_packed(
-    path: Path,
-    layout: str | None,
-    model_layout: str,
-    axes: str | None,
-    max_clips: int,
-    max_bytes: int,
+    path: Path, layout: str | None, defaults: ClipDefaults, max_clips: int, max_bytes: int
 ) -> bytes:
     """Read a file, in a process of its own; return its clips as bytes."""
-    found = read_clips(path, layout, model_layout=model_layout, axes=axes)
-    clips = list(itertools.islice(found, max_clips + 1))
+    clips = list(itertools.islice(read_clips(path, layout, defaults), max_clips + 1))
     if not clips:
         raise ValueError(f'{path.name} holds no clip')
     if len(clips) > max_clips:

@@ -52,7 +52,7 @@ class WebDemo:
         max_upload: Bytes that an uploaded file may have.
         window: Frames of the window that slides over a clip.
         pose: How persons are found in uploaded videos.
-        axes: Order of the axes of uploaded arrays, see :func:`read_clips`.
+        axes: Order of the axes of uploaded arrays, see :class:`ClipDefaults`.
     """
 
     def __init__(
@@ -77,15 +77,14 @@ class WebDemo:
         self.max_upload = max_upload
         self.window = window
         self.pose = pose or PoseSettings()
-        self._axes = axes
+        self._defaults = inferencer.clip_defaults(axes)
         self._lock = threading.Lock()
 
     def take(self, path: str, layout: str | None = None) -> list[Upload]:
         """Read an uploaded file and delete it: :func:`take_upload`, :func:`take_video`."""
         if is_video(path):
             return [take_video(Path(path), self.pose, self.max_upload)]
-        layouts = layout, self.inferencer.info.layout
-        return [*take_upload(path, *layouts, self.max_upload, self._axes)]
+        return [*take_upload(path, layout, self._defaults, self.max_upload)]
 
     def show(self, picked: PickedClip | UploadedVideo, explain: bool = False) -> Iterator[WebView]:
         """Predict a clip; yield what to show at once, then with the scores over time.

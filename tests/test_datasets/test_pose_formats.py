@@ -11,6 +11,7 @@ from mmcl_ext.datasets.converters.pose_results import is_pose_frames, read_pose_
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.inference import read_clips
+from mmcl_ext.inference.read_clips import ClipDefaults
 
 FRAMES = 4
 
@@ -132,7 +133,7 @@ def test_mediapipe_of_one_person(tmp_path):
 
 
 @pytest.mark.parametrize('key', ['worldLandmarks', 'pose_world_landmarks'])
-def test_mediapipe_in_metres(key):
+def test_mediapipe_in_metres(tmp_path, key):
     """World landmarks get the axes of Kinect, unless pixels are asked for."""
     world = bodies(33, people=1, coordinates=3) / 100 - 0.5
     score = scores(33, people=1)
@@ -142,8 +143,12 @@ def test_mediapipe_in_metres(key):
     with pytest.raises(ValueError, match='in metres only'):
         read_pose_frames(frames, 'a', (33, 2))
     both = [frame | dict(landmarks=frame[key], width=640, height=480) for frame in frames]
+    [clip] = read_clips(save(tmp_path / 'a.json', both))
+    np.testing.assert_allclose(clip.keypoint, found)
+    [clip] = read_clips(tmp_path / 'a.json', defaults=ClipDefaults(metric=False))
     pixels, _ = read_pose_frames(both, 'a', (33, 2))
     np.testing.assert_allclose(pixels, world[..., :2] * (640, 480), atol=1e-2)
+    np.testing.assert_array_equal(clip.keypoint, pixels)
 
 
 def detection(joints, score, **more):

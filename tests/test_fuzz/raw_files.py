@@ -38,6 +38,7 @@ from mmcl_ext.fileio import archive_file
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_files
 from mmcl_ext.graphs.layouts import load_layout
 from mmcl_ext.inference import read_clips
+from mmcl_ext.inference.read_clips import ClipDefaults
 from mmcl_ext.mmcl import LoadCompositeImage
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
 from mmcl_ext.preparation.text.npy_features import NpyFeatures
@@ -48,7 +49,7 @@ RNG = np.random.default_rng(0)
 
 
 def clips(path: Path) -> None:
-    for clip in read_clips(path, model_layout='coco'):
+    for clip in read_clips(path, defaults=ClipDefaults('coco')):
         assert clip.keypoint.ndim == 4
         assert clip.keypoint.nbytes < 2**28
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from mmcl_ext.datasets.converters.ntu import convert_ntu
 from mmcl_ext.datasets.converters.pickle_file import convert_pickle
 from mmcl_ext.datasets.converters.utdmhad import read_utdmhad_skeleton
 from mmcl_ext.datasets.store import SkeletonStore, write_store
+from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.inference import SkeletonClip, read_clips
+from mmcl_ext.inference.read_clips import ClipDefaults
 
 
 def read(source, **kwargs):
@@ -64,9 +67,11 @@ def test_every_reader_judges_a_shape_alike(tmp_path, shape, axes):
     array = np.random.default_rng(0).normal(size=shape).astype('f4')
     np.save(tmp_path / 'a.npy', array)
     (tmp_path / 'labels.csv').write_text('name,label\na,0\n')
-    options = dict(layout='kinect_v1', axes=axes)
-    expected = stored(convert_custom, tmp_path, tmp_path / 'o.safetensors', **options)
-    found = [loaded(tmp_path / 'a.npy', **options), loaded(array, **options)]
+    expected = stored(
+        convert_custom, tmp_path, tmp_path / 'o.safetensors', layout='kinect_v1', axes=axes
+    )
+    defaults = ClipDefaults('kinect_v1', axes)
+    found = [loaded(source, defaults=defaults) for source in (tmp_path / 'a.npy', array)]
     if axes == 'MTVC':  # the layout of annotations is this one by definition
         annotation = dict(frame_dir='a', label=0, keypoint=array)
         (tmp_path / 'a.pkl').write_bytes(pickle.dumps([annotation]))
@@ -94,6 +99,41 @@ def test_axes_that_can_be_read_two_ways(inferencer, walk, tmp_path):
         inferencer(feeder, axes='TVMC')
 
 
+def test_an_ending_in_capitals_is_the_same_ending(walk, tmp_path):
+    (tmp_path / 'labels.csv').write_text('name,label\na,0\nb,1\nc,0\n')
+    rows = [f'{t},{v},{x},{y},{z}' for t in range(30) for v, (x, y, z) in enumerate(walk[0, t])]
+    (tmp_path / 'a.CSV').write_text('frame,joint,x,y,z\n' + '\n'.join(rows))
+    with (tmp_path / 'b.NPY').open('wb') as file:
+        np.save(file, walk)
+    with zipfile.ZipFile(tmp_path / 'more.ZIP', 'w') as archive:
+        archive.write(tmp_path / 'b.NPY', 'c.Npy')
+    convert_custom(tmp_path, tmp_path / 'o', layout='kinect_v1', progress=False)
+    store = SkeletonStore(tmp_path / 'o')
+    assert list(store.names) == ['a', 'b', 'c']
+    for i, name in enumerate(('a.CSV', 'b.NPY')):
+        np.testing.assert_allclose(store.keypoint(i), walk, rtol=1e-6)
+        same(read(tmp_path / name, layout='kinect_v1')[0], store.keypoint(i))
+
+
+def test_a_wrong_split_of_a_pickle_is_refused_as_in_training(walk, tmp_path):
+    annotations = [dict(frame_dir=f's{i}', label=i, keypoint=walk) for i in range(3)]
+    splits = dict(good=['s2', 's0'], unknown=['s0', 's9'], twice=['s1', 's1'], text='s0')
+    content = dict(split=splits, annotations=annotations)
+    (tmp_path / 'a.pkl').write_bytes(pickle.dumps(content))
+    assert [clip.name for clip in read(f'{tmp_path / "a.pkl"}::good')] == ['s0', 's2']
+    for name, problem in (
+        ('unknown', "names the unknown sample 's9'"),
+        ('twice', "sample 's1' comes twice"),
+        ('text', 'is no list of names'),
+    ):
+        with pytest.raises(ValueError, match=f"a.pkl: split '{name}':? {problem}"):
+            read(f'{tmp_path / "a.pkl"}::{name}')
+        content['split'] = {name: splits[name]}
+        (tmp_path / 'b.pkl').write_bytes(pickle.dumps(content))
+        with pytest.raises(ValueError, match=f"b.pkl: split '{name}':? {problem}"):
+            AnnotationPickle(tmp_path / 'b.pkl')
+
+
 def test_store(inferencer, walk, tmp_path):
     path = tmp_path / 'store.safetensors'
     samples = [dict(name=f's{i}', label=i, keypoint=walk + i) for i in range(3)]
@@ -118,7 +158,9 @@ def test_files_of_the_data_sets(inferencer, ntu, real_files):
     ucla = read(real_files['ucla'])[0]
     content = json.loads(real_files['ucla'].read_text())
     same(ucla, np.array(content['skeletons'], np.float32)[None])
-    one, two = (read(real_files[key], model_layout='nturgb+d-ctrgcn')[0] for key in ('one', 'two'))
+    one, two = (
+        read(real_files[key], defaults=ClipDefaults('nturgb+d-ctrgcn'))[0] for key in ('one', 'two')
+    )
     assert one.keypoint.shape[0] == 1
     assert two.keypoint.shape[0] == 2
     assert one.layout == 'nturgb+d-ctrgcn'
@@ -141,7 +183,8 @@ def test_ntu_files_are_read_as_they_are_converted(real_files, tmp_path, layout):
     assert store.layout == layout, report
     for path in (real_files['one'], real_files['two']):
         (clip,), (converted,) = (
-            read(source, model_layout=layout) for source in (path, f'{store.path}::{path.stem}')
+            read(source, defaults=ClipDefaults(layout))
+            for source in (path, f'{store.path}::{path.stem}')
         )
         assert clip.keypoint.shape == converted.keypoint.shape
         np.testing.assert_allclose(clip.keypoint, converted.keypoint, rtol=1e-3, atol=1e-3)
@@ -154,7 +197,7 @@ def test_custom_files(inferencer, walk, tmp_path):
     for t, frame in enumerate(walk[0, :4].tolist()):
         lines += [f'{t},{name},{x},{y},{z},0' for name, (x, y, z) in zip(names, frame, strict=True)]
     (tmp_path / 'clip.csv').write_text('\n'.join(lines))
-    same(read(tmp_path / 'clip.npy', model_layout='kinect_v1')[0], walk)
+    same(read(tmp_path / 'clip.npy', defaults=ClipDefaults('kinect_v1'))[0], walk)
     table = read(tmp_path / 'clip.csv', layout='kinect_v1')[0]
     np.testing.assert_allclose(table.keypoint, walk[:, :4], rtol=1e-6)
     assert len(inferencer([tmp_path / 'clip.npy', tmp_path / 'clip.csv'])) == 2

@@ -5,6 +5,7 @@ import runpy
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,9 @@ def test_metres_or_pixels(inferencer):
     assert not is_video('a.npy')
     assert takes_metres(inferencer.info, metric=True)
     assert not takes_metres(inferencer.info, metric=False)
+    assert inferencer.clip_defaults().metric
+    assert not takes_metres(replace(inferencer.info, in_channels=2))
+    assert not takes_metres(replace(inferencer.info, layout='coco'))
 
 
 def test_wrong_settings(utd, video, monkeypatch):

@@ -70,6 +70,17 @@ def test_a_file_with_a_mistake(text: str, message: str, tmp_path: Path) -> None:
     assert '\n' not in str(error.value)
 
 
+def test_the_mark_of_windows_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / 'texts.txt'
+    path.write_text('class; sentence\na; b\n', 'utf-8-sig')
+    assert read_class_texts(path).classes == ('a',)
+    path.write_text('a; b\n', 'utf-8-sig')
+    assert read_sentences(path) == {'a': 'b'}
+    path.write_text('class; sentence\n', 'utf-16')
+    with pytest.raises(ValueError, match=r'texts\.txt: .*utf-8'):
+        read_class_texts(path)
+
+
 def test_no_such_file() -> None:
     with pytest.raises(ValueError, match='no such file; texts are shipped for ntu60'):
         read_class_texts('nowhere.txt')

@@ -180,15 +180,28 @@ def test_errors_are_one_line(convert, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('text', 'message'), [(None, 'cannot read names.txt'), (' \n\n', 'names.txt holds no names')]
+    ('text', 'message'),
+    [
+        (None, 'cannot read names.txt'),
+        (b' \n\n', 'names.txt holds no names'),
+        ('wave\n'.encode('utf-16'), 'cannot read names.txt: names.txt: '),
+    ],
 )
 def test_a_useless_list_of_classes_is_named(convert, tmp_path, capsys, text, message):
     if text is not None:
-        (tmp_path / 'names.txt').write_text(text)
+        (tmp_path / 'names.txt').write_bytes(text)
     with pytest.raises(SystemExit) as stop:
         convert(['pickle', 'a.pkl', 'o', '--classes', 'names.txt'])
     assert stop.value.code == 2
     assert f'error: argument --classes: {message}' in capsys.readouterr().err
+
+
+def test_the_mark_of_windows_is_no_part_of_a_class(convert, tmp_path):
+    np.save(tmp_path / 'c0.npy', np.ones((1, 9, 20, 3)))
+    (tmp_path / 'labels.csv').write_text('name,label\nc0,wave\n', 'utf-8-sig')
+    (tmp_path / 'names.txt').write_text('wave\nkick\n', 'utf-8-sig')
+    convert(['custom', '.', 'o', '--layout', 'kinect_v1', '--classes', 'names.txt'])
+    assert SkeletonStore('o').classes == ('wave', 'kick')
 
 
 def test_every_kind_explains_itself(convert, capsys):

@@ -14,6 +14,7 @@ from scipy.io import savemat
 
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.inference import read_clips
+from mmcl_ext.inference.read_clips import ClipDefaults
 from mmcl_ext.web import uploads
 from mmcl_ext.web.clip_library import ClipLibrary
 from mmcl_ext.web.uploads import check_matlab_size, take_upload
@@ -95,7 +96,7 @@ def test_folder_of_files(tmp_path, walk):
     np.save(folder / 'deep' / 'walk.npy', walk)
     np.save(folder / 'again.npy', walk)
     (folder / 'notes.txt').write_text('not a clip')
-    library = ClipLibrary([folder, folder], model_layout='kinect_v1')
+    library = ClipLibrary([folder, folder], defaults=ClipDefaults('kinect_v1'))
     assert library.titles == ['mine', 'mine (2)']
     source = library['mine']
     assert (source.splits(), source.classes('')) == ([], [])
@@ -136,7 +137,7 @@ def test_uploads_of_every_kind(tmp_path, walk, clips):
     (tmp_path / 'f.safetensors').write_bytes(clips['store'].read_bytes())
     counts = {}
     for path in sorted(tmp_path.iterdir()):
-        taken = take_upload(path, None, 'kinect_v1', MIB)
+        taken = take_upload(path, None, ClipDefaults('kinect_v1'), MIB)
         counts[path.name] = len(taken)
         assert taken[0].keypoint.shape[2:] == (20, 3)
         assert not path.exists()
@@ -161,11 +162,11 @@ def test_uploads_are_never_executed(tmp_path):
     path = tmp_path / 'evil.pkl'
     path.write_bytes(pickle.dumps([dict(keypoint=Evil(mark))]))
     with pytest.raises(ValueError, match=r'evil\.pkl: .*refused'):
-        take_upload(path, None, 'kinect_v1', MIB)
+        take_upload(path, None, ClipDefaults('kinect_v1'), MIB)
     array = tmp_path / 'evil.npy'
     np.save(array, np.array([Evil(mark)], object), allow_pickle=True)
     with pytest.raises(ValueError, match=r'evil\.npy'):
-        take_upload(array, None, 'kinect_v1', MIB)
+        take_upload(array, None, ClipDefaults('kinect_v1'), MIB)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -198,7 +199,7 @@ def test_bad_uploads_are_named_and_deleted(tmp_path, name, content, reason):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ValueError, match=reason) as raised:
-        take_upload(path, None, 'kinect_v1', MIB)
+        take_upload(path, None, ClipDefaults('kinect_v1'), MIB)
     assert str(raised.value).startswith(name)
     assert str(tmp_path) not in str(raised.value)
     assert not path.exists()
@@ -208,11 +209,11 @@ def test_limits_of_what_an_upload_holds(tmp_path, walk, monkeypatch, clips):
     monkeypatch.setattr(uploads, 'MAX_CLIPS', 5)
     (tmp_path / 'f.safetensors').write_bytes(clips['store'].read_bytes())
     with pytest.raises(ValueError, match='more than 5 clips'):
-        take_upload(tmp_path / 'f.safetensors', None, 'kinect_v1', MIB)
+        take_upload(tmp_path / 'f.safetensors', None, ClipDefaults('kinect_v1'), MIB)
     monkeypatch.setattr(uploads, 'MAX_UNPACKED', walk.nbytes - 1)
     np.save(tmp_path / 'a.npy', walk)
     with pytest.raises(ValueError, match='take more than'):
-        take_upload(tmp_path / 'a.npy', None, 'kinect_v1', MIB)
+        take_upload(tmp_path / 'a.npy', None, ClipDefaults('kinect_v1'), MIB)
 
 
 def test_matlab_files_that_unpack_to_much(tmp_path):
@@ -243,7 +244,7 @@ def test_a_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
     path = tmp_path / 'a.mat'
     savemat(path, dict(d_skel=np.zeros((20, 3, 4000))), do_compression=True)
     with pytest.raises(ValueError, match='unpacks'):
-        take_upload(path, None, 'kinect_v1', MIB)
+        take_upload(path, None, ClipDefaults('kinect_v1'), MIB)
     assert not path.exists()
 
 
@@ -265,11 +266,11 @@ def test_bombs_end_in_one_sentence(tmp_path, walk, name, content, reason):
     """Each of these would end the process that reads it, or take all memory."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=reason) as raised:
-        take_upload(tmp_path / name, None, 'kinect_v1', MIB)
+        take_upload(tmp_path / name, None, ClipDefaults('kinect_v1'), MIB)
     assert str(raised.value).startswith('a.')
     assert '\n' not in str(raised.value)
     np.save(tmp_path / 'walk.npy', walk)
-    assert len(take_upload(tmp_path / 'walk.npy', None, 'kinect_v1', MIB)) == 1
+    assert len(take_upload(tmp_path / 'walk.npy', None, ClipDefaults('kinect_v1'), MIB)) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -278,7 +279,7 @@ def test_a_reader_that_does_not_end_is_stopped(tmp_path, walk, monkeypatch):
     monkeypatch.setattr(uploads, 'READ_SECONDS', 0.5)
     np.save(tmp_path / 'walk.npy', walk)
     with pytest.raises(ValueError, match=r'^walk\.npy: reading took more than 0\.5 s$'):
-        take_upload(tmp_path / 'walk.npy', None, 'kinect_v1', MIB)
+        take_upload(tmp_path / 'walk.npy', None, ClipDefaults('kinect_v1'), MIB)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -297,7 +298,7 @@ def test_clips_of_an_upload_are_those_of_the_file(tmp_path, walk):
     path = tmp_path / 'a.pkl'
     path.write_bytes(pickle.dumps([annotation, annotation]))
     expected = list(read_clips(path))
-    taken = take_upload(path, None, 'kinect_v1', MIB)
+    taken = take_upload(path, None, ClipDefaults('kinect_v1'), MIB)
     assert len(taken) == len(expected) == 2
     for one, other in zip(taken, expected, strict=True):
         for field in ('name', 'layout', 'label', 'index'):

@@ -18,6 +18,7 @@ from mmcl_ext.datasets.converters.pickle_file import convert_pickle, export_pick
 from mmcl_ext.datasets.converters.sysu import convert_sysu
 from mmcl_ext.datasets.converters.utdmhad import convert_utdmhad
 from mmcl_ext.datasets.store.skeleton_array import AXES
+from mmcl_ext.fileio.read_lines import read_lines
 
 
 def convert_ntu60(*args: Any, **options: Any) -> ConversionReport:
@@ -55,7 +56,7 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
 def add_classes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--classes',
-        type=read_lines,
+        type=name_list,
         metavar='FILE',
         help='file with the names of the classes, one a line',
     )
@@ -112,9 +113,9 @@ def add_custom(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--fraction', type=float, help='share to test on (0.25)')
 
 
-def read_lines(path: str) -> list[str]:
+def name_list(path: str) -> list[str]:
     try:
-        lines = [line.strip() for line in Path(path).read_text(encoding='utf-8').splitlines()]
+        lines = [line.strip() for line in read_lines(path)]
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(f'cannot read {path}: {error}') from error
     if not any(lines):

@@ -20,8 +20,9 @@ from mmcl_ext.datasets.converters.conversion import (
 )
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes, ntu_splits
 from mmcl_ext.fileio.archive_file import describe_file
-from mmcl_ext.fileio.name_file import DAMAGE, name_file, names_file
+from mmcl_ext.fileio.name_file import DAMAGE, name_file
 from mmcl_ext.fileio.printable import counted
+from mmcl_ext.fileio.read_lines import read_lines
 
 _LOCAL_HEADER = 30  # bytes, before the name and the extra field
 
@@ -251,9 +252,8 @@ def _name_rows(
     return found, {'train': found['train'], 'val': found['test']}
 
 
-@names_file
 def _read_names(path: str | os.PathLike) -> list[str]:
-    return Path(path).read_text(encoding='utf-8').split()
+    return [name for line in read_lines(path) for name in line.split()]
 
 
 def _known_names(

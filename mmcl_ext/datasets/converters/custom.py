@@ -58,9 +58,10 @@ class CustomReader:
 
         A ValueError names the file, and the line of a table.
         """
-        if member.name.endswith('.csv'):
+        ending = PurePosixPath(member.name).suffix.lower()
+        if ending == '.csv':
             return _Table(member, get_layout(self.layout)).arrays()
-        if member.name.endswith('.json'):
+        if ending == '.json':
             return read_pose_results(member, get_layout(self.layout).num_joints)
         return dict(keypoint=self._read_array(member))
 
@@ -273,9 +274,10 @@ def _check_spelling(path: Path, missing: Sequence[str], ignored: Sequence[str]) 
 
 def _plain(name: str) -> str:
     stem = PurePosixPath(name.replace('\\', '/')).name
+    stem = unicodedata.normalize('NFC', stem).casefold()
     for suffix in _SUFFIXES:
         stem = stem.removesuffix(suffix)
-    return unicodedata.normalize('NFC', stem).casefold()
+    return stem
 
 
 @names_file

@@ -50,7 +50,7 @@ def is_pose_frames(content: Any) -> bool:
 
 
 def read_pose_frames(
-    content: Any, name: str, shape: tuple[int, int] | None = None
+    content: Any, name: str, shape: tuple[int, int] | None = None, metric: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Follow the persons that a pose estimator found frame by frame.
 
@@ -59,9 +59,9 @@ def read_pose_frames(
     ``instance_info`` (``frame_id`` from 1); and the list of dicts with ``keypoints`` (N, V, C) and
     ``keypoint_scores`` (N, V) that MMAction2 returns; and frames of OpenPose, MediaPipe and
     Ultralytics, see :func:`~mmcl_ext.datasets.converters.pose_formats.instances_of`, whose world
-    landmarks are taken unless two coordinates are asked for. Persons without a ``track_id`` are
-    followed by :class:`PersonTracker`. Frames and joints that are lacking are zero, with a score of
-    zero. Every body has the ``shape`` (V, C), by default that of the first.
+    landmarks are taken if ``metric``, unless two coordinates are asked for. Persons without a
+    ``track_id`` are followed by :class:`PersonTracker`. Frames and joints that are lacking are
+    zero, with a score of zero. Every body has the ``shape`` (V, C), by default that of the first.
 
     Returns:
         Joints (M, T, V, C) and scores (M, T, V), float32, of at most ``MAX_PERSONS`` persons, in
@@ -70,7 +70,7 @@ def read_pose_frames(
     Raises:
         ValueError: The content is none of these, or nobody is in it.
     """
-    frames = _numbered(content, name, shape is None or shape[1] == 3)
+    frames = _numbered(content, name, metric and (shape is None or shape[1] == 3))
     found = {t: frame.keypoints.shape[1:] for t, frame in frames.items() if len(frame.keypoints)}
     if not found:
         raise ValueError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmcl_ext.datasets.metainfo import read_facts
 from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.fileio.read_lines import read_lines
 
 SHIPPED = {
     'ntu60': ('texts_ntu', 60),
@@ -67,7 +68,7 @@ def read_class_texts(source: str | os.PathLike) -> ClassTexts:
         return parse_class_texts(read_facts(name)[: number + 1], f'{name}.txt')
     if not Path(source).is_file():
         raise ValueError(f'{source}: no such file; texts are shipped for {", ".join(SHIPPED)}')
-    return parse_class_texts(Path(source).read_text('utf-8').splitlines(), os.fspath(source))
+    return parse_class_texts(read_lines(source), os.fspath(source))
 
 
 def parse_class_texts(lines: Sequence[str], source: str) -> ClassTexts:
@@ -92,7 +93,7 @@ def parse_class_texts(lines: Sequence[str], source: str) -> ClassTexts:
 def read_sentences(path: str | os.PathLike) -> dict[str, str]:
     """Read answers, lines ``class; sentence``; others without a semicolon are passed over."""
     found: dict[str, str] = {}
-    for number, line in enumerate(Path(path).read_text('utf-8').splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if ';' not in line:
             continue
         name, *sentences = _fields(line)

@@ -56,7 +56,10 @@ class AnnotationPickle:
         self.num_nonfinite = np.array([self._check(i) for i in range(len(self))], np.int64)
         if not isinstance(content['split'], Mapping):
             raise ValueError(f"{self.path}: field 'split': expected a dict of lists of names")
-        self.splits = {key: self._positions(key, names) for key, names in content['split'].items()}
+        self.splits = {
+            key: split_places(self.path, key, members, self.names)
+            for key, members in content['split'].items()
+        }
 
     def __len__(self) -> int:
         return len(self._annotations)
@@ -119,31 +122,42 @@ class AnnotationPickle:
             raise self._fail(index, 'keypoint', problem)
         return keypoint.size - int(np.isfinite(keypoint).sum())
 
-    def _positions(self, key: str, names: Sequence[str]) -> np.ndarray:
-        """Return where a split's samples lie, in the order of the annotations."""
-        is_list = isinstance(names, list | tuple | set | frozenset | np.ndarray)
-        if (
-            not is_list
-            or not isinstance(key, str)
-            or not all(isinstance(name, str) for name in names)
-        ):
-            raise ValueError(f'{self.path}: split {bounded_repr(key)} is no list of names')
-        wanted = set(names)
-        known = wanted.intersection(self.names)
-        if known != wanted:
-            unknown = sorted(wanted - known)[0]
-            problem = f'names the unknown sample {bounded_repr(unknown)}'
-            raise ValueError(f'{self.path}: split {bounded_repr(key)} {problem}')
-        found = np.array([i for i, name in enumerate(self.names) if name in wanted], np.int64)
-        if not len(names) == len(wanted) == len(found):
-            told = [*names, *(self.names[i] for i in found.tolist() if len(found) > len(wanted))]
-            twice = bounded_repr(Counter(told).most_common(1)[0][0])
-            raise ValueError(f'{self.path}: split {bounded_repr(key)}: sample {twice} comes twice')
-        return found
-
     def _fail(self, index: int, field: str, problem: str) -> ValueError:
         name = bounded_repr(self.names[index])
         return ValueError(f'{self.path}: sample {name}: field {field!r}: {problem}')
+
+
+def split_places(path: object, key: object, members: Any, names: Sequence[Any]) -> np.ndarray:
+    """Return where the samples of a split lie, int64, in the order of the annotations.
+
+    Args:
+        path: The file, for messages.
+        key: Name of the split.
+        members: What the file gives as the names of its samples.
+        names: Names of all samples.
+
+    Raises:
+        ValueError: It is no list of names, names an unknown sample, or one twice.
+    """
+    is_list = isinstance(members, list | tuple | set | frozenset | np.ndarray)
+    if (
+        not is_list
+        or not isinstance(key, str)
+        or not all(isinstance(name, str) for name in members)
+    ):
+        raise ValueError(f'{path}: split {bounded_repr(key)} is no list of names')
+    wanted = set(members)
+    known = wanted.intersection(names)
+    if known != wanted:
+        unknown = sorted(wanted - known)[0]
+        problem = f'names the unknown sample {bounded_repr(unknown)}'
+        raise ValueError(f'{path}: split {bounded_repr(key)} {problem}')
+    found = np.array([i for i, name in enumerate(names) if name in wanted], np.int64)
+    if not len(members) == len(wanted) == len(found):
+        told = [*members, *(names[i] for i in found.tolist() if len(found) > len(wanted))]
+        twice = bounded_repr(Counter(told).most_common(1)[0][0])
+        raise ValueError(f'{path}: split {bounded_repr(key)}: sample {twice} comes twice')
+    return found
 
 
 def annotation_arrays(
