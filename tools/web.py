@@ -7,7 +7,7 @@ from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.inference.command_line import add_axes, add_model_options, open_inferencer
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings, add_pose_options
 from mmcl_ext.web.clip_library import ClipLibrary
-from mmcl_ext.web.server import leave, serve
+from mmcl_ext.web.server import check_address, leave, serve
 from mmcl_ext.web.web_demo import WebDemo
 
 
@@ -43,10 +43,9 @@ def main() -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    check_address(args.host, args.port)  # before a model is loaded in vain
     inferencer = open_inferencer(args, fill_missing=args.fill_missing)
-    examples = ClipLibrary(
-        args.examples, args.composites, model_layout=inferencer.info.layout, axes=args.axes
-    )
+    examples = ClipLibrary(args.examples, args.composites, inferencer.clip_defaults(args.axes))
     demo = WebDemo(
         inferencer,
         examples,

@@ -24,8 +24,16 @@ from typing import Any, NoReturn
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
+from torch.distributed import DistNetworkError
 
-from mmcl_ext.config.user_errors import UserError, as_lines, is_for_user, rank_prefix
+from mmcl_ext.config.user_errors import (
+    UserError,
+    as_lines,
+    cannot_meet,
+    is_for_user,
+    launched_rank,
+    rank_prefix,
+)
 from mmcl_ext.config.walk import walk_types
 
 _SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
@@ -146,6 +154,8 @@ def run_and_exit(main: Callable[[], object]) -> NoReturn:
             print(error.code, file=sys.stderr)
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
     except Exception as error:
+        if launched_rank() is not None:  # it ends by itself, and torchrun stops who lost a peer
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _report(error)
     _leave(status)
 
@@ -179,6 +189,9 @@ def _report(error: Exception) -> None:
         return
     if any(text in str(error) for text in _PEER_HANGS):
         error = UserError('another process has not answered for as long as --timeout allows')
+    if isinstance(error, DistNetworkError):
+        place = f'{os.environ.get("MASTER_ADDR")}:{os.environ.get("MASTER_PORT")}'
+        error = cannot_meet(place, 'MASTER_PORT', error)
     if not is_for_user(error):
         traceback.print_exception(error)
     if 'TORCHELASTIC_ERROR_FILE' in os.environ:

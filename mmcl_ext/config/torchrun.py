@@ -17,6 +17,8 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.run import get_args_parser, run
 
+from mmcl_ext.config.user_errors import as_lines, cannot_meet
+
 _NOTHING = '<NONE>'
 """The message that torchrun gives to a process which left none."""
 
@@ -44,16 +46,21 @@ def _run(arguments: Namespace) -> int:
     except (KeyboardInterrupt, SignalException):
         return 130
     except DistNetworkError as error:
-        reason = ' '.join(str(error).split())
         place = f'{arguments.master_addr}:{arguments.master_port}'
-        print(f'error: the processes cannot meet at {place}, set PORT: {reason}', file=sys.stderr)
+        print(as_lines(cannot_meet(place, 'PORT', error)), file=sys.stderr)
+        return 1
+    except (ValueError, AssertionError) as error:  # numbers of nodes or processes that are none
+        print(as_lines(error), file=sys.stderr)
         return 1
     return 0
 
 
 def first_failure(failures: Mapping[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
-    """Find the cause: the earliest failure that left a message, as lost peers do not, else any."""
-    order = {rank: (not said(f), f.timestamp, rank) for rank, f in failures.items()}
+    """Find the cause: the earliest failure with a message, which lost peers do not leave.
+
+    Without one it is a process that was killed, for the others end because of it, else any.
+    """
+    order = {rank: (not said(f), f.exitcode > 0, f.timestamp, rank) for rank, f in failures.items()}
     rank = min(order, key=lambda r: order[r])
     return rank, failures[rank]
 

@@ -39,6 +39,12 @@ def is_for_user(error: BaseException) -> bool:
     return isinstance(error, UserError)
 
 
+def cannot_meet(address: str, variable: str, error: BaseException) -> UserError:
+    """Say that processes cannot meet: their port is taken, or nobody is at the address."""
+    reason = ' '.join(str(error).split())
+    return UserError(f'the processes cannot meet at {address}, set {variable}: {reason}')
+
+
 def launched_rank() -> int | None:
     """Return the rank that a launcher has given to this process, None without one."""
     rank = os.environ.get('RANK')

@@ -103,6 +103,7 @@ def test_a_process_without_a_message_is_described_by_its_end(tmp_path):
     killed, ended = failure(tmp_path, -9), failure(tmp_path, 1)
     assert describe_failure(1, killed).startswith('process 1 failed: killed by SIGKILL\n')
     assert describe_failure(1, ended).startswith('process 1 failed: see its output above\n')
+    assert first_failure({0: ended, 1: killed}) == (1, killed)  # the others end because of it
 
 
 def run_command(body, **variables):
@@ -202,15 +203,15 @@ class ClosingHandler(logging.StreamHandler):
         super().close()
 
 
-HANGING = """
-import os, signal
+ENDING = """
+import os, signal, sys
 import torch.distributed as dist
 from mmcl_ext.config.launch import init_gloo, run_and_exit
 
 def main():
     init_gloo('pytorch', 5)
     if os.environ['RANK'] == '1':
-        os.kill(os.getpid(), signal.SIGSTOP)
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
     dist.barrier()
 
 run_and_exit(main)
@@ -218,16 +219,24 @@ run_and_exit(main)
 
 
 @pytest.mark.slow
-def test_a_process_that_hangs_ends_the_run(tmp_path):
-    script = tmp_path / 'hangs.py'
-    script.write_text(HANGING)
+@pytest.mark.parametrize(
+    ('end', 'message'),
+    [
+        ('SIGSTOP', 'process 0 failed: another process has not answered'),
+        ('SIGKILL', 'process 1 failed: killed by SIGKILL'),
+        ('SIGSEGV', 'process 1 failed: killed by SIGSEGV'),
+    ],
+)
+def test_a_process_that_hangs_or_is_killed_ends_the_run(tmp_path, end, message):
+    script = tmp_path / 'ends.py'
+    script.write_text(ENDING)
     command = [sys.executable, '-m', 'mmcl_ext.config.torchrun', '--nproc-per-node=2']
     start = time.monotonic()
     ended = subprocess.run(
-        [*command, '--master-port=0', script], capture_output=True, text=True, timeout=300
+        [*command, '--master-port=0', script, end], capture_output=True, text=True, timeout=300
     )
     assert ended.returncode == 1
-    assert 'process 0 failed: another process has not answered' in ended.stderr
+    assert message in ended.stderr
     assert 'Traceback' not in ended.stderr
     assert time.monotonic() - start < 150  # torchrun waits half a minute before it kills
 
@@ -239,4 +248,25 @@ def test_a_port_in_use_is_told_in_one_line(capsys):
         assert torchrun.main([*options, 'script.py']) == 1
     error = capsys.readouterr().err.strip()
     assert re.match(rf'error: the processes cannot meet at 127\.0\.0\.1:{port}, set PORT', error)
+    assert '\n' not in error
+
+
+def test_a_port_in_use_is_told_by_processes_of_other_launchers():
+    body = 'from mmcl_ext.config.launch import init_gloo\ndef main(): init_gloo("mpi")'
+    ranks = {f'OMPI_COMM_WORLD_{name}': '0' for name in ('RANK', 'LOCAL_RANK')}
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        place = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(server.getsockname()[1]))
+        done = run_command(body, **ranks, OMPI_COMM_WORLD_SIZE='2', **place)
+    assert done.returncode == 1
+    told = f'the processes cannot meet at {":".join(place.values())}, set MASTER_PORT: '
+    assert done.stderr.splitlines()[-1].startswith(f'error: rank 0: {told}')
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('option', ['--nnodes=abc', '--nproc-per-node=abc', '--nnodes=3:1'])
+def test_a_wrong_number_of_processes_is_told_in_one_line(capsys, option):
+    options = ['--nnodes=1', '--nproc-per-node=1', '--standalone', option]
+    assert torchrun.main([*options, 'script.py']) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith('error: ')
     assert '\n' not in error

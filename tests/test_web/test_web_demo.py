@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
+from tool_module import load_tool, run_main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'test_preparation'))
 from bright_people import SIZE, BrightPeople, save_people
@@ -320,6 +321,17 @@ def test_upload_handler(demo, tmp_path, walk):
 
 
 # Serving
+
+
+def test_a_port_in_use_is_told_in_one_line(repo, monkeypatch, capsys):
+    tool = load_tool(repo / 'tools/web.py')
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = server.getsockname()[1]
+        words = ['--model', 'nowhere.pth', '--port', port]
+        status, _, error = run_main(tool, words, monkeypatch, capsys)
+    assert status == 1
+    assert error.startswith(f'error: cannot listen at 127.0.0.1, port {port}: ')
+    assert error.count('\n') == 1
 
 
 def test_addresses():

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmcl_ext.checkpoints.usable_device import usable_device
 from mmcl_ext.datasets.metainfo.class_texts import read_class_texts
 from mmcl_ext.datasets.store.feature_file import write_feature_file
 from mmcl_ext.graphs.layouts import get_layout
@@ -38,6 +39,7 @@ class TextEncoder:
     """
 
     def __init__(self, model: str, device: str | None = None) -> None:
+        self.device = own_device() if device is None else usable_device(device)
         try:
             from transformers import AutoConfig, AutoModel, AutoTokenizer
         except ImportError as error:
@@ -48,7 +50,6 @@ class TextEncoder:
             self.tokenizer: Any = load_pretrained(AutoTokenizer, folder, choices)
             self.model: Any = load_pretrained(AutoModel, folder, choices)
         self.name = json.dumps(recipe | {'model': Path(model).name})
-        self.device = device or own_device()
         self.model.to(self.device).eval()
 
     @torch.inference_mode()
