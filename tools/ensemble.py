@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.user_errors import one_line_errors
-from mmcl_ext.evaluation.annotation_source import SplitLabels, add_annotation
+from mmcl_ext.evaluation.annotation_source import SplitLabels, add_annotation, check_annotation
 from mmcl_ext.evaluation.ensemble import (
     TREATMENTS,
     Weights,
@@ -25,7 +26,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('dumps', nargs='+', help='score files, one per stream')
     weights = parser.add_mutually_exclusive_group()
-    weights.add_argument('--weights', nargs='+', type=float, help='one per stream; default: equal')
+    weights.add_argument(
+        '--weights', nargs='+', type=finite_number, help='one per stream; default: equal'
+    )
     weights.add_argument('--preset', choices=PRESETS, help='fixed weights')
     weights.add_argument(
         '--search-on',
@@ -38,7 +41,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='search weights on the test data: an upper bound, no result',
     )
-    parser.add_argument('--largest-weight', type=int, default=6, help='of a search')
+    parser.add_argument('--largest-weight', type=int, help='of a search (6)')
     parser.add_argument(
         '--scores',
         choices=TREATMENTS,
@@ -54,6 +57,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.Namespace:
+    check_annotation(parser, args)
+    if args.largest_weight is None:
+        args.largest_weight = 6
+    elif not (args.search_on or args.search_on_test):
+        parser.error('--largest-weight goes with --search-on or --search-on-test')
     if bool(args.store) != bool(args.split or args.search_split):
         parser.error('--store goes with --split, or --search-split')
     if args.preset and len(PRESETS[args.preset].weights) != len(args.dumps):

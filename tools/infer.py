@@ -69,6 +69,7 @@ def parse_args() -> argparse.Namespace:
     if args.video and not Path(args.video).is_file():
         parser.error(f'there is no video {args.video!r}')
     args.segment_settings = SegmentSettings.of(args)
+    args.pose_settings = PoseSettings.of(args)
     return args
 
 
@@ -123,7 +124,7 @@ def predict_skeletons(
 def predict_videos(
     args: argparse.Namespace, inferencer: MMCLInferencer, inputs: Iterable[str]
 ) -> Iterator[VideoPrediction | InferenceResult]:
-    settings = PoseSettings.of(args)
+    settings = args.pose_settings
     estimator = settings.build()
     for path in inputs:
         try:

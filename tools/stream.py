@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from statistics import median
 
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.fileio.printable import counted, name_list
@@ -34,10 +35,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--window', type=int, default=64, help='frames of a window')
     parser.add_argument('--stride', type=int, default=16, help='frames between predictions')
     parser.add_argument(
-        '--smoothing', type=float, default=0.0, help='share of earlier scores, from 0 to below 1'
+        '--smoothing',
+        type=finite_number,
+        default=0.0,
+        help='share of earlier scores, from 0 to below 1',
     )
     parser.add_argument('--realtime', action='store_true', help='keep to --fps when replaying')
-    parser.add_argument('--fps', type=float, default=30.0, help='frames per second')
+    parser.add_argument('--fps', type=finite_number, default=30.0, help='frames per second')
     parser.add_argument('--top-k', type=int, default=3, help='classes per prediction')
     args = parser.parse_args()
     if (args.file is None) == (args.webcam is None):
@@ -53,8 +57,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def open_source(args: argparse.Namespace, inferencer: MMCLInferencer) -> Iterator[LiveFrame]:
+    settings = PoseSettings.of(args)  # wrong ones are told whatever the source is
     if args.images is not None:
-        settings = PoseSettings.of(args)
         estimator = settings.build()
         args.layout = args.layout or estimator.layout
         metric = takes_metres(inferencer.info, estimator.metric)

@@ -14,6 +14,7 @@ from mmcl_ext.config.command_line import (
     add_cfg_options,
     add_import,
     add_launcher,
+    finite_number,
     import_modules,
     parse_launched,
 )
@@ -41,7 +42,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show-dir', help='folder to write pictures of the predictions to')
     parser.add_argument('--show', action='store_true', help='show the pictures in a window')
     parser.add_argument('--interval', type=int, default=1, help='draw one sample in this many')
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds to show a window for')
+    parser.add_argument(
+        '--wait-time', type=finite_number, default=2, help='seconds to show a window for'
+    )
     add_launcher(parser)
     return parse_launched(parser)
 

@@ -2,6 +2,7 @@
 
 import argparse
 
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.inference.command_line import add_axes, add_model_options, open_inferencer
@@ -27,8 +28,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--port', type=int, default=7860, help='port to listen at')
     parser.add_argument('--top-k', type=int, default=5, help='classes in the table')
     parser.add_argument('--window', type=int, default=48, help='frames of the sliding window')
-    parser.add_argument('--fps', type=float, default=30.0, help='pace of the moving skeletons')
-    parser.add_argument('--max-upload', type=float, default=64, help='MiB of an uploaded file')
+    parser.add_argument(
+        '--fps', type=finite_number, default=30.0, help='pace of the moving skeletons'
+    )
+    parser.add_argument(
+        '--max-upload', type=finite_number, default=64, help='MiB of an uploaded file'
+    )
     parser.add_argument(
         '--fill-missing', action='store_true', help='interpolate joints that are not finite'
     )

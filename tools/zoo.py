@@ -11,6 +11,7 @@ from mmcl_ext.checkpoints.zoo_entry import (
     differing_metrics,
     run_test,
 )
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
@@ -27,7 +28,7 @@ def parse_args() -> argparse.Namespace:
     check.add_argument('names', nargs='*', metavar='NAME', help='models (all)')
     check.add_argument('--files-only', action='store_true', help='leave the tests out')
     check.add_argument(
-        '--tolerance', type=float, default=0.1, help='largest difference in points (0.1)'
+        '--tolerance', type=finite_number, default=0.1, help='largest difference in points (0.1)'
     )
     add = commands.add_parser('add', help='publish a checkpoint, test it, write card and entry')
     add.add_argument('name', help='its name in the zoo')

@@ -19,6 +19,8 @@ from mmcl_ext.config.build_model import build_model, scope_of, use_deployed_mode
 from mmcl_ext.evaluation.text_table import format_table
 
 _AXES = 'N, M, T, V, C'
+MOST_NUMBERS = 2**28
+"""More of an input are taken for a mistake: a network multiplies them by its channels."""
 _NTU = dict(type='SkeletonGraph', layout='nturgb+d', mode='mmaction_spatial')
 _NTU_CTRGCN = dict(type='SkeletonGraph', layout='nturgb+d-ctrgcn', mode='spatial')
 _NTU_RANDOM = dict(type='SkeletonGraph', layout='nturgb+d', mode='random')
@@ -124,8 +126,11 @@ def clip_shape(cfg: Config, model: nn.Module) -> tuple[int, ...]:
 
 def measure(model: nn.Module, shape: Sequence[int]) -> Complexity:
     """Count the parameters and multiply-accumulates of a recognizer, which is left in eval mode."""
-    if len(shape) != 5 or min(shape) < 1:
-        raise ValueError(f'the input has five positive axes, ({_AXES}), got {tuple(shape)}')
+    if len(shape) != 5 or min(shape) < 1 or math.prod(shape) > MOST_NUMBERS:
+        raise ValueError(
+            f'the input has five positive axes, ({_AXES}), and at most {MOST_NUMBERS} numbers, got '
+            f'{tuple(shape)}'
+        )
     x = torch.ones(tuple(shape))  # zeros would be empty person slots, which cost nothing
     model.eval()
     parameters = sum(parameter.numel() for parameter in model.parameters())

@@ -1,6 +1,7 @@
 """Options that several commands have in common."""
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,6 +25,17 @@ class OptionsAction(DictAction):
             raise argparse.ArgumentError(self, 'settings are given as key=value') from error
 
 
+def finite_number(text: str) -> float:
+    """Read the value of an option; ``nan`` would pass, or fail, every comparison."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f'expected a finite number, got {text!r}')
+    return value
+
+
 def add_cfg_options(
     parser: argparse.ArgumentParser, text: str = 'settings to override, key=value'
 ) -> None:
@@ -38,7 +50,7 @@ def add_launcher(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--launcher', choices=launchers, default='none', help='job launcher')
     parser.add_argument(
         '--timeout',
-        type=float,
+        type=finite_number,
         help='seconds after which a process that hangs ends the run (env_cfg.dist_cfg.timeout of '
         f'the configuration, or {TIMEOUT:g})',
     )

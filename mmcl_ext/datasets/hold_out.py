@@ -76,6 +76,8 @@ def hold_out(
     positions = store.split(split)
     names = [store.names[i] for i in positions.tolist()]
     num_fit = 0
+    if by != 'subject' and subject_pattern is not None:
+        raise ValueError(f'--subject-pattern goes with --by subject, not with --by {by}')
     if by == 'subject':
         groups = subjects_of(names, subject_pattern)
         held = held_subjects(groups, fraction, seed)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.datasets.transforms.geometry import real_frames
 from mmcl_ext.fileio.printable import printable
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
@@ -70,11 +71,15 @@ def add_segment_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--segments', action='store_true', help='tell when which action happens')
     group.add_argument('--window', type=int, help='frames of a window; 64 by default')
     group.add_argument('--stride', type=int, help='frames between windows; 16 by default')
-    group.add_argument('--threshold', type=float, help='least probability; 0.5 by default')
+    group.add_argument('--threshold', type=finite_number, help='least probability; 0.5 by default')
     group.add_argument(
-        '--overlap', type=float, help='share of the shorter that two segments may share; 0.3'
+        '--overlap',
+        type=finite_number,
+        help='share of the shorter that two segments may share; 0.3',
     )
-    group.add_argument('--fps', type=float, help='frames per second of skeletons, to tell seconds')
+    group.add_argument(
+        '--fps', type=finite_number, help='frames per second of skeletons, to tell seconds'
+    )
 
 
 @dataclass(frozen=True)

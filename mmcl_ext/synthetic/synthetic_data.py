@@ -99,7 +99,7 @@ class SyntheticData:
 
     def __post_init__(self) -> None:
         counts = (self.train_subjects, self.test_subjects, self.repetitions)
-        if min(counts) < 1 or max(counts) > 99 or self.seed < 0 or self.noise < 0:
+        if min(counts) < 1 or max(counts) > 99 or self.seed < 0 or not 0 <= self.noise < np.inf:
             raise ValueError(f'expected counts from 1 to 99, seed and noise from 0, got {self}')
 
     @property

@@ -172,12 +172,13 @@ def browse(
     ``composites``, the image ``<sample name>.jpg``; ``motion`` is ``'gif'``, ``'mp4'`` or None.
     """
     taken: set[str] = set()
+    folder = None if composites is None else picture_folder(composites)
     for index in indices:
         item = dataset.get_data_info(index)
         name = item['sample_name']
         picture = None
-        if composites is not None:
-            picture = read_picture(sample_file(composites, name, '.jpg'))
+        if folder is not None:
+            picture = read_picture(sample_file(folder, name, '.jpg'))
         stem = file_name(name, taken)
         page = Path(out) / f'{stem}.png'
         save_figure(draw_sample_sheet(_sheet(dataset, index, item, picture, draws)), page)
@@ -186,6 +187,13 @@ def browse(
             moving = Path(out) / f'{stem}.{motion}'
             write_motion(moving, item['keypoint'], item['layout'], fps=fps, picture=picture)
             yield moving
+
+
+def picture_folder(path: str | os.PathLike) -> Path:
+    """Return a folder of pictures; a FileNotFoundError says that there is none."""
+    if not Path(path).is_dir():
+        raise FileNotFoundError(f'there is no folder of composites {os.fspath(path)!r}')
+    return Path(path)
 
 
 def read_picture(path: Path) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import numpy as np
 from mmcl_ext.fileio.file_name import sample_file
 from mmcl_ext.inference.read_clips import ClipDefaults
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
-from mmcl_ext.visualization.browse import read_picture
+from mmcl_ext.visualization.browse import picture_folder, read_picture
 from mmcl_ext.web.folder_clips import FolderClips
 from mmcl_ext.web.store_clips import StoreClips
 
@@ -34,9 +34,7 @@ class ClipLibrary:
         composites: str | os.PathLike | None = None,
         defaults: ClipDefaults = _DEFAULTS,
     ) -> None:
-        if composites is not None and not Path(composites).is_dir():
-            raise FileNotFoundError(f'there is no folder of composites {os.fspath(composites)!r}')
-        self._composites = None if composites is None else Path(composites)
+        self._composites = None if composites is None else picture_folder(composites)
         self._sources: dict[str, ClipSource] = {}
         for path in sources:
             source = _open(Path(path), defaults)

@@ -1,6 +1,7 @@
 """Models by name: ``zoo:NAME`` in every tool, the check of an entry, and what it refuses."""
 
 import hashlib
+import math
 import re
 import shutil
 from pathlib import Path
@@ -110,6 +111,7 @@ def test_numbers_are_compared(copy):
         list(differing_metrics(model, dict(model.metrics) | {'Top 1 Accuracy': listed + 0.2}, 0.3))
         == []
     )
+    assert list(differing_metrics(model, dict(model.metrics) | {'Top 1 Accuracy': math.nan}, 0.3))
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from tool_inputs import write_tool_inputs
 from tool_module import load_tool, parsers_of, run_main
 
 from mmcl_ext.config import safe_config
+from mmcl_ext.config.command_line import finite_number
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 NAMES = sorted(str(path.relative_to(TOOLS)) for path in TOOLS.rglob('*.py'))
@@ -70,7 +71,7 @@ NOT_STARTED = ('web.py', 'demo.py', 'rerun_results.py')
 """What serves or works for hours: their options are tried with an input that is missing."""
 SLOW = ('train.py', 'test.py', 'deploy/export.py', 'infer.py', 'data/make_demo_data.py')
 # Options whose effect is not the command's own: they wait, show a window, or start processes.
-LEFT = ('help', 'show', 'local_rank', 'launcher', 'realtime', 'webcam', 'wait_time', 'device')
+LEFT = ('help', 'show', 'local_rank', 'realtime', 'webcam', 'wait_time')
 
 
 @pytest.fixture(scope='module')
@@ -105,6 +106,8 @@ def test_every_option_says_what_it_asks_for(name, monkeypatch):
     for command, parser in parsers_of(load_tool(TOOLS / name), monkeypatch):
         silent = [action.dest for action in parser._actions if not action.help]
         assert not silent, f'{command}: no help on {silent}'
+        loose = [action.dest for action in parser._actions if action.type is float]
+        assert not loose, f'{command}: NaN for {loose}; their type is finite_number'
 
 
 def wrong_path(tmp_path, kind):
@@ -131,11 +134,27 @@ def wrong_values(action, some):
     """Values that are no numbers, numbers out of any range, and paths that lead nowhere."""
     if action.choices or action.nargs == 0:
         return ['abc'] if action.choices else []
-    if action.type in (int, float):
-        found = ['-1', 'abc', '0', '9' * 30, *(['nan', 'inf'] if action.type is float else [])]
+    if action.type in (int, finite_number):
+        found = ['-1', 'abc', '0', '9' * 30, *(['nan', 'inf'] if action.type is not int else [])]
     else:
-        found = ['/nowhere/x', 'clips', 'empty', '']
+        found = ['empty/x', 'clips', 'empty', '']
     return found[:1] if some else found
+
+
+def wrong_words(parser, good, start, some, cold):
+    """Yield words of which one is wrong: the value of an option, or an argument after ``start``."""
+    place = start
+    for action in parser._actions:
+        values = [] if action.dest in LEFT else wrong_values(action, some)
+        if action.option_strings:
+            number = action.nargs if isinstance(action.nargs, int) else 1
+            for value in values:
+                if value == 'abc' or '--model' in good or not cold:
+                    yield [*good, action.option_strings[0], *[value] * number]
+        elif place < len(good) and not good[place].startswith('-'):
+            # What is not there; the others of the kind are tried by the test above.
+            yield from ([*good[:place], value, *good[place + 1 :]] for value in values[:2])
+            place += 1
 
 
 def run(tool, words, monkeypatch, capsys):
@@ -186,17 +205,38 @@ def test_every_option(name, some, folder, monkeypatch, capsys):
         good = [*command, *GOOD[' '.join([name, *command])].split()]
         if name in NOT_STARTED:
             good = [*command, *required(parser, '/nowhere/x')]
-        for action in parser._actions:
-            if action.dest in LEFT or not action.option_strings:
-                continue
-            for value in wrong_values(action, some):
-                if name in NOT_STARTED and value != 'abc' and '--model' not in good:
-                    continue
-                number = action.nargs if isinstance(action.nargs, int) else 1
-                words = [*good, action.option_strings[0], *[value] * number]
-                os.environ.pop('MMCL_EXT_SAFE_CONFIG', None)
-                try:
-                    run(tool, words, monkeypatch, capsys)
-                except Exception as error:
-                    faults.append(f'{" ".join(words)}: {type(error).__name__}: {error}'[:300])
+        for words in wrong_words(parser, good, len(command), some, name in NOT_STARTED):
+            os.environ.pop('MMCL_EXT_SAFE_CONFIG', None)
+            try:
+                run(tool, words, monkeypatch, capsys)
+            except Exception as error:
+                faults.append(f'{" ".join(words)}: {type(error).__name__}: {error}'[:300])
     assert not faults, '\n'.join(faults)
+
+
+@pytest.mark.parametrize(
+    ('name', 'words', 'message'),
+    [
+        ('ensemble.py', 'j.pkl b.pkl --layout coco', '--layout goes with --store'),
+        ('ensemble.py', 'j.pkl b.pkl --largest-weight 3', '--largest-weight goes with --search-on'),
+        ('analysis/get_complexity.py', 'utd.py --classes 5', '--classes goes with --all'),
+        ('analysis/get_complexity.py', f'utd.py --shape {"9" * 30} 1 1 1 1', 'at most 268435456'),
+        (
+            'data/hold_out.py',
+            'store.safetensors out/h.safetensors --split xsub_train --by hash --subject-pattern .',
+            '--subject-pattern goes with --by subject',
+        ),
+        ('stream.py', GOOD['stream.py'] + ' --smooth -1', 'must not be negative'),
+        ('infer.py', GOOD['infer.py'] + ' --focal 0', 'focal must be positive'),
+        ('web.py', GOOD['web.py'] + ' --max-upload inf', "expected a finite number, got 'inf'"),
+        ('data/make_demo_data.py', 'out/d --noise nan', "expected a finite number, got 'nan'"),
+    ],
+)
+def test_what_would_do_nothing_or_harm_is_refused(
+    name, words, message, folder, monkeypatch, capsys
+):
+    monkeypatch.chdir(folder)
+    tool = load_tool(TOOLS / name)
+    status, _, error = run_main(tool, words.split(), monkeypatch, capsys)
+    assert status
+    assert message in error

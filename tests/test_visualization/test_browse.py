@@ -188,6 +188,13 @@ def test_browse_writes_pages_and_motion(store, composites, tmp_path):
     assert Image.open(written[1]).n_frames == 70
 
 
+def test_a_folder_of_composites_that_is_not_there(store, tmp_path):
+    dataset = SkeletonDataset(store, None, [])
+    with pytest.raises(FileNotFoundError, match='there is no folder of composites'):
+        next(browse(dataset, [0], tmp_path, composites=tmp_path / 'nowhere'))
+    assert not any(tmp_path.glob('*.png'))
+
+
 def test_tool_on_poses_in_the_image(tmp_path, repo, monkeypatch, capsys):
     rng = np.random.default_rng(0)
     keypoint = rng.random((1, 12, 17, 2)).astype('f4')

@@ -7,7 +7,7 @@ import numpy as np
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
-from mmcl_ext.config.command_line import add_cfg_options
+from mmcl_ext.config.command_line import add_cfg_options, finite_number
 from mmcl_ext.config.load_config import load_config, require
 from mmcl_ext.config.shipped_configs import CONFIG_SUFFIXES
 from mmcl_ext.config.user_errors import UserError, one_line_errors
@@ -46,7 +46,9 @@ def parse_args() -> argparse.Namespace:
         choices=('gif', 'mp4', 'none'),
         help='kind of the moving skeletons',
     )
-    parser.add_argument('--fps', type=float, default=30.0, help='frames per second of the motion')
+    parser.add_argument(
+        '--fps', type=finite_number, default=30.0, help='frames per second of the motion'
+    )
     add_cfg_options(parser)
     args = parser.parse_args()
     if args.num < 1 or args.draws < 0:

@@ -25,12 +25,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--shape', nargs=5, type=int, metavar=tuple('NMTVC'), help='input of the backbone'
     )
-    parser.add_argument('--classes', type=int, default=120, help='number of classes with --all')
+    parser.add_argument('--classes', type=int, help='number of classes with --all (120)')
     add_import(parser)
     add_cfg_options(parser)
     args = parser.parse_args()
     if args.all == bool(args.config):
         parser.error('give a configuration file or --all')
+    if args.classes is not None and not args.all:
+        parser.error(
+            '--classes goes with --all; of a configuration, set model.cls_head.num_classes'
+        )
     return args
 
 
@@ -66,7 +70,7 @@ def main() -> None:
     args = parse_args()
     import_modules(args.modules)
     if args.all:
-        print_table(args.classes, args.shape or [1, 2, 64, 25, 3])
+        print_table(120 if args.classes is None else args.classes, args.shape or [1, 2, 64, 25, 3])
     else:
         cost = measure_config(args.config, args.cfg_options, args.shape)
         print(complexity.format_costs([(Path(args.config).stem, cost, None)]))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets import SkeletonStore
 from mmcl_ext.datasets.converters.conversion import ConversionReport
@@ -110,7 +111,7 @@ def add_custom(parser: argparse.ArgumentParser) -> None:
         help='regular expression for the whole name; its first group is the subject, and '
         'xsub_train and xsub_test have different ones',
     )
-    parser.add_argument('--fraction', type=float, help='share to test on (0.25)')
+    parser.add_argument('--fraction', type=finite_number, help='share to test on (0.25)')
 
 
 def name_list(path: str) -> list[str]:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.hold_out import WAYS, hold_out
 
@@ -12,7 +13,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('source', help='annotation store (.safetensors)')
     parser.add_argument('out', help='store to write, with two more splits')
     parser.add_argument('--split', required=True, help='training split to divide')
-    parser.add_argument('--fraction', type=float, default=0.1, help='share to hold out (0.1)')
+    parser.add_argument(
+        '--fraction', type=finite_number, default=0.1, help='share to hold out (0.1)'
+    )
     parser.add_argument(
         '--by',
         choices=WAYS,

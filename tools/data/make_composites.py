@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from mmengine.dist import get_rank
 
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.datasets.converters.ntu_protocol import NTUName, ntu_classes
 from mmcl_ext.datasets.store import SkeletonStore
@@ -58,7 +59,9 @@ def add_utdmhad(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--depth-stride', type=int, default=1, help='files keep every n-th frame (official: 1)'
     )
-    parser.add_argument('--padding', type=float, default=0.1, help='joint to body outline, metres')
+    parser.add_argument(
+        '--padding', type=finite_number, default=0.1, help='joint to body outline, metres'
+    )
 
 
 def add_ntu(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +115,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         metavar=('W', 'H'),
         help='pixels of an image',
     )
-    parser.add_argument('--margin', type=float, default=0.1, help='share of the box on each side')
+    parser.add_argument(
+        '--margin', type=finite_number, default=0.1, help='share of the box on each side'
+    )
     parser.add_argument('--order', choices=ORDERS, default='ltr', help='direction of time')
     parser.add_argument(
         '--rule', choices=('center', 'first'), default='center', help='which frames are taken'

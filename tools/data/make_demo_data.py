@@ -7,6 +7,7 @@ is kept, so an interrupted run goes on where it was.
 import argparse
 import os
 
+from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.synthetic.synthetic_data import SyntheticData
 from mmcl_ext.synthetic.write_synthetic_data import write_synthetic_data
@@ -25,7 +26,10 @@ def parse_args() -> argparse.Namespace:
         '--repetitions', type=int, default=default.repetitions, help='of each action and person'
     )
     parser.add_argument(
-        '--noise', type=float, default=default.noise, help='errors of the sensor, 1 for a Kinect'
+        '--noise',
+        type=finite_number,
+        default=default.noise,
+        help='errors of the sensor, 1 for a Kinect',
     )
     parser.add_argument(
         '--jobs', type=int, default=min(os.cpu_count() or 1, 8), help='processes that draw'

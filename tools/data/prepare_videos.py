@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mmcl_ext.config.command_line import OptionsAction
+from mmcl_ext.config.command_line import OptionsAction, finite_number
 from mmcl_ext.config.launch import run_and_exit
 from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.preparation.composites.composite import ORDERS
@@ -65,7 +65,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--tiles', dest='num_tiles', type=int, help='frames per composite')
     parser.add_argument('--size', type=int, nargs=2, metavar=('W', 'H'), help='pixels of an image')
-    parser.add_argument('--margin', type=float, help='share of the box on each side')
+    parser.add_argument('--margin', type=finite_number, help='share of the box on each side')
     parser.add_argument('--order', choices=ORDERS, help='direction of time')
     parser.add_argument('--rule', choices=('center', 'first'), help='which frames are taken')
     parser.add_argument('--quality', type=int, help='JPEG quality')

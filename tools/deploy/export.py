@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmcl_ext.config.command_line import add_import, import_modules
+from mmcl_ext.config.command_line import add_import, finite_number, import_modules
 from mmcl_ext.config.safe_config import add_safe_config
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment import export as exporting
@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--num-clips', type=int, default=32, help='how many of them')
     parser.add_argument(
         '--tolerance',
-        type=float,
+        type=finite_number,
         default=1e-4,
         help='largest difference of a logit, relative to the largest one',
     )

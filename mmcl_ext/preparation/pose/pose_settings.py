@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mmcl_ext.config.command_line import OptionsAction
+from mmcl_ext.config.command_line import OptionsAction, finite_number
 from mmcl_ext.preparation.pose.pose_estimator import PoseEstimator, build_pose_estimator
 from mmcl_ext.preparation.pose.video_poses import VideoPoses, estimate_video
 
@@ -30,7 +30,7 @@ class PoseSettings:
     smooth: int = 0
 
     def __post_init__(self) -> None:
-        if self.fill_gaps < 0 or self.smooth < 0 or (self.focal is not None and self.focal <= 0):
+        if self.fill_gaps < 0 or self.smooth < 0 or (self.focal is not None and not self.focal > 0):
             raise ValueError(
                 f'fill_gaps and smooth must not be negative, focal must be positive; got '
                 f'{self.fill_gaps}, {self.smooth} and {self.focal}'
@@ -81,7 +81,7 @@ def add_pose_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--pose-options', nargs='+', action=OptionsAction, default={}, help='such as max_persons=1'
     )
-    group.add_argument('--focal', type=float, help='focal length of the camera in pixels')
+    group.add_argument('--focal', type=finite_number, help='focal length of the camera in pixels')
     group.add_argument('--mirrored', action='store_true', help='the video is a mirror image')
     group.add_argument('--fill-gaps', type=int, default=0, help='longest gap to interpolate')
     group.add_argument('--smooth', type=int, default=0, help='frames to smooth joints over')
