@@ -40,6 +40,7 @@ DEMO_OPTIONS = (
     'param_scheduler=[]',
     'default_hooks.logger.interval=1',
     'log_processor.window_size=1',
+    'amp=False',
 )
 
 

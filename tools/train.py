@@ -27,14 +27,11 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         help='go on from this checkpoint, or from the last one in the work folder',
     )
-    amp = parser.add_mutually_exclusive_group()
-    amp.add_argument('--amp', action='store_true', help='mixed precision (on a CPU: bfloat16)')
-    amp.add_argument(
-        '--amp-auto',
-        dest='amp',
-        action='store_const',
-        const='auto',
-        help='mixed precision, unless a CPU has no instructions for bfloat16',
+    parser.add_argument(
+        '--amp',
+        action=argparse.BooleanOptionalAction,
+        help='train in mixed precision (on a CPU: bfloat16), or in float32; without either, a CPU '
+        'with instructions for bfloat16 takes it',
     )
     parser.add_argument('--no-validate', action='store_true', help='train without validation')
     parser.add_argument(

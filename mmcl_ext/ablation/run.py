@@ -1,5 +1,6 @@
 """One training of an ablation, its test from the skeleton alone, and taking over others."""
 
+import copy
 import re
 import shutil
 import sys
@@ -19,6 +20,7 @@ from mmcl_ext.ablation.config_hash import (
 )
 from mmcl_ext.ablation.declaration import Variant
 from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.number_format import is_format_open, set_number_format
 from mmcl_ext.config.options import last_checkpoint, set_randomness
 from mmcl_ext.fileio.atomic_file import atomic_path, write_json
 from mmcl_ext.fileio.lock import locked
@@ -87,10 +89,13 @@ class Run:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.variant, self.seed, self.launch = variant, seed, launch
-        self.cfg = training_config(variant, seed, options)
-        self.key = config_hash(self.cfg, launch.processes)
-        self.training_key = training_hash(self.cfg, launch.processes)
         self._root = root
+        choices = in_number_formats(training_config(variant, seed, options))
+        keys = [config_hash(cfg, launch.processes) for cfg in choices]
+        begun = (i for i, key in enumerate(keys) if self._find_folder(key).is_dir())
+        chosen = next(begun, 0)
+        self.cfg, self.key = choices[chosen], keys[chosen]
+        self.training_key = training_hash(self.cfg, launch.processes)
 
     def __str__(self) -> str:
         return f'{self.variant.name}, seed {self.seed}'
@@ -98,7 +103,10 @@ class Run:
     @property
     def folder(self) -> Path:
         """The folder of this run, under the name that whoever began it has given it."""
-        ending = f'{self.key}-seed{self.seed}'
+        return self._find_folder(self.key)
+
+    def _find_folder(self, key: str) -> Path:
+        ending = f'{key}-seed{self.seed}'
         own = self._root / f'{self.variant.name}-{ending}'
         return own if own.is_dir() else next(iter(sorted(self._root.glob(f'*-{ending}'))), own)
 
@@ -278,6 +286,16 @@ def training_config(
     cfg = load_config(variant.config, {**variant.options, **(options or {})})
     set_randomness(cfg, seed)
     return cfg
+
+
+def in_number_formats(cfg: Config) -> list[Config]:
+    """Fix the number format of a training; what this machine would choose goes before the other."""
+    is_open, other = is_format_open(cfg), copy.deepcopy(cfg)
+    set_number_format(cfg)
+    if not is_open:
+        return [cfg]
+    set_number_format(other, not cfg.amp)
+    return [cfg, other]
 
 
 def dumped_config(work_dir: Path) -> Config:

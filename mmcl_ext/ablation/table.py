@@ -8,6 +8,7 @@ from typing import Any
 from mmcl_ext.ablation.declaration import Ablation, Fused, Variant
 from mmcl_ext.ablation.fused import fused_metrics, fused_weights
 from mmcl_ext.ablation.run import Run
+from mmcl_ext.config.number_format import number_format
 from mmcl_ext.evaluation.text_table import write_csv
 from mmcl_ext.fileio.atomic_file import write_bytes, write_json
 
@@ -88,6 +89,7 @@ def _row(variant: Variant, runs: Sequence[Run]) -> dict[str, Any]:
         failures={run.seed: run.failure for run in runs if run.failure},
         folders={run.seed: str(run.folder) for run in runs},
         differs_in={s: r['differs_in'] for s, r in done if r.get('differs_in')},
+        number_formats={run.seed: number_format(run.cfg) for run in runs if run.result},
     )
 
 
@@ -126,6 +128,7 @@ def _fused_row(ablation: Ablation, fused: Fused, runs: Sequence[Run]) -> dict[st
         pending=pending,
         failures=failures,
         differs_in={},
+        number_formats={},
     )
 
 
@@ -170,12 +173,26 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
             notes.append(f'{row["title"]}: not finished, seeds {row["pending"]}')
         for seed, keys in row['differs_in'].items():
             notes.append(f'{row["title"]}, seed {seed}: trained with other settings, {keys[:8]}')
+    notes += _describe_formats(summary['rows'])
     for env in summary['environments']:
         notes.append(
             f'Commit {env["commit"]}, torch {env["torch"]}, Python {env["python"]}, '
             f'{env["hardware"]}.'
         )
     return notes
+
+
+def _describe_formats(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say in which number format was trained; where in several, which runs in which."""
+    runs: dict[str, list[str]] = {}
+    for row in rows:
+        for seed, name in row['number_formats'].items():
+            runs.setdefault(name, []).append(f'{row["title"]}, seed {seed}')
+    if len(runs) == 1:
+        yield f'Trained in {next(iter(runs))}.'
+    elif runs:
+        parts = [f'{name} ({"; ".join(which)})' for name, which in runs.items()]
+        yield f'Trained in different number formats, compare with care: {", ".join(parts)}'
 
 
 def _lines(summary: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:

@@ -11,11 +11,11 @@ from mmcl_ext.apis.test import test_model
 from mmcl_ext.apis.train import build_runner, train_model
 from mmcl_ext.config.build_model import use_deployed_model
 from mmcl_ext.config.load_config import apply_stream, load_config
+from mmcl_ext.config.number_format import set_number_format
 from mmcl_ext.config.options import (
     add_dump,
     drop_validation,
     last_checkpoint,
-    set_amp,
     set_launcher,
     set_randomness,
     set_resume,
@@ -35,8 +35,8 @@ __all__ = [
     'list_models',
     'load_config',
     'report_classes',
-    'set_amp',
     'set_launcher',
+    'set_number_format',
     'set_randomness',
     'set_resume',
     'set_work_dir',

@@ -12,14 +12,14 @@ from torch import nn
 
 from mmcl_ext.config.config_errors import check_config, setup_errors
 from mmcl_ext.config.launch import prepare_launch
+from mmcl_ext.config.number_format import describe_emulation, set_number_format
 from mmcl_ext.config.options import (
     last_checkpoint,
-    set_amp,
     set_randomness,
     set_resume,
     set_work_dir,
 )
-from mmcl_ext.config.user_errors import UserError
+from mmcl_ext.config.user_errors import UserError, launched_rank
 from mmcl_ext.engine.hooks.amp_overflow_hook import AmpOverflowHook
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmcl_ext.engine.hooks.finite_loss_hook import FiniteLossHook
@@ -60,7 +60,7 @@ def train_model(
     *,
     work_dir: str | os.PathLike | None = None,
     seed: int | None = None,
-    amp: bool | str = False,
+    amp: bool | None = None,
     resume: str | None = None,
 ) -> nn.Module:
     """Train, and say where to go on if interrupted; the model comes without a wrapper.
@@ -72,21 +72,26 @@ def train_model(
         work_dir: Folder of logs and checkpoints; None takes the configuration's, else one in
             ``work_dirs`` that is named after it.
         seed: Random seed, in place of the configuration's.
-        amp: Mixed precision; on a CPU in bfloat16. ``'auto'``: unless a CPU would emulate it.
+        amp: Mixed precision, on a CPU in bfloat16, or float32. None: what the configuration's
+            ``amp`` says, what a resumed training began in, else bfloat16 on a CPU with
+            instructions for it and float32 elsewhere.
         resume: Checkpoint to go on from, or ``'auto'`` for the last one in ``work_dir``.
     """
     cfg = copy.deepcopy(cfg)
     set_work_dir(cfg, work_dir, cfg.filename or 'model')
     set_randomness(cfg, seed)
     set_resume(cfg, resume)
-    if amp:
-        set_amp(cfg, auto=amp == 'auto')
     if cfg.get('load_from'):
         require_checkpoint(cfg.load_from)
+    number_format = set_number_format(cfg, amp)
+    if (warning := describe_emulation(cfg)) and not launched_rank():
+        print(warning, file=sys.stderr)
     prepare_launch(cfg)
     problem = ''
     try:
         runner = build_runner(cfg)
+        if number_format:
+            runner.logger.info(number_format)
         model = run_to_end(runner, runner.train)
     except URLError as error:
         problem = f'load_from={cfg.load_from} cannot be read: {error.reason}'

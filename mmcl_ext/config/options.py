@@ -1,14 +1,11 @@
 """Apply the options of the command lines to a configuration."""
 
 import os
-import sys
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.device import get_device
 from mmengine.runner import find_latest_checkpoint
 
-from mmcl_ext.config.processor import bfloat16_factor, has_bfloat16
 from mmcl_ext.config.user_errors import UserError, launched_rank
 
 
@@ -83,34 +80,6 @@ def set_randomness(
     if deterministic:
         randomness['deterministic'] = True
     cfg.randomness = randomness
-
-
-def set_amp(cfg: Config, *, auto: bool = False) -> None:
-    """Train with mixed precision: on a CPU in bfloat16, where no loss has to be scaled.
-
-    A CPU without instructions for it emulates bfloat16, which is slower than float32: ``auto``
-    then changes nothing; otherwise a warning says by how much.
-    """
-    emulated = get_device() == 'cpu' and not has_bfloat16()
-    if emulated and auto:
-        return
-    if emulated and os.environ.get('RANK', '0') == '0':
-        print(
-            'warning: --amp: this CPU has no instructions for bfloat16: a matrix product takes '
-            f'{bfloat16_factor():.1f} times as long as in float32; leave --amp out, or give '
-            '--amp-auto',
-            file=sys.stderr,
-        )
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'CPUAmpOptimWrapper'):
-        raise UserError(f'--amp does not go with optim_wrapper.type={kind!r}')
-    if get_device() == 'cpu':
-        for key in ('loss_scale', 'dtype', 'use_fsdp'):
-            cfg.optim_wrapper.pop(key, None)
-        cfg.optim_wrapper.type = 'CPUAmpOptimWrapper'
-    else:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def drop_validation(cfg: Config) -> None:

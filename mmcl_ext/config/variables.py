@@ -17,6 +17,7 @@ READ = frozenset(inspect.signature(Runner.__init__).parameters) | {
     'text_file',
     'test_text_file',
     'allow_differences',
+    'amp',
     'nonfinite_loss',
     'runner_type',
     'custom_imports',

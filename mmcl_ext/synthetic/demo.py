@@ -86,7 +86,11 @@ class Demo:
         print(f'\nPicture: {picture}')
 
     def _plan(self, title: str, config: Path) -> Run:
-        options = {'log_processor.custom_cfg': _LOGGED, 'data_recipe': self.data.recipe}
+        options: dict[str, Any] = {
+            'amp': False,  # the same table on every processor
+            'log_processor.custom_cfg': _LOGGED,
+            'data_recipe': self.data.recipe,
+        }
         options |= self.options
         options |= relocate(load_config(config, options), CONFIG_DATA, str(self.root))
         variant = Variant(f'{config.parent.name}_{config.stem}', title, config, options)

@@ -22,6 +22,7 @@ from mmcl_ext.ablation.environment import job_environments
 from mmcl_ext.ablation.run import Launch, Run, reuse, take
 from mmcl_ext.ablation.table import render, summarize, write_summary
 from mmcl_ext.ablation.try_build import try_build
+from mmcl_ext.config.number_format import number_format
 from mmcl_ext.config.user_errors import UserError
 
 TWO = f"dict(plain=dict(), other=dict(title='another rate', options={LR}))"
@@ -410,3 +411,33 @@ def test_a_dry_run_builds_each_variant(tools, tmp_path):
     assert slip.startswith("variant 'slip': wrong argument in the configuration: GCNHead takes no")
     assert value.startswith("variant 'value': ")
     assert try_build(run for run in runs if run.variant.name == 'sound') == []
+
+
+def test_a_run_keeps_its_number_format_on_another_machine(tools, tmp_path, monkeypatch):
+    """Its hash covers the format that was used; the machine chooses that of new runs alone."""
+
+    def choose(native):
+        monkeypatch.setattr('mmcl_ext.config.number_format.has_bfloat16', lambda: native)
+        monkeypatch.setattr('mmcl_ext.config.number_format.get_device', lambda: 'cpu')
+
+    path = write_declaration(tmp_path / 'a.py', TWO)
+    choose(True)
+    begun = plan(tools, path, seeds=(1,))
+    execute(begun)
+    assert {number_format(run.cfg) for run in begun} == {'bfloat16'}
+    assert 'Trained in bfloat16.' in render(summarize(load_ablation(path), begun))
+
+    choose(False)
+    runs = plan(tools, path)
+    assert [number_format(run.cfg) for run in runs] == ['bfloat16', 'float32'] * 2
+    assert [bool(run.result) for run in runs] == [True, False] * 2
+    execute(runs)
+    assert 'amp = False' in (runs[1].folder / 'config.py').read_text()
+    text = render(summarize(load_ablation(path), runs))
+    assert 'different number formats, compare with care: bfloat16 (plain, seed 1;' in text
+
+    asked = plan(tools, path, seeds=(1,), options={'amp': False})
+    assert not any(run.result for run in asked)
+    assert {run.key for run in asked}.isdisjoint(run.key for run in begun)
+    named = plan(tools, path, seeds=(1,), options={'optim_wrapper.type': 'CPUAmpOptimWrapper'})
+    assert [run.key for run in named] == [run.key for run in begun]

@@ -4,14 +4,13 @@ from mmengine.config import Config
 from torch import nn
 
 from mmcl_ext import apis
-from mmcl_ext.config import options
 from mmcl_ext.config.processor import cpu_instructions, has_slow_mkl
 from mmcl_ext.registry import OPTIM_WRAPPERS
 
 
 def wrapper_cfg(model, **kwargs):
     cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper', **kwargs)))
-    apis.set_amp(cfg)
+    apis.set_number_format(cfg, amp=True)
     return dict(cfg.optim_wrapper, optimizer=torch.optim.SGD(model.parameters(), lr=0.5))
 
 
@@ -28,14 +27,6 @@ def test_forward_in_bfloat16_weights_in_float32():
     assert model.weight.dtype == torch.float32
     expected = before - 0.5 * x.sum(0)  # the gradient of the sum, rounded to 8 bits
     torch.testing.assert_close(model.weight.detach(), expected.expand(2, 3), rtol=0, atol=0.02)
-
-
-def test_settings_of_the_gpu_wrapper_are_left_out():
-    cfg = Config(
-        dict(optim_wrapper=dict(type='AmpOptimWrapper', loss_scale=512.0, dtype='float16'))
-    )
-    apis.set_amp(cfg)
-    assert cfg.optim_wrapper == dict(type='CPUAmpOptimWrapper')
 
 
 def test_instructions_are_read(tmp_path):
@@ -60,15 +51,3 @@ def test_mkl_is_slow_on_amd(tmp_path, vendor, flags, slow):
     info.write_text(f'vendor_id : {vendor}\nflags : {flags}\n')
     assert has_slow_mkl(str(info)) is slow
     assert not has_slow_mkl(str(tmp_path / 'none'))
-
-
-@pytest.mark.parametrize('native', [True, False])
-def test_emulated_bfloat16(native, monkeypatch, capsys):
-    monkeypatch.setattr(options, 'has_bfloat16', lambda: native)
-    for auto in (False, True):
-        cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
-        options.set_amp(cfg, auto=auto)
-        assert (cfg.optim_wrapper.type == 'CPUAmpOptimWrapper') == (native or not auto)
-        warning = capsys.readouterr().err
-        assert ('times as long as in float32' in warning) == (not native and not auto)
-        assert warning.count('\n') <= 1

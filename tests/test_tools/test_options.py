@@ -91,15 +91,6 @@ def test_randomness_changes_only_what_is_named():
     assert cfg.randomness == dict(seed=7, deterministic=True, diff_rank_seed=True)
 
 
-def test_amp_keeps_what_is_set(monkeypatch):
-    monkeypatch.setattr('mmcl_ext.config.options.get_device', lambda: 'cuda')
-    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper', loss_scale=512.0)))
-    apis.set_amp(cfg)
-    assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale=512.0)
-    with pytest.raises(ValueError, match="'ApexOptimWrapper'"):
-        apis.set_amp(Config(dict(optim_wrapper=dict(type='ApexOptimWrapper'))))
-
-
 @pytest.mark.parametrize('evaluator', [dict(type='AccMetric'), [dict(type='AccMetric')]])
 def test_dump_is_added_to_the_evaluators(evaluator):
     cfg = Config(dict(test_evaluator=evaluator))

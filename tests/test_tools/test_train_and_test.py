@@ -172,12 +172,19 @@ def test_resume_without_a_checkpoint_starts_from_the_beginning(root, capsys):
     assert 'Epoch(val)' not in out
 
 
-def test_mixed_precision_on_a_cpu(root):
+def test_mixed_precision_on_a_cpu(root, monkeypatch):
     options = {'train_cfg.max_epochs': 1}
     call(root, 'train.py', SKELETON, '--work-dir', 'amp', '--amp', '--no-validate', **options)
     state = torch.load(root / 'amp/epoch_1.pth', weights_only=False)['state_dict']
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
     assert 0 < last_scalars(root / 'amp')['loss'] < 20
+    assert 'amp = True\n' in (root / 'amp' / SKELETON.name).read_text()
+
+    monkeypatch.setattr('mmcl_ext.config.number_format.has_bfloat16', lambda: False)
+    options = {'train_cfg.max_epochs': 2}
+    call(root, 'train.py', SKELETON, '--work-dir', 'amp', '--resume', '--no-validate', **options)
+    log = max((root / 'amp').glob('2*/*.log')).read_text()
+    assert 'number format: bfloat16, in which the resumed training began; --no-amp' in log
 
 
 def test_wrong_options_are_named(root):
