@@ -13,14 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from mmcl_ext.models.layers.ctr_graph_conv import CTRGraphConv
+from mmcl_ext.models.layers.folded_norms import norm_affine
 from mmcl_ext.models.layers.multi_scale_temporal_conv import MultiScaleTemporalConv
 from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
-
-
-def norm_affine(norm: Any) -> tuple[Tensor, Tensor]:
-    """Return scale and shift (C,) of a normalisation in evaluation."""
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    return scale, norm.bias - norm.running_mean * scale
 
 
 def pointwise(conv: Any, norm: Any = None) -> tuple[Tensor, Tensor]:

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmcl_ext.deployment.fused_layers import FusedLayer, norm_affine, pointwise
+from mmcl_ext.deployment.fused_layers import FusedLayer, pointwise
 from mmcl_ext.models.layers.ctr_graph_conv import CTRGraphConv
+from mmcl_ext.models.layers.folded_norms import norm_affine
 
 
 class PortableGraphConv(FusedLayer):

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.mmcl import EfficientNetLite, ImageEncoder, InceptionV3
 from mmcl_ext.mmcl.encoders import weights
-from mmcl_ext.mmcl.encoders.base import renormalise
+from mmcl_ext.mmcl.encoders.base import BaseImageEncoder, renormalise
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
 from mmcl_ext.preparation.videos.video import read_frames
+from mmcl_ext.registry import MODELS
 
 
 def fill(module: nn.Module) -> None:
@@ -300,6 +301,54 @@ def test_frozen_encoder_stays_as_it_is(frozen: bool) -> None:
     assert feature.requires_grad is not frozen
     assert torch.equal(holder[0].backbone.norm.running_mean, before) is frozen
     assert [p.requires_grad for p in holder.parameters()] == [not frozen] * 2
+
+
+ENCODERS = {
+    'ImageEncoder': (dict(backbone=dict(type='mmaction.ResNet', depth=18, norm_eval=False)), 20),
+    'PlainCNN': (dict(channels=(4, 8)), 2),
+    'InceptionV3': (dict(), 94),
+    'EfficientNetLite': (dict(), 49),
+    'TiledEncoder': (dict(encoder=dict(type='PlainCNN', channels=(4, 8)), num_tiles=3), 2),
+}
+"""Arguments of each registered encoder, and its number of batch norms."""
+
+
+def test_all_encoders_are_listed() -> None:
+    registered = MODELS.module_dict.items()
+    assert {n for n, kind in registered if issubclass_of_encoders(kind)} == set(ENCODERS)
+
+
+def issubclass_of_encoders(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseImageEncoder)
+
+
+@pytest.mark.parametrize('name', ENCODERS)
+def test_a_frozen_encoder_computes_without_its_batch_norms(name: str) -> None:
+    arguments, num_norms = ENCODERS[name]
+    plain = MODELS.build(dict(arguments, type=name)).eval()
+    fill(plain)
+    frozen = MODELS.build(dict(arguments, type=name, frozen=True)).train()
+    frozen.load_state_dict(plain.state_dict())  # the same names, in both directions
+    calls = []
+    for module in frozen.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.register_forward_hook(lambda *_: calls.append(1))
+    image = images(num=3)
+    with torch.no_grad():
+        expected = plain(image)
+    found = frozen(image)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+    assert len(calls) == num_norms  # of the run that shows where they are
+    assert torch.equal(frozen(image), found)
+    assert len(calls) == num_norms
+    assert all(torch.equal(v, frozen.state_dict()[k]) for k, v in plain.state_dict().items())
+
+    with torch.no_grad():
+        for value in (*plain.parameters(), *frozen.parameters()):
+            value.mul_(1.1)
+        changed = plain(image)
+    scale = float(changed.abs().max())
+    torch.testing.assert_close(frozen(image), changed, rtol=1e-5, atol=1e-5 * scale)
 
 
 def test_frozen_inception() -> None:

@@ -1,8 +1,10 @@
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from mmcl_ext.models.layers.weight_watch import WeightWatch
 
 _MOST_FEATURES = 64
 
@@ -12,20 +14,19 @@ class EmptyPersonCache:
 
     The feature of such a person depends on the weights, the person slot, the number of
     frames, the data type and the device, and on nothing else. A feature is forgotten when
-    a weight was replaced, moved or edited; with ``compare`` also behind PyTorch's back, as by
-    ``p.data.mul_(2)``: the weights are then compared with a copy of them, number by number.
+    a weight was replaced, moved or edited, as :class:`WeightWatch` notices with ``compare``.
     Copies and pickles of the network start with an empty memory.
     """
 
     def __init__(self, compare: bool = True) -> None:
-        self.compare = compare
+        self._watch = WeightWatch(compare)
         self.clear()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> 'EmptyPersonCache':
-        return EmptyPersonCache(self.compare)
+        return EmptyPersonCache(self._watch.compare)
 
     def __reduce__(self) -> tuple[type['EmptyPersonCache'], tuple[bool]]:
-        return EmptyPersonCache, (self.compare,)
+        return EmptyPersonCache, (self._watch.compare,)
 
     def __len__(self) -> int:
         return len(self._features)
@@ -33,32 +34,12 @@ class EmptyPersonCache:
     def clear(self) -> None:
         """Forget everything."""
         self._features: dict[Hashable, Tensor] = {}
-        self._weights: list[Tensor] = []
-        self._versions: list[int] = []
-        self._values: list[Tensor] = []
+        self._watch.clear()
 
     def refresh(self, network: nn.Module) -> None:
         """Forget the features if the network's weights are not those that made them."""
-        tensors = list(_tensors(network))
-        if self._holds(tensors):
-            return
-        self.clear()
-        # Aliases keep the memory: no other weight can come to lie at the same address.
-        self._weights = [tensor.detach() for tensor in tensors]
-        self._versions = [_version(tensor) for tensor in tensors]
-        self._values = [values.clone() for values in _joined(tensors if self.compare else [])]
-
-    def _holds(self, tensors: list[Tensor]) -> bool:
-        """Whether these are the weights of the last time, unchanged."""
-        if not self._weights or len(tensors) != len(self._weights):
-            return False
-        known = zip(tensors, self._weights, self._versions, strict=True)
-        return all(
-            tensor.data_ptr() == before.data_ptr()
-            and tensor.dtype == before.dtype
-            and _version(tensor) == version
-            for tensor, before, version in known
-        ) and all(map(torch.equal, _joined(tensors if self.compare else []), self._values))
+        if self._watch.has_changed(network):
+            self._features = {}
 
     def get(self, key: Hashable) -> Tensor | None:
         """Return a remembered feature (C', T', V), or None."""
@@ -81,27 +62,3 @@ def settings_key(x: Tensor) -> tuple[Hashable, ...]:
         x.device,
         torch.get_autocast_dtype(kind) if autocast else None,
     )
-
-
-def _tensors(network: nn.Module) -> Iterator[Tensor]:
-    """Yield weights and buffers; faster than ``parameters()``, which builds names."""
-    for module in network.modules():
-        for tensor in (*module._parameters.values(), *module._buffers.values()):
-            if tensor is not None:
-                yield tensor
-
-
-def _version(tensor: Tensor) -> int:
-    # Inference tensors count no versions; the comparison alone watches them.
-    return -1 if tensor.is_inference() else tensor._version
-
-
-def _joined(tensors: list[Tensor]) -> list[Tensor]:
-    """Return values to compare: one tensor of a kind on an accelerator, which each one halts."""
-    values, groups = [], dict[Hashable, list[Tensor]]()
-    for tensor in tensors:
-        if tensor.device.type == 'cpu':
-            values.append(tensor)
-        else:
-            groups.setdefault((tensor.device, tensor.dtype), []).append(tensor.flatten())
-    return values + [torch.cat(group) for group in groups.values()]
