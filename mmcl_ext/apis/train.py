@@ -22,6 +22,7 @@ from mmcl_ext.config.options import (
 from mmcl_ext.config.user_errors import UserError, launched_rank
 from mmcl_ext.engine.hooks.amp_overflow_hook import AmpOverflowHook
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
+from mmcl_ext.engine.hooks.compile_report_hook import CompileReportHook
 from mmcl_ext.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmcl_ext.engine.hooks.setup_summary_hook import SetupSummaryHook
 from mmcl_ext.engine.hooks.start_hook import StartHook
@@ -52,6 +53,8 @@ def build_runner(cfg: Config) -> Runner:
     runner.register_hook(finite_loss)
     runner.register_hook(SetupSummaryHook())
     runner.register_hook(AmpOverflowHook(_log_interval(cfg)))
+    if cfg.get('compile'):
+        runner.register_hook(CompileReportHook(_log_interval(cfg)))
     return runner
 
 

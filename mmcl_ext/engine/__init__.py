@@ -1,8 +1,10 @@
-"""Hooks, loops and optimizer wrappers of training and testing."""
+"""Hooks, loops, optimizer wrappers and averaged weights of training and testing."""
 
+from mmcl_ext.engine.foreach_ema import ForeachEMA
 from mmcl_ext.engine.hooks.amp_overflow_hook import AmpOverflowHook
 from mmcl_ext.engine.hooks.augmentation_seed_hook import AugmentationSeedHook
 from mmcl_ext.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
+from mmcl_ext.engine.hooks.compile_report_hook import CompileReportHook
 from mmcl_ext.engine.hooks.data_check_hook import DataCheckHook
 from mmcl_ext.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmcl_ext.engine.hooks.prediction_image_hook import PredictionImageHook
@@ -20,8 +22,10 @@ __all__ = [
     'AugmentationSeedHook',
     'CPUAmpOptimWrapper',
     'CheckpointFitHook',
+    'CompileReportHook',
     'DataCheckHook',
     'FiniteLossHook',
+    'ForeachEMA',
     'PredictionImageHook',
     'RandomStateHook',
     'ResumableTrainLoop',
