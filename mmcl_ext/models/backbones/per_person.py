@@ -10,6 +10,9 @@ from mmcl_ext.models.backbones.feature_taps import FeatureTaps
 from mmcl_ext.models.layers.fast_training import speed_up, weighted_norms
 from mmcl_ext.models.layers.skeleton_block import SkeletonBlock
 
+_POSITIONS = 12_800
+"""Joints times frames that a CPU encodes at a time: 64 channels of them take 3 MB."""
+
 
 class BlockShape(NamedTuple):
     """Place of one residual block in a network."""
@@ -86,13 +89,22 @@ class PerPersonBackbone(nn.Module):
         plain = x.is_meta or torch.compiler.is_compiling() or torch.jit.is_tracing()
         norms = None if plain else self._prepare_training(x)
         rows = self.normalize_input(x)
+        encode = self.encode if plain else self._choose_encode(x)
         if self.skip_empty_persons and not plain:
             present = x.detach().flatten(2).ne(0).any(-1)  # (N, M); NaN is somebody
             if norms:
                 return self._extract_merged(rows, present, norms)
             if not (self.training or torch.is_grad_enabled() or present.all() or self.taps):
-                return self._extract_present(x, rows, present)
-        return self.encode(rows).unflatten(0, x.shape[:2])
+                return self._extract_present(x, rows, present, encode)
+        return encode(rows).unflatten(0, x.shape[:2])
+
+    def _choose_encode(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """Outside of training, let a CPU encode as many persons at a time as its caches hold."""
+        alone = self.works_per_person and not (self.training or self.taps)
+        size = max(_POSITIONS // (x.shape[2] * x.shape[3]), 1)
+        if not alone or torch.is_grad_enabled() or x.device.type != 'cpu':
+            return self.encode
+        return lambda rows: _join([self.encode(part) for part in rows.split(size)])
 
     def _prepare_training(self, x: Tensor) -> list[Any] | None:
         """Speed the layers up; list the normalisations of merged persons, None for no merging."""
@@ -124,7 +136,9 @@ class PerPersonBackbone(nn.Module):
         features = features.transpose(-1, -2).index_select(0, index).transpose(-1, -2)
         return features.unflatten(0, present.shape)
 
-    def _extract_present(self, x: Tensor, rows: Tensor, present: Tensor) -> Tensor:
+    def _extract_present(
+        self, x: Tensor, rows: Tensor, present: Tensor, encode: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         """Encode the persons who are there, and empty slots not met before."""
         memory = self.empty_persons
         memory.refresh(self)
@@ -136,7 +150,7 @@ class PerPersonBackbone(nn.Module):
         if unknown:
             empty = self.normalize_input(torch.zeros_like(x[:1]))[unknown]
             encoded = torch.cat((encoded, empty))
-        somebody, nobody = _split(self.encode, encoded, len(unknown))
+        somebody, nobody = _split(encode, encoded, len(unknown))
         for slot, feature in zip(unknown, nobody, strict=True):
             features[slot] = kept = feature.clone(memory_format=torch.preserve_format)
             memory.put((slot, *settings), kept)
@@ -153,6 +167,13 @@ class PerPersonBackbone(nn.Module):
         self.empty_persons.clear()
         super()._apply(fn, *args, **kwargs)
         return self
+
+
+def _join(features: list[Tensor]) -> Tensor:
+    """Join features (R, C', T', V), with frames outside joints in memory, as they come."""
+    if len(features) == 1:
+        return features[0]
+    return torch.cat([part.transpose(-1, -2) for part in features]).transpose(-1, -2)
 
 
 def _split(
