@@ -147,7 +147,8 @@ $(VENV)/.installed-extras: $(VENV)/.installed-pose
 	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) \
 		-r requirements/deploy.txt -r requirements/video.txt \
 		-r requirements/encoders.txt -r requirements/optional.txt
-	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --no-deps rtmlib
+	$(VENV)/bin/python -m pip install -q $(PIP_FLAGS) $(CONSTRAINTS) --no-deps \
+		rtmlib efficientnet-lite-pytorch
 	@touch $@
 
 # mediapipe asks for numpy < 2; only the networks that it carries are read.

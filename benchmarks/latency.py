@@ -29,7 +29,7 @@ from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.deployment.backends import load_backend
 from mmcl_ext.deployment.export import (
-    compare,
+    compare_logits,
     logits_of,
     portable_form,
     real_clips,
@@ -302,7 +302,7 @@ def compare_answers(args: argparse.Namespace) -> None:
     runs.update(exported(model, info, args.threads))
     print('compared with eager PyTorch:', flush=True)
     for name, run in runs.items():
-        check = compare(name, run_in_batches(run, clips), reference)
+        check = compare_logits(name, run_in_batches(run, clips), reference)
         same, difference = f'{check.agreement:.2%}', f'{check.difference:.1e}'
         print(f'{name:20} same class {same}, difference {difference}', flush=True)
 

@@ -14,6 +14,7 @@ from typing import IO
 
 from mmcl_ext.ablation.declaration import Step
 from mmcl_ext.ablation.run import Launch, Run, Stage, last_line
+from mmcl_ext.fileio.lock import locked
 
 _QUIET_INTERVAL = 60.0
 """Seconds between two lines where the output is no terminal."""
@@ -102,6 +103,9 @@ def _duration(seconds: float) -> str:
 
 
 _PR_SET_PDEATHSIG = 1
+_PATIENCE = 10.0
+"""Seconds to wait for a folder that another process works in."""
+
 _GRACE = 30.0
 """Seconds that a training may take to end after a signal."""
 
@@ -258,7 +262,7 @@ class Campaign:
     def _begin(self, index: int, run: Run) -> '_Slot | None':
         lock = ExitStack()
         try:
-            descriptor = lock.enter_context(run.locked())
+            descriptor = lock.enter_context(locked(run.folder, _PATIENCE))
         except BlockingIOError:
             self._fail(run, f'another process works in {run.folder}')
             return None

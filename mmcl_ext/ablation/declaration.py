@@ -75,17 +75,15 @@ class Ablation:
 def load_ablation(filename: str | Path) -> Ablation:
     """Read a declaration.
 
-    It defines ``config``, the configuration of the training, and ``variants``, a dict from the
-    name of a variant to ``title``, ``options`` (dotted keys as of ``--cfg-options``), ``config``
-    where it is another one, and ``prepare``. Paths of configurations are relative to the file.
+    It defines ``config``, the configuration of the training, and ``variants``, a dict from the name
+    of a variant to ``title``, ``options`` (dotted keys as of ``--cfg-options``), ``config`` where
+    it is another one, and ``prepare``. Paths of configurations are relative to the file.
     ``reference`` names the variant that the others are compared with, by default the first; a
     variant may name another. ``fused`` is a dict from the name of a system to its ``streams``,
-    names of variants, and their ``weights``. Each ``{name}`` in a text is replaced by that entry
-    of the dict ``fill``, so that data sets share a declaration.
-
-    Raises:
-        FileNotFoundError: The file, or a configuration that it names, does not exist.
-        ValueError: It declares nothing that can be run.
+    names of variants, and their ``weights``. Each ``{name}`` in a text is replaced by that entry of
+    the dict ``fill``, so that data sets share a declaration. A FileNotFoundError if the file, or a
+    configuration that it names, does not exist; a ValueError if it declares nothing that can be
+    run.
     """
     path = Path(filename)
     if not path.is_file():

@@ -1,7 +1,6 @@
 """Fused systems of an ablation: the scores of several of its variants, added with fixed weights."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mmcl_ext.ablation.declaration import Fused
 from mmcl_ext.ablation.run import Run, read_state
@@ -9,7 +8,6 @@ from mmcl_ext.evaluation import read_scores
 from mmcl_ext.evaluation.accuracy import label_ranks, mean_class_accuracy
 from mmcl_ext.evaluation.ensemble import fuse
 from mmcl_ext.evaluation.score_files import write_scores
-from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.evaluation.weight_search import PRESETS
 from mmcl_ext.fileio.atomic_file import write_json
 from mmcl_ext.parallel.resumable_parts import content_hash
@@ -21,11 +19,8 @@ def fused_metrics(fused: Fused, runs: Mapping[str, Run]) -> dict[str, float]:
     The scores and the numbers are kept in ``fused`` beside the folder of the runs, and read from
     there while the runs and the weights are the same.
 
-    Returns:
-        ``acc/top1``, ``acc/top5`` (of more than five classes) and ``acc/mean1``, shares.
-
-    Raises:
-        ValueError: The score files do not hold the same samples and classes.
+    Returns ``acc/top1``, ``acc/top5`` (of more than five classes) and ``acc/mean1``, shares. A
+    ValueError if the score files do not hold the same samples and classes.
     """
     members = [runs[name] for name in fused.streams]
     weights, treatment = fused_weights(fused)
@@ -38,7 +33,12 @@ def fused_metrics(fused: Fused, runs: Mapping[str, Run]) -> dict[str, float]:
         together = fuse(scores, weights, treatment, fused.name)
         root.mkdir(parents=True, exist_ok=True)
         write_scores(root / f'{stem}.pkl', together)
-        kept = _measure(together)
+        ranks = label_ranks(together.values, together.labels)
+        kept = {'acc/top1': float((ranks < 1).mean())}
+        if together.num_classes > 5:
+            kept['acc/top5'] = float((ranks < 5).mean())
+        mean = mean_class_accuracy(ranks < 1, together.labels, together.num_classes)
+        kept['acc/mean1'] = mean
         write_json(root / f'{stem}.json', kept)
     return kept
 
@@ -49,12 +49,3 @@ def fused_weights(fused: Fused) -> tuple[Sequence[float], str]:
         preset = PRESETS[fused.weights]
         return preset.weights, preset.scores or 'raw'
     return fused.weights, 'raw'
-
-
-def _measure(scores: Scores) -> dict[str, Any]:
-    ranks = label_ranks(scores.values, scores.labels)
-    found = {'acc/top1': float((ranks < 1).mean())}
-    if scores.num_classes > 5:
-        found['acc/top5'] = float((ranks < 5).mean())
-    found['acc/mean1'] = mean_class_accuracy(ranks < 1, scores.labels, scores.num_classes)
-    return found

@@ -5,7 +5,6 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +22,6 @@ from mmcl_ext.config.load_config import load_config
 from mmcl_ext.config.number_format import is_format_open, set_number_format
 from mmcl_ext.config.options import last_checkpoint, set_randomness
 from mmcl_ext.fileio.atomic_file import atomic_path, write_json
-from mmcl_ext.fileio.lock import locked
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.fileio.read_json import read_json
 
@@ -32,9 +30,6 @@ _EPOCH = re.compile(rb'(?:Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]')
 _ENDED = re.compile(
     r'Epoch\(train\)\s*\[\s*(\d+)\]\[\s*(\d+)/\2\].*?\sloss: (\S+)(?:.*?\stop1_acc: (\S+))?'
 )
-
-_PATIENCE = 10.0
-"""Seconds to wait for a folder that another process works in."""
 
 
 class Stage(NamedTuple):
@@ -215,9 +210,8 @@ class Run:
     def reuse(self, work_dir: Path, whatever_config: bool = False) -> None:
         """Take over a training that has ended in ``work_dir``; it is tested anew.
 
-        Raises:
-            FileNotFoundError: The folder has no configuration or no checkpoint.
-            ValueError: The training has not ended, or the configuration differs and may not.
+        A FileNotFoundError if the folder has no configuration or no checkpoint, a ValueError if the
+        training has not ended, or the configuration differs and may not.
         """
         checkpoint = last_checkpoint(work_dir)
         if checkpoint is None:
@@ -231,10 +225,6 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         state = dict(trained=True, work_dir=str(work_dir), differs_in=found)
         write_json(self.folder / 'state.json', state)
-
-    def locked(self) -> AbstractContextManager[int]:
-        """Keep other processes out of the run's folder, see :func:`locked`."""
-        return locked(self.folder, _PATIENCE)
 
     @property
     def _state(self) -> dict[str, Any]:

@@ -12,12 +12,8 @@ from mmcl_ext.config.user_errors import UserError
 def try_build(runs: Iterable[Run]) -> list[str]:
     """Check the configuration of each variant once, and build its model.
 
-    Returns:
-        A remark for each variant whose model needs a file that is not there yet.
-
-    Raises:
-        UserError: Names the variants whose types, arguments or values are wrong; each line is one
-            fault.
+    Returns a remark for each variant whose model needs a file that is not there yet. A UserError
+    has a line for each type, argument or value that is wrong.
     """
     remarks, faults = [], []
     for name, run in {run.variant.name: run for run in runs}.items():

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -148,18 +149,21 @@ def count_macs(model: nn.Module, x: Tensor) -> int:
     the code spells it (module, function, einsum); element-wise work is not. Attention is
     computed by its matrix products: the counter does not know the fused operators of a CPU.
     """
-    fused = torch.backends.mha.get_fastpath_enabled()
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), plain_attention(), sdpa_kernel(SDPBackend.MATH), counter:
+        _run(model, x)
+    return counter.get_total_flops() // 2
+
+
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """Keep transformers of PyTorch from one large operator that no counter or runtime knows."""
+    before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with (
-            torch.no_grad(),
-            sdpa_kernel(SDPBackend.MATH),
-            FlopCounterMode(display=False) as counter,
-        ):
-            _run(model, x)
+        yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
-    return counter.get_total_flops() // 2
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _is_rewritten(model: nn.Module) -> bool:

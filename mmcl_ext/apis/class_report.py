@@ -11,14 +11,10 @@ from mmcl_ext.visualization.run_figures import draw_confusion
 
 
 def report_classes(scores: str | os.PathLike, folder: str | os.PathLike) -> str:
-    """Measure each class in a score file with labels.
+    """Measure each class in a score file with labels, as a test dumps it.
 
-    Args:
-        scores: File that a test has dumped.
-        folder: Where ``per_class.csv`` and the picture ``confusion.png`` are written.
-
-    Returns:
-        A table for the terminal, with Wilson's 95 % confidence intervals.
+    Writes ``per_class.csv`` and the picture ``confusion.png`` into the folder, and returns a table
+    for the terminal, with Wilson's 95 % confidence intervals.
     """
     read, folder = read_scores(scores), Path(folder)
     named = list(read.classes or ())[: read.num_classes]

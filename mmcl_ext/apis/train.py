@@ -35,10 +35,6 @@ from mmcl_ext.registry import RUNNERS
 _T = TypeVar('_T')
 
 
-def _log_interval(cfg: Config) -> int:
-    return int((cfg.get('default_hooks', {}).get('logger') or {}).get('interval', 10))
-
-
 def build_runner(cfg: Config) -> Runner:
     """Build the runner of a configuration, or list all that is wrong with it in a UserError."""
     if 'model' not in cfg:
@@ -52,9 +48,11 @@ def build_runner(cfg: Config) -> Runner:
     runner.register_hook(CheckpointFitHook())
     runner.register_hook(finite_loss)
     runner.register_hook(SetupSummaryHook())
-    runner.register_hook(AmpOverflowHook(_log_interval(cfg)))
+    logger = cfg.get('default_hooks', {}).get('logger') or {}
+    interval = int(logger.get('interval', 10))
+    runner.register_hook(AmpOverflowHook(interval))
     if cfg.get('compile'):
-        runner.register_hook(CompileReportHook(_log_interval(cfg)))
+        runner.register_hook(CompileReportHook(interval))
     return runner
 
 
@@ -90,21 +88,17 @@ def train_model(
     if (warning := describe_emulation(cfg)) and not launched_rank():
         print(warning, file=sys.stderr)
     prepare_launch(cfg)
-    problem = ''
     try:
         runner = build_runner(cfg)
         if number_format:
             runner.logger.info(number_format)
-        model = run_to_end(runner, runner.train)
+        return unwrap_model(run_to_end(runner, runner.train))
     except URLError as error:
-        problem = f'load_from={cfg.load_from} cannot be read: {error.reason}'
+        raise OSError(f'load_from={cfg.load_from} cannot be read: {error.reason}') from None
     except KeyboardInterrupt:
         if is_main_process():
             print(f'\n{describe_interruption(cfg.work_dir)}', file=sys.stderr)
         raise
-    if problem:
-        raise OSError(problem)
-    return unwrap_model(model)
 
 
 def run_to_end(runner: Runner, work: Callable[[], _T]) -> _T:

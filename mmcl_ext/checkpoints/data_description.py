@@ -31,12 +31,9 @@ Step = Mapping[str, Any]
 class DataDescription:
     """The data that a network was trained on; None where it is not known.
 
-    Attributes:
-        layout: Name of the layout that enters the network.
-        parents: Parent of each joint, by which bones are computed.
-        preprocessing: Configurations of the test transforms, in their order.
-        backbone: Configuration of the backbone; some of it leaves no trace in the weights,
-            such as where frames are halved, or InfoGCN's ``k``.
+    The layout is the one that enters the network, ``preprocessing`` the configurations of the test
+    transforms; some of the configuration of the ``backbone`` leaves no trace in the weights, such
+    as where frames are halved, or InfoGCN's ``k``.
     """
 
     stream: str | None = None

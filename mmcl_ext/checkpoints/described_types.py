@@ -117,18 +117,15 @@ def _find(name: Any, registry: Registry, scope: str) -> type:
         found = node.module_dict.get(bare) if not prefix or prefix in scopes else None
         path = [kind for kind in node.module_dict.values() if path_of(kind) == name]
         for kind in (found, *path):
-            if kind is not None:
-                return _checked(kind, node, name)
+            if kind is None:
+                continue
+            if not _is_admitted(kind, node):
+                raise ValueError(
+                    f'a model file may not name {name}: that type can be built from your own '
+                    'configuration only'
+                )
+            return kind
     raise KeyError(f'{str(name)[:200]} is not in the registry of the {registry.name}s')
-
-
-def _checked(kind: Any, registry: Registry, name: str) -> type:
-    if not _is_admitted(kind, registry):
-        raise ValueError(
-            f'a model file may not name {name}: that type can be built from your own '
-            'configuration only'
-        )
-    return kind
 
 
 class _Budget(TorchDispatchMode):

@@ -58,15 +58,9 @@ def to_hub(
 def from_hub(repository: str | os.PathLike, revision: str | None = None) -> Path:
     """Return the published file of a folder that :func:`to_hub` has written, or of ``USER/NAME``.
 
-    The latter is downloaded once and kept in the cache of ``huggingface_hub``.
-
-    Args:
-        repository: Folder, or name of a repository of Hugging Face.
-        revision: Branch, tag or commit of the repository.
-
-    Raises:
-        FileNotFoundError: The folder has no ``model.safetensors``.
-        OSError: The download has failed.
+    The latter is downloaded once, at a branch, tag or commit (``revision``), and kept in the cache
+    of ``huggingface_hub``. A FileNotFoundError if the folder has no ``model.safetensors``, an
+    OSError if the download fails.
     """
     folder = Path(repository)
     if folder.is_dir():
@@ -82,8 +76,7 @@ def from_hub(repository: str | os.PathLike, revision: str | None = None) -> Path
 def find_pretrained(name: str | os.PathLike) -> str:
     """Return the file of a zoo's model, a folder, a published file or ``USER/NAME``, by its name.
 
-    Raises:
-        FileNotFoundError: The name is none of them.
+    A FileNotFoundError if the name is none of them.
     """
     text = os.fspath(name)
     if Path(text).is_dir():

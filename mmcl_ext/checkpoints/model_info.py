@@ -129,7 +129,7 @@ class ModelInfo:
             slots = _setting(backbone, 'num_person', 2)
             average_clips = _setting(head, 'average_clips', None)
         pipeline = [plain_values(step) for step in cfg.test_dataloader.dataset.pipeline]
-        description = _describe(layout or _graph_layout(backbone))
+        description = plain_values(asdict(resolve_layout(layout or _graph_layout(backbone))))
         return cls(
             classes=_classes(classes, head['num_classes']),
             layout=description.pop('name'),
@@ -284,10 +284,6 @@ def _graph_layout(backbone: Mapping[str, Any]) -> Any:
     if layout is None:
         raise ValueError(f'{backbone["type"]} names no layout: say which one the data have')
     return layout
-
-
-def _describe(layout: Any) -> dict[str, Any]:
-    return plain_values(asdict(resolve_layout(layout)))
 
 
 def _classes(names: Sequence[str] | None, number: int) -> tuple[str, ...]:

@@ -33,15 +33,8 @@ def published_config(
     Until the block ends, nothing that a configuration names is imported: the model's comes with
     the file, see :mod:`mmcl_ext.checkpoints.described_types`.
 
-    Args:
-        checkpoint: The published file.
-        ann_file: Store, or annotation pickle.
-        split: Its split; None for all samples.
-        options: Dotted keys and values of ``--cfg-options``.
-
-    Raises:
-        FileNotFoundError: There is no such checkpoint.
-        UserError: It is not a published one, or names types that a file may not name.
+    The data are a store or an annotation pickle; ``options`` are those of ``--cfg-options``. A
+    UserError if it is no published file, or names types that a file may not name.
     """
     with setup_errors(), name_file(checkpoint):
         cfg = _test_of(checkpoint)

@@ -1,5 +1,5 @@
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,13 @@ TRAIN_ONLY = ('co_learning.',)
 """Prefixes of the state-dict keys that only a training needs."""
 
 
-def strip_checkpoint(
-    source: str | os.PathLike, target: str | os.PathLike, prefixes: Sequence[str] = TRAIN_ONLY
-) -> int:
-    """Write ``meta`` and ``state_dict`` without keys of some prefixes; return their number."""
+def strip_checkpoint(source: str | os.PathLike, target: str | os.PathLike) -> int:
+    """Write ``meta`` and ``state_dict`` without the train-only keys; return their number."""
     checkpoint = read_checkpoint(source)
     state = checkpoint['state_dict']
-    kept = {key: value for key, value in state.items() if not key.startswith(tuple(prefixes))}
+    kept = {key: value for key, value in state.items() if not key.startswith(TRAIN_ONLY)}
     if not kept:
-        raise ValueError(f'{source} has no keys besides those that start with {tuple(prefixes)}')
+        raise ValueError(f'{source} has no keys besides those that start with {TRAIN_ONLY}')
     meta = plain(checkpoint['meta'])
     write_checkpoint({'meta': meta, 'state_dict': kept}, target)
     return len(state) - len(kept)

@@ -76,10 +76,7 @@ def _test_words(model: ZooModel) -> list[str]:
 def run_test(model: ZooModel, root: Path, work_dir: Path) -> dict[str, float]:
     """Run the test command of an entry in a source tree and return its metrics in per cent.
 
-    Raises:
-        ValueError: It is another command than a test.
-        OSError: Its data are not there.
-        RuntimeError: It has failed.
+    A ValueError if it is another command than a test, a RuntimeError if it has failed.
     """
     words = _test_words(model)
     store = words[words.index('--store') + 1]
@@ -121,14 +118,9 @@ def add_entry(
 ) -> ZooModel:
     """Publish a checkpoint in a zoo with half weights, test it, and write its card and its entry.
 
-    Args:
-        config: Configuration of the training, ``configs/...``, in the tree ``root``.
-        recipe: What the file says of its origin: ``license``, and ``commit`` if known.
-        test_on: Store and split of the test.
-        work_dir: Folder of the log of the test.
-
-    Raises:
-        ValueError: The name is taken, or one of the files is wrong.
+    ``config`` is that of the training, ``configs/...``, in the tree ``root``; the ``recipe`` says
+    the origin: ``license``, and ``commit`` if known; ``test_on`` are store and split of the test. A
+    ValueError if the name is taken, or one of the files is wrong.
     """
     if not re.fullmatch(r'[a-z0-9_]+', name) or name in load_zoo(folder):
         raise ValueError(f'{name!r} is taken, or has other characters than a-z, 0-9 and _')
@@ -143,12 +135,8 @@ def add_entry(
     found = run_test(with_entry, root, work_dir)
     metrics = {key: round(found[title], 2) for key, title in METRICS.items() if title in found}
     final = publish(draft.path, None, out, {'metrics': metrics})
-    model = replace(
-        with_entry,
-        weights=final.path,
-        sha256=final.sha256,
-        metrics=named_metrics(final.info),
-    )
+    measured = named_metrics(final.info)
+    model = replace(with_entry, weights=final.path, sha256=final.sha256, metrics=measured)
     card = model_card(final.info, PREFIX + name, final.sha256, test)
     model.card.write_text(card, encoding='utf-8')
     with (folder / INDEX).open('a', encoding='utf-8') as file:

@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import Any
 from unittest import mock
 
-from mmengine.registry import Registry
+from mmengine.registry import FUNCTIONS, Registry
 
+from mmcl_ext import registry as registries
 from mmcl_ext.registry import GRAPHS, MODELS, TRANSFORMS
 
 SCOPES = ('mmcl_ext', 'mmaction', 'mmengine')
@@ -62,6 +63,11 @@ OF_TRAININGS = (
 
 _BACKENDS = ('LocalVisBackend', 'TensorboardVisBackend')  # the others send a run to a server
 _guard = threading.RLock()
+
+ALL_REGISTRIES = (
+    *(found for found in vars(registries).values() if isinstance(found, Registry)),
+    FUNCTIONS,
+)
 
 
 def chain(registry: Registry) -> list[Registry]:

@@ -79,11 +79,7 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Import modules that register classes.
-
-    Raises:
-        UserError: Python does not find one.
-    """
+    """Import modules that register classes; a UserError if Python does not find one."""
     for name in names:
         try:
             import_module(name)

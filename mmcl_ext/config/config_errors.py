@@ -4,7 +4,7 @@ import difflib
 import pickle
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmengine.registry import FUNCTIONS, DefaultScope, Registry
 from torch.utils.data import DataLoader
 
 from mmcl_ext import registry as registries
+from mmcl_ext.config.admitted_types import ALL_REGISTRIES
 from mmcl_ext.config.signatures import Arguments, arguments_of
 from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.config.variables import READ
@@ -73,10 +74,6 @@ _LEAST: dict[str, int] = {
 }
 """Whole numbers by their dotted names, with their smallest value; None leaves a default."""
 
-_ALL_KINDS = (
-    *(found for found in vars(registries).values() if isinstance(found, Registry)),
-    FUNCTIONS,
-)
 _DAMAGED_ARCHIVE = ('PytorchStreamReader', 'the archive is damaged')  # torch's words, and ours
 _UNKNOWN = re.compile(r'(\S+) is not in the [^ :]+::(.+?) registry')
 
@@ -221,20 +218,16 @@ def _resolve(kind_name: Any, kind: Registry) -> tuple[Callable[..., Any] | None,
     """Find a type in its registry, else in another one."""
     if not isinstance(kind_name, str):  # a class, as new-style configurations name it
         return (kind_name if callable(kind_name) else None), kind
-    with _scoped(kind) as registry:
+    of_graphs = kind is registries.GRAPHS  # they have one scope alone
+    with nullcontext(kind) if of_graphs else kind.switch_scope_and_registry(None) as registry:
         found = _get(registry, kind_name)
     if found is not None:
         return found, kind
-    for other in _ALL_KINDS:
+    for other in ALL_REGISTRIES:
         found = _registered(other).get(kind_name.rpartition('.')[2])
         if found is not None:
             return found, other
     return None, kind
-
-
-def _scoped(kind: Registry) -> AbstractContextManager[Registry]:
-    """Choose the registry of the default scope; skeleton graphs have one scope alone."""
-    return nullcontext(kind) if kind is registries.GRAPHS else kind.switch_scope_and_registry(None)
 
 
 def _get(registry: Registry, name: str) -> Callable[..., Any] | None:
@@ -251,7 +244,7 @@ def _describe_argument(owner: str, name: Any, known: Collection[str]) -> str:
 
 
 def _describe_type(name: str, kind: str) -> str:
-    registry = next((found for found in _ALL_KINDS if found.name == kind), FUNCTIONS)
+    registry = next((found for found in ALL_REGISTRIES if found.name == kind), FUNCTIONS)
     near = difflib.get_close_matches(name.rpartition('.')[2], sorted(_registered(registry)), n=3)
     hint = f'; near it: {", ".join(near)}' if near else ''
     return (
@@ -276,15 +269,13 @@ def setup_errors(while_: Callable[[], bool] = lambda: True) -> Iterator[None]:
     type that is not registered, and of a file that cannot be read. What else goes wrong is a fault
     of the program.
     """
-    problem: str | None = None
     try:
         yield
     except (ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
         problem = explain(error) if while_() else None
         if problem is None:
             raise
-    if problem is not None:
-        raise UserError(problem)  # out here it has no context: what the user reads is all there is
+        raise UserError(problem) from None
 
 
 def explain(error: Exception) -> str | None:

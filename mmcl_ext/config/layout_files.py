@@ -24,17 +24,10 @@ def settle_layouts(cfg: Config) -> None:
     """Put descriptions in place of layouts that are named by a file or by ``'store'``.
 
     What is trained, dumped and published then holds the layout, and needs the file no more.
-    Relative paths start at the current folder, as those of annotation files do.
-
-    Args:
-        cfg: Configuration, changed in place.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        UserError: It describes no layout, or the store carries none.
+    Relative paths start at the current folder, as those of annotation files do. A UserError if a
+    file describes no layout, or the store carries none.
     """
     parts = [cfg.get(name) for name in ('model', *_LOADERS)]
-    problem = None
     try:
         for node in walk(parts):
             for key in ('layout', 'target'):
@@ -44,17 +37,13 @@ def settle_layouts(cfg: Config) -> None:
             if graph.get('layout') == LAYOUT_OF_STORE:
                 graph['layout'] = _stored_layout(cfg)
     except ValueError as error:
-        problem = UserError(str(error))
-    if problem:
-        raise problem  # outside of the handler: it stands for the error, without its context
+        raise UserError(str(error)) from None
 
 
 def read_layout(path: str | os.PathLike) -> dict[str, Any]:
     """Read the description of a layout, see :class:`mmcl_ext.graphs.layout.Layout`.
 
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no JSON object with a ``name``.
+    A ValueError if it is no JSON object with a ``name``.
     """
     name = os.fspath(path)
     if not Path(name).is_file():

@@ -49,13 +49,11 @@ def require(cfg: Config, *names: str) -> None:
 def _merge(cfg: Config, option: str, value: Any) -> None:
     _check_name(cfg, option)
     options = followed(cfg, option, value)
-    problem = None
     try:
         cfg.merge_from_dict(options)
     except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
         problem = shorten(' '.join(str(error).split()), 150, placeholder=' ...')
-    if problem is not None:
-        raise UserError(f'option {option!r} does not fit the configuration: {problem}')
+        raise UserError(f'option {option!r} does not fit the configuration: {problem}') from None
 
 
 def _settle_workers(cfg: Config) -> None:
@@ -68,21 +66,18 @@ def _settle_workers(cfg: Config) -> None:
 
 
 def _read(path: Path) -> Config:
-    problem: Exception | None = None
     if path.is_file() and path.stat().st_size > _MAX_BYTES:
         raise UserError(f'{path} is too large for a configuration: {path.stat().st_size} bytes')
     try:
         with name_file(path, () if path.suffix == '.py' else (*DAMAGE, YAMLError)):
-            cfg = Config.fromfile(path)
+            return Config.fromfile(path)
     except UserError:
         raise
     except Exception as error:  # the file is code, which may raise anything
         problem = _describe(path, error)
         if problem is None:
             raise
-    if problem is not None:
-        raise problem  # outside of the handler: it stands for the error, without its context
-    return cfg
+        raise problem from None
 
 
 def _check_name(cfg: Config, option: str) -> None:

@@ -10,10 +10,16 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
-from mmengine.registry import FUNCTIONS, Registry
+from mmengine.registry import Registry
 
-from mmcl_ext import registry as registries
-from mmcl_ext.config.admitted_types import SCOPES, chain, is_for_training, path_of, refuse_imports
+from mmcl_ext.config.admitted_types import (
+    ALL_REGISTRIES,
+    SCOPES,
+    chain,
+    is_for_training,
+    path_of,
+    refuse_imports,
+)
 from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.config.walk import walk
 from mmcl_ext.fileio.printable import bounded_repr
@@ -23,10 +29,6 @@ VARIABLE = 'MMCL_EXT_SAFE_CONFIG'
 """Environment variable that switches the same on; processes that are started inherit it."""
 
 _PACKAGES = ('mmaction', 'mmdet', 'mmpose')
-_ALL_REGISTRIES = (
-    *(found for found in vars(registries).values() if isinstance(found, Registry)),
-    FUNCTIONS,
-)
 _written = set[str]()
 
 
@@ -89,17 +91,14 @@ def _checked(read: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(read)
     def checked(filename: str, *args: Any, **kwargs: Any) -> Any:
         path = os.path.realpath(os.path.expanduser(filename))
-        if path.endswith('.py') and not any(_inside(path, place) for place in _trusted()):
+        inside = (os.path.commonpath([path, place]) == place for place in _trusted())
+        if path.endswith('.py') and not any(inside):
             raise UserError(
                 f'{filename} is Python, which --safe-config does not run: take JSON or YAML'
             )
         return read(filename, *args, **kwargs)
 
     return checked
-
-
-def _inside(path: str, folder: str) -> bool:
-    return os.path.commonpath([path, folder]) == folder
 
 
 def _trusted() -> Iterator[str]:
@@ -135,7 +134,7 @@ def _problem(name: str) -> str | None:
     prefix, _, bare = name.rpartition('.')
     found = [
         kind
-        for registry in _ALL_REGISTRIES
+        for registry in ALL_REGISTRIES
         for kind in _registered(registry, bare)
         if prefix in ('', *SCOPES) or path_of(kind) == name
     ]

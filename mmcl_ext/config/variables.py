@@ -34,13 +34,9 @@ READ = frozenset(inspect.signature(Runner.__init__).parameters) | {
 def followed(cfg: Config, option: str, value: Any) -> dict[str, Any]:
     """Add to an option that sets a variable with a path the settings that hold the same path.
 
-    Returns:
-        The options to merge: ``text_file=PATH`` also reaches the transform and the module that
-        the file has given ``text_file``.
-
-    Raises:
-        UserError: The value of another variable has been copied already; with the settings that
-            hold it.
+    ``text_file=PATH`` also reaches the transform and the module that the file has given
+    ``text_file``. Where the value of another variable has been copied already, a UserError names
+    the settings that hold it.
     """
     name, _, rest = option.partition('.')
     options = {option: value}
@@ -67,9 +63,7 @@ def followed(cfg: Config, option: str, value: Any) -> dict[str, Any]:
 def settle_overrides(cfg: Config, path: Path) -> None:
     """Let a path that a file sets in a variable of its base reach what holds the base's path.
 
-    Raises:
-        UserError: It sets another variable, whose value has been copied already; with the
-            settings that hold the base's value.
+    A UserError as of :func:`followed` if it sets another variable.
     """
     names = _assigned(path) - {'_base_'}
     for base in _bases(path) if names else ():
@@ -116,16 +110,12 @@ def _places(cfg: Any, value: Any, place: str = '') -> Iterator[str]:
         if place == '' and key not in READ:
             continue
         name = f'{place}.{key}'.lstrip('.')
-        if (type(found) is type(value) and found == value) or (
-            isinstance(value, Mapping) and isinstance(found, Mapping) and _within(value, found)
-        ):
+        held = isinstance(value, Mapping) and isinstance(found, Mapping) and bool(value)
+        held = held and all(k in found and found[k] == value[k] for k in value)
+        if held or (type(found) is type(value) and found == value):
             yield name
         if isinstance(found, (Mapping, list, tuple)):
             yield from _places(found, value, name)
-
-
-def _within(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
-    return bool(part) and all(key in whole and whole[key] == part[key] for key in part)
 
 
 def _assigned(path: Path) -> set[str]:

@@ -26,9 +26,7 @@ def class_names(dataset: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names of a data set's classes in the order of its labels.
 
     ``dataset`` is ``'ntu60'``, ``'ntu120'``, ``'nwucla'``, ``'utdmhad'``, ``'sysu'``, or the names.
-
-    Raises:
-        ValueError: The data set is unknown.
+    A ValueError if the data set is unknown.
     """
     if not isinstance(dataset, str):
         return tuple(dataset)
@@ -135,5 +133,5 @@ def _check_names(side: str, names: Sequence[str], known: Sequence[str]) -> None:
         raise ValueError(
             f'class map: {unknown[0]!r} is no class of the {side}; it has {list(known)}'
         )
-    if names and (twice := repeated(names)) is not None:
+    if (twice := repeated(names)) is not None:
         raise ValueError(f'class map: the {side} class {twice!r} comes twice')

@@ -24,10 +24,7 @@ class MappedSkeletonDataset(SkeletonDataset):
     Besides the arguments of :class:`SkeletonDataset` there is the ``class_map``, see
     :meth:`ClassMap.from_config`, and the data set that the network was trained on, or the names of
     its classes, see :func:`class_names`; without the same of the target, the names in the file are
-    taken.
-
-    Raises:
-        ValueError: The map does not fit the classes, or no sequence is left.
+    taken. A ValueError if the map does not fit the classes, or no sequence is left.
     """
 
     def __init__(

@@ -89,11 +89,9 @@ class EpochSampler(Sampler[int]):
 class RepeatSampler(EpochSampler):
     """Visit every item several times per epoch, each time with augmentation of its own.
 
-    CTR-GCN repeats NW-UCLA five ``times`` per epoch so, PYSKL every data set. With ``shuffle``
-    the visits of all passes are mixed; for the options see :class:`EpochSampler`.
-
-    Raises:
-        ValueError: ``times`` is not a positive integer.
+    CTR-GCN repeats NW-UCLA five ``times`` per epoch so, PYSKL every data set. With ``shuffle`` the
+    visits of all passes are mixed; for the options see :class:`EpochSampler`. A ValueError if
+    ``times`` is not a positive integer.
     """
 
     def __init__(self, dataset: Sized, times: int = 5, **options: Any) -> None:
@@ -118,10 +116,11 @@ class RepeatSampler(EpochSampler):
 class ClassBalancedSampler(EpochSampler):
     """Visit classes in chosen proportions, and the items of a class evenly.
 
-    A class of n items gets a share of the epoch that is proportional to n^(1 - balance).
-    Within a class, items are visited in random order, all once before any twice: visits
-    of two items of a class differ by one at most, and an item left out in one
-    epoch has the same chance as any other in the next.
+    A class of n items gets a share of the epoch that is proportional to n^(1 - balance). Within a
+    class, items are visited in random order, all once before any twice: visits of two items of a
+    class differ by one at most, and an item left out in one epoch has the same chance as any other
+    in the next. A ValueError if an argument is out of range, or the data set does not tell its
+    labels.
 
     Args:
         dataset: The data set; it, or what it concatenates or repeats, has ``labels``.
@@ -129,9 +128,6 @@ class ClassBalancedSampler(EpochSampler):
             by the square root of their size.
         epoch_size: Visits of one epoch, of all ranks together; None for as many as items.
         options: See :class:`EpochSampler`; without ``shuffle`` one class follows the other.
-
-    Raises:
-        ValueError: An argument is out of range, or the data set does not tell its labels.
     """
 
     def __init__(

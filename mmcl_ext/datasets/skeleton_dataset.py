@@ -26,9 +26,10 @@ class SkeletonDataset(BaseDataset):
     ``sample_idx`` and, where the file has it, ``keypoint_score`` (M, T, V). Frames with nobody
     and persons who never appear are left out, see :func:`choose_persons`.
 
-    The pipeline runs with Python's, numpy's and torch's generators seeded by
-    (seed, epoch, index), see :meth:`set_epoch`, and restored afterwards: an item
-    does not depend on the number of workers nor on a resumed run's past.
+    The pipeline runs with Python's, numpy's and torch's generators seeded by (seed, epoch, index),
+    see :meth:`set_epoch`, and restored afterwards: an item does not depend on the number of workers
+    nor on a resumed run's past. A FileNotFoundError if there is no such file; a ValueError if the
+    file cannot be read, has no such split, or the split is empty.
 
     Args:
         ann_file: Store written by :func:`mmcl_ext.datasets.store.write_store`, or a
@@ -39,10 +40,6 @@ class SkeletonDataset(BaseDataset):
         kwargs: ``data_root``, ``metainfo``, ``indices``, ``lazy_init``, ``max_refetch`` and
             ``test_mode`` of MMEngine's ``BaseDataset``; in test mode each pass over the data draws
             the same, whatever the epoch.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file cannot be read, has no such split, or the split is empty.
     """
 
     _source: SkeletonStore | AnnotationPickle
@@ -75,7 +72,11 @@ class SkeletonDataset(BaseDataset):
         """Open the file and select the split."""
         if self._fully_initialized:
             return
-        self._source = self._open()
+        if not Path(self.ann_file).is_file():
+            raise FileNotFoundError(
+                f'annotation file {self.ann_file} does not exist; docs/data.md tells how to make it'
+            )
+        self._source = open_annotation(self.ann_file, self._layout)
         self._positions = self._select(self._source)
         if self._indices is not None:
             self._positions = self._subset(self._indices)
@@ -85,13 +86,6 @@ class SkeletonDataset(BaseDataset):
             if value is not None:
                 self._metainfo.setdefault(key, value)
         self._fully_initialized = True
-
-    def _open(self) -> SkeletonStore | AnnotationPickle:
-        if not Path(self.ann_file).is_file():
-            raise FileNotFoundError(
-                f'annotation file {self.ann_file} does not exist; docs/data.md tells how to make it'
-            )
-        return open_annotation(self.ann_file, self._layout)
 
     def _select(self, source: SkeletonStore | AnnotationPickle) -> np.ndarray:
         """Return the positions of the split's samples within the file."""

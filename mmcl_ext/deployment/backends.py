@@ -161,7 +161,8 @@ class OpenVINOBackend:
         self, file: str | os.PathLike, threads: int | None = None, precision: str = 'fp32'
     ) -> None:
         self.file, self.core = file, openvino_core()
-        if precision == 'bf16' and not self._has_bf16():
+        able = self.core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+        if precision == 'bf16' and 'BF16' not in able:
             raise ValueError('this processor has no bf16 instructions: use fp32')
         self.settings = {
             'PERFORMANCE_HINT': 'LATENCY',
@@ -173,9 +174,6 @@ class OpenVINOBackend:
             self.model = self.core.read_model(os.fspath(file))
         self.names = [item.get_any_name() for item in self.model.inputs]
         self._requests: dict[tuple[int, ...], Any] = {}
-
-    def _has_bf16(self) -> bool:
-        return 'BF16' in self.core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
 
     def __call__(self, keypoint: np.ndarray) -> np.ndarray:
         """Map skeletons (N, M, T, V, C) to logits (N, K)."""

@@ -19,6 +19,7 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmcl_ext.analysis.complexity import plain_attention
 from mmcl_ext.checkpoints.load import build_pipeline, load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.datasets.network_input import network_input
@@ -76,20 +77,16 @@ def export(
 ) -> Exported:
     """Export a trained model and check the file on clips before it gets its name.
 
+    A ModuleNotFoundError if what writes or runs the format is not installed; a ValueError if the
+    model cannot be exported, or the file's logits or most likely classes differ from PyTorch's.
+
     Args:
-        config: Configuration of the training, or a published checkpoint.
-        checkpoint: Checkpoint of the training; None for a published one.
+        config: Configuration of the training of ``checkpoint``, or a published one alone.
         kind: ``'onnx'``, ``'torchscript'`` or ``'torch_export'``.
-        clips: Annotation file with clips to check with, run through the model's test
-            pipeline; None for generated skeletons.
-        num_clips: How many of them, spread over the file.
+        clips: Annotation file with clips to check with, ``num_clips`` spread over it, run through
+            the model's test pipeline; None for generated skeletons.
         tolerance: Largest difference of a logit, relative to the largest one.
         window: Frames of a clip, where the test pipeline does not fix them.
-
-    Raises:
-        ModuleNotFoundError: What writes or runs the format is not installed.
-        ValueError: The model cannot be exported, or the file's logits or most likely
-            classes differ from PyTorch's.
     """
     out = Path(out)
     _check_request(out, kind, num_clips, tolerance)
@@ -185,7 +182,7 @@ def write_model(
     example = tuple(map(torch.from_numpy, packed))
     extra = {METADATA_KEY: info.to_json()}
     try:
-        with torch.no_grad(), _quiet(), _plain_attention():
+        with torch.no_grad(), _quiet(), plain_attention():
             _write(portable, example, path, kind, extra)
     except OSError:
         raise
@@ -229,17 +226,6 @@ def _reason(error: BaseException) -> str:
         return f'it has no form of the operator {names[0]}'
     lines = [line.strip() for text in reversed(texts) for line in text.splitlines() if line.strip()]
     return shorten(lines[0] if lines else type(error).__name__, 300, placeholder=' ...')
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Keep transformers of PyTorch from one large operator that no other runtime has."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _write_onnx(
@@ -318,12 +304,11 @@ def check_file(
     runtime: str,
     model: nn.Module,
     clips: np.ndarray,
-    precision: str = 'fp32',
 ) -> Check:
     """Compare an exported file, run as :func:`load_backend` says, with its model on clips."""
     return compare_logits(
         runtime,
-        run_in_batches(load_backend(path, runtime, precision=precision, trust=True), clips),
+        run_in_batches(load_backend(path, runtime, trust=True), clips),
         logits_of(model, clips),
     )
 

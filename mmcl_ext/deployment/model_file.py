@@ -75,11 +75,7 @@ _NESTED = {  # fields of ONNX's messages that lead to tensors, by the kind of me
 
 
 def check_self_contained(path: str | os.PathLike) -> None:
-    """Refuse an ONNX file that reads tensors from other files, which may be any of this machine.
-
-    Raises:
-        ValueError: The file does so, or is damaged.
-    """
+    """Refuse an ONNX file that reads tensors from other files, which may be any of this machine."""
     pending = [('model', memoryview(Path(path).read_bytes()))]
     try:
         while pending:

@@ -39,12 +39,7 @@ def input_key(model: Any) -> str:
 
 
 class ClipModel(nn.Module):
-    """Any recognizer as a graph, from whole clips to logits.
-
-    Args:
-        model: Recognizer in evaluation, see :func:`clip_logits`.
-        shape: Shape of one clip, (M, T, V, C) for skeletons.
-    """
+    """Any recognizer in evaluation as a graph, from whole clips of a shape to logits."""
 
     inputs = CLIP_INPUTS
 

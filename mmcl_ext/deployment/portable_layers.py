@@ -21,10 +21,7 @@ class PortableGraphConv(FusedLayer):
         M[k] = (alpha * W[k], 1) (tanh(a[k] - b[k]); A[k]) + alpha * w[k]
         y = (M[1], M[2], ...) (z[1]; z[2]; ...)
 
-    Results equal the layer's up to rounding.
-
-    Args:
-        layer: The layer; left as it is.
+    Results equal the layer's, which is left as it is, up to rounding.
     """
 
     def __init__(self, layer: CTRGraphConv) -> None:

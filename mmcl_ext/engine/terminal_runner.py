@@ -37,7 +37,7 @@ class TerminalRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         for handler in logger.handlers:
             if not isinstance(handler, logging.FileHandler):
-                handler.addFilter(_is_for_terminal)
+                handler.addFilter(lambda record: not str(record.msg).startswith(_FILE_ONLY))
         return logger
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
@@ -57,7 +57,3 @@ class TerminalRunner(Runner):
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', '`broadcast_buffers` is deprecated', FutureWarning)
             return super().wrap_model(*args, **kwargs)
-
-
-def _is_for_terminal(record: logging.LogRecord) -> bool:
-    return not str(record.msg).startswith(_FILE_ONLY)

@@ -54,8 +54,7 @@ class ChangedSample(NamedTuple):
 class Comparison:
     """Two runs, sample by sample; the second may hold the samples in another order.
 
-    Raises:
-        ValueError: The samples, labels or numbers of classes differ.
+    A ValueError if the samples, labels or numbers of classes differ.
     """
 
     first: Scores
@@ -97,7 +96,10 @@ class Comparison:
     @cached_property
     def changed(self) -> list[ChangedSample]:
         """Samples that changed sides, the largest change of the true class's probability first."""
-        probability = [_true_probability(run) for run in self.runs]
+        labels = self.first.labels[:, None]
+        probability = [
+            np.take_along_axis(to_probabilities(run), labels, axis=1)[:, 0] for run in self.runs
+        ]
         found = [
             ChangedSample(
                 self.first.names[i],
@@ -149,7 +151,3 @@ def confused_pairs(confusion: np.ndarray) -> list[ConfusedPair]:
     return sorted(
         pairs, key=lambda pair: (-pair.num_samples, -pair.share, pair.label, pair.predicted)
     )
-
-
-def _true_probability(scores: Scores) -> np.ndarray:
-    return np.take_along_axis(to_probabilities(scores), scores.labels[:, None], axis=1)[:, 0]

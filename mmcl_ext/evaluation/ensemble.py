@@ -77,12 +77,10 @@ def align(streams: Sequence[Scores]) -> list[Scores]:
 def treat(streams: Sequence[Scores], treatment: str) -> np.ndarray:
     """Make the (N, K) scores of S aligned streams fit to be added: (S, N, K).
 
-    ``treatment`` is ``'raw'``: as they are; ``'softmax'``: logits become probabilities, which
-    stay what they are; ``'l2'``: each sample's logits are divided by their norm (HD-GCN).
-
-    Raises:
-        ValueError: Unknown treatment; logits and probabilities would be added; probabilities
-            would be divided by a norm.
+    ``treatment`` is ``'raw'``: as they are; ``'softmax'``: logits become probabilities, which stay
+    what they are; ``'l2'``: each sample's logits are divided by their norm (HD-GCN). A ValueError
+    for an unknown treatment, where logits and probabilities would be added, or probabilities
+    divided by a norm.
     """
     if treatment not in TREATMENTS:
         raise ValueError(f'scores {treatment!r}: known are {TREATMENTS}')

@@ -40,15 +40,13 @@ def read_scores(
 ) -> Scores:
     """Read the scores of a ``split`` without running what the file says.
 
-    Known are the dumps of ``tools/test.py --dump`` and of MMAction2 (a list of dicts), the
-    score pickles of CTR-GCN, HD-GCN, InfoGCN and MMCL (a dict from sample name to scores) and
-    PYSKL's ``result.pkl`` (a list of score arrays). Labels of the file are compared with those of
-    the split, which is needed where there are none. ``by_position`` takes names from its order
-    where the file has none, or numbers (``test_0``, 0), as CTR-GCN's and MMCL's feeders give.
-
-    Raises:
-        ValueError: The file is refused or of no known kind, lacks names or labels, or does not
-            have the samples and labels of the split.
+    Known are the dumps of ``tools/test.py --dump`` and of MMAction2 (a list of dicts), the score
+    pickles of CTR-GCN, HD-GCN, InfoGCN and MMCL (a dict from sample name to scores) and PYSKL's
+    ``result.pkl`` (a list of score arrays). Labels of the file are compared with those of the
+    split, which is needed where there are none. ``by_position`` takes names from its order where
+    the file has none, or numbers (``test_0``, 0), as CTR-GCN's and MMCL's feeders give. A
+    ValueError if the file is refused or of no known kind, lacks names or labels, or does not have
+    the samples and labels of the split.
     """
     source = os.fspath(path)
     content = _content(load_pickle(path), source)
@@ -140,7 +138,8 @@ def _resolve_names(
 ) -> list[str]:
     names = content.names
     known = () if split is None else split.names
-    if names is not None and (split is None or not _are_positions(names, known)):
+    numbers = names is not None and all(_POSITION.fullmatch(name) for name in names)
+    if names is not None and (split is None or not numbers or names[0] in set(known)):
         return names
     if not by_position or split is None:
         what = 'no sample names' if names is None else f'numbers such as {names[0]!r} as names'
@@ -156,11 +155,6 @@ def _resolve_names(
     if names is None:
         return list(split.names)
     return [_name_at(name, split, source) for name in names]
-
-
-def _are_positions(names: Sequence[str], known: Sequence[str]) -> bool:
-    """Tell whether the names are numbers that the split does not know as names."""
-    return names[0] not in set(known) and all(_POSITION.fullmatch(name) for name in names)
 
 
 def _name_at(number: str, split: SplitLabels, source: str) -> str:

@@ -21,11 +21,9 @@ class Scores:
 
     ``values`` (N, K) are logits or probabilities, larger is better, ``labels`` (N,) true classes of
     the N uniquely named samples; the names of the K classes are there where they are known.
-    ``searched_on_test`` marks an ensemble, the weights of which were chosen by these labels.
-
-    Raises:
-        ValueError: Names occur twice, shapes do not fit, a score is not finite, or a label
-            is outside the classes; names the source and the first such sample.
+    ``searched_on_test`` marks an ensemble, the weights of which were chosen by these labels. A
+    ValueError if names occur twice, shapes do not fit, a score is not finite, or a label is outside
+    the classes, which names the source and the first such sample.
     """
 
     names: Sequence[str]

@@ -28,9 +28,5 @@ def write_csv(path: Path, heading: Sequence[str], rows: Iterable[Sequence[Any]])
 
 def _align(column: Sequence[str], headings: int) -> list[str]:
     width = max(map(len, column))
-    is_numeric = all(map(_is_number, column[headings:]))
+    is_numeric = all(not x or x[0].isdigit() or x[0] in '+-.' for x in column[headings:])
     return [cell.rjust(width) if is_numeric else cell.ljust(width) for cell in column]
-
-
-def _is_number(cell: str) -> bool:
-    return not cell or cell[0].isdigit() or cell[0] in '+-.'

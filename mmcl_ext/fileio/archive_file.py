@@ -39,7 +39,11 @@ class ArchiveFile:
             return self.path.read_bytes()
         with name_file(self, DAMAGE):
             archive = _open_archive(self.path)
-            _check_size(archive.getinfo(self.inner))
+            entry = archive.getinfo(self.inner)
+            if entry.file_size > _MOST_PACKED * max(entry.compress_size, 1):
+                raise ValueError(
+                    f'{entry.compress_size} bytes tell of {entry.file_size} unpacked ones'
+                )
             return archive.read(self.inner)
 
     def stamp(self) -> str:
@@ -95,17 +99,14 @@ def find_files(
     source = Path(source)
     if not source.exists():
         raise FileNotFoundError(f'neither a folder nor an archive: {source}')
-    paths = [source] if source.is_file() else _walk(source)
+    found = os.walk(source, followlinks=True)
+    paths = sorted(Path(folder, name) for folder, _, names in found for name in names)
+    paths = [source] if source.is_file() else paths
     ours = (path for path in paths if path.name.lower().endswith(suffix))
     unpacked = _by_name(map(ArchiveFile, ours), key)
     archives = [path for path in paths if path.suffix.lower() == '.zip']
     packed = _by_name((file for path in archives for file in _members_of(path, suffix)), key)
     return dict(sorted((packed | unpacked).items()))
-
-
-def _walk(folder: Path) -> list[Path]:
-    found = os.walk(folder, followlinks=True)
-    return sorted(Path(parent, file) for parent, _, files in found for file in files)
 
 
 def _by_name(
@@ -127,12 +128,6 @@ def _members_of(archive: Path, suffix: str) -> list[ArchiveFile]:
     with name_file(archive, DAMAGE):
         names = _open_archive(archive).namelist()
     return [ArchiveFile(archive, name) for name in names if name.lower().endswith(suffix)]
-
-
-def _check_size(entry: zipfile.ZipInfo) -> None:
-    """Refuse an entry that tells of more than its bytes can unpack to."""
-    if entry.file_size > _MOST_PACKED * max(entry.compress_size, 1):
-        raise ValueError(f'{entry.compress_size} bytes tell of {entry.file_size} unpacked ones')
 
 
 @lru_cache(maxsize=8)

@@ -11,9 +11,8 @@ MOST_NUMBERS = 2**26
 def as_float32(values: Any) -> np.ndarray:
     """Copy numbers to float32; those that are too large become infinite.
 
-    Raises:
-        ValueError: They are complex, text, no array at all, or lists of more than ``MOST_NUMBERS``;
-            TypeError as numpy's.
+    A ValueError if they are complex, text, no array at all, or lists of more than ``MOST_NUMBERS``;
+    a TypeError as numpy's.
     """
     if isinstance(values, list | tuple) and _count(values, {}) > MOST_NUMBERS:
         raise ValueError(f'nested lists of more than {MOST_NUMBERS} numbers')

@@ -59,11 +59,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextmanager
 def name_full_disk(folder: str | os.PathLike) -> Iterator[None]:
-    """Name the folder in an error of a full disk that names nothing, as those of logs are.
-
-    Raises:
-        OSError: What the block has raised.
-    """
+    """Name the folder in an error of a full disk that names nothing, as those of logs are."""
     try:
         yield
     except OSError as error:

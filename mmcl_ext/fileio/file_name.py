@@ -26,8 +26,7 @@ def file_name(name: str, taken: set[str]) -> str:
 def sample_file(folder: str | os.PathLike, name: str, suffix: str) -> Path:
     """Return the path of a sample's file below a folder.
 
-    Raises:
-        ValueError: The name leads out of the folder, or cannot be that of a file.
+    A ValueError if the name leads out of the folder, or cannot be that of a file.
     """
     path = PurePosixPath(name)
     if not name or path.is_absolute() or '..' in path.parts or not name.isprintable():

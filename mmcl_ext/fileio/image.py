@@ -23,8 +23,7 @@ def check_image_size(width: float, height: float) -> None:
 def decode_image(data: bytes | np.ndarray) -> np.ndarray | None:
     """Decode a BMP, JPEG, PNG or WebP file: uint8 BGR (H, W, 3); None where the bytes are none.
 
-    Raises:
-        ValueError: It has more than 2**26 pixels, which is told before any is decoded.
+    A ValueError if it has more than 2**26 pixels, which is told before any is decoded.
     """
     content = bytes(data)
     if content.startswith(_PNG) and not _is_png(content):

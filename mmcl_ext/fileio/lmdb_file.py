@@ -38,12 +38,8 @@ def check_lmdb(path: str | os.PathLike) -> None:
     LMDB maps the file into memory and trusts its pages: one that is not there, or an entry beyond
     the end, ends the process. Every page of the tree is read once, but no value.
 
-    Args:
-        path: The folder of ``data.mdb``, or the file itself.
-
-    Raises:
-        FileNotFoundError: There is none.
-        ValueError: It is no LMDB database, or is damaged, or cut short.
+    The path is the folder of ``data.mdb``, or the file itself. What is no LMDB database, damaged or
+    cut short, is a ValueError.
     """
     file = Path(path, 'data.mdb') if os.path.isdir(path) else Path(path)
     with name_file(path, DAMAGE), file.open('rb') as opened:

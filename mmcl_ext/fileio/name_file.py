@@ -52,18 +52,11 @@ def name_file(
             raise OSError(_line(f'{path}: {text}')) from error
         is_worded = isinstance(error, ValueError | OSError) and not isinstance(error, UnicodeError)
         lines = [text] if type(error) is ValueError else text.splitlines()
-        if is_worded and named and all(map(_is_clean, lines)):
+        if is_worded and named and all(x.isprintable() and len(x) <= _LONGEST for x in lines):
             raise
-        told = text if is_worded else f'damaged, or not what it should be: {_told(error)}'
+        kind = f'damaged, or not what it should be: {type(error).__name__}: '
+        told = text if is_worded else kind + text
         raise ValueError(_line(told if is_worded and named else f'{path}: {told}')) from error
-
-
-def _is_clean(line: str) -> bool:
-    return line.isprintable() and len(line) <= _LONGEST
-
-
-def _told(error: Exception) -> str:
-    return f'{type(error).__name__}: {error}'
 
 
 def _line(text: str) -> str:

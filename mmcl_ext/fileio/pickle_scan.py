@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 _MOST_LEVELS = 100
 _FREE_WEIGHT = 10_000_000
 _WEIGHT_PER_BYTE = 64
-_REFUSED = {'DUP', 'INST', 'OBJ', 'PERSID', 'NEWOBJ_EX', 'NEXT_BUFFER', 'READONLY_BUFFER'} | {
-    'EXT1',
-    'EXT2',
-    'EXT4',
+_REFUSED = {
+    *('DUP', 'INST', 'OBJ', 'PERSID', 'NEWOBJ_EX', 'NEXT_BUFFER', 'READONLY_BUFFER'),
+    *('EXT1', 'EXT2', 'EXT4'),
 }
 _OPCODES = {ord(op.code): op for op in pickletools.opcodes if op.name not in _REFUSED}
 _COUNT_BYTES = {
@@ -129,6 +128,12 @@ class _Scan:
         items, self.stack = self.stack, self.outer.pop()
         return items
 
+    def pop_hashed(self, step: int) -> list[_Value]:
+        """Pop to the mark; one item in ``step`` is a key."""
+        items = self.pop_to_mark()
+        self.hash_all(items[::step])
+        return items
+
     def push_all(self, kind: str, items: Sequence[_Value]) -> None:
         value = _Value(kind)
         self.put_into(value, items)
@@ -178,10 +183,6 @@ def _mark(scan: _Scan, _: int) -> None:
     scan.stack = []
 
 
-def _get(scan: _Scan, index: int) -> None:
-    scan.stack.append(scan.memo[index])
-
-
 def _put(scan: _Scan, index: int) -> None:
     if not 0 <= index <= scan.position:  # each index before it took a byte at least
         raise scan.refusal(f'memo {index}')
@@ -193,26 +194,6 @@ def _tuple_of(count: int) -> Callable[[_Scan, int], None]:
         scan.push_all('tuple', [scan.stack.pop() for _ in range(count)])
 
     return push
-
-
-def _push_hashed(kind: str, step: int) -> Callable[[_Scan, int], None]:
-    """Build a container of what lies above the mark; one item in ``step`` is a key."""
-
-    def push(scan: _Scan, _: int) -> None:
-        items = scan.pop_to_mark()
-        scan.hash_all(items[::step])
-        scan.push_all(kind, items)
-
-    return push
-
-
-def _put_hashed(step: int) -> Callable[[_Scan, int], None]:
-    def put(scan: _Scan, _: int) -> None:
-        items = scan.pop_to_mark()
-        scan.hash_all(items[::step])
-        scan.change(items)
-
-    return put
 
 
 def _set_item(scan: _Scan, _: int) -> None:
@@ -254,7 +235,9 @@ _EFFECTS: dict[str, Callable[[_Scan, int], object]] = {
     'POP': lambda scan, _: scan.stack.pop(),
     'POP_MARK': lambda scan, _: scan.pop_to_mark(),
     **dict.fromkeys(('EMPTY_LIST', 'EMPTY_DICT', 'EMPTY_SET'), _push('open')),
-    **dict.fromkeys(('GET', 'BINGET', 'LONG_BINGET'), _get),
+    **dict.fromkeys(
+        ('GET', 'BINGET', 'LONG_BINGET'), lambda scan, i: scan.stack.append(scan.memo[i])
+    ),
     **dict.fromkeys(('PUT', 'BINPUT', 'LONG_BINPUT'), _put),
     'MEMOIZE': lambda scan, _: _put(scan, len(scan.memo)),
     'GLOBAL': _push('global'),
@@ -264,13 +247,13 @@ _EFFECTS: dict[str, Callable[[_Scan, int], object]] = {
     'TUPLE2': _tuple_of(2),
     'TUPLE3': _tuple_of(3),
     'LIST': lambda scan, _: scan.push_all('open', scan.pop_to_mark()),
-    'DICT': _push_hashed('open', 2),
-    'FROZENSET': _push_hashed('tuple', 1),
+    'DICT': lambda scan, _: scan.push_all('open', scan.pop_hashed(2)),
+    'FROZENSET': lambda scan, _: scan.push_all('tuple', scan.pop_hashed(1)),
     'APPEND': lambda scan, _: scan.change([scan.stack.pop()]),
     'APPENDS': lambda scan, _: scan.change(scan.pop_to_mark()),
     'SETITEM': _set_item,
-    'SETITEMS': _put_hashed(2),
-    'ADDITEMS': _put_hashed(1),
+    'SETITEMS': lambda scan, _: scan.change(scan.pop_hashed(2)),
+    'ADDITEMS': lambda scan, _: scan.change(scan.pop_hashed(1)),
     'REDUCE': _call,
     'NEWOBJ': _call,
     'BUILD': _build,

@@ -16,15 +16,9 @@ def read_json(source: str | os.PathLike | ArchiveFile) -> Any: ...
 @overload
 def read_json(source: str | os.PathLike | ArchiveFile, kind: type[_T]) -> _T: ...
 def read_json(source: str | os.PathLike | ArchiveFile, kind: type = object) -> Any:
-    """Read a JSON file, or one inside an archive.
+    """Read a JSON file, or one inside an archive, whose content is of this kind.
 
-    Args:
-        source: The file.
-        kind: Python type of its content.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is damaged, nested too deeply, or holds something else; names the file.
+    A ValueError names the file if it is damaged, nested too deeply, or holds something else.
     """
     data = source.read() if isinstance(source, ArchiveFile) else Path(source).read_bytes()
     try:

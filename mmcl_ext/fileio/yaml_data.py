@@ -22,9 +22,8 @@ _DataLoader.add_constructor(
 def data_loader(stream: str | IO) -> Any:
     """Make PyYAML's loader of a text or file, in place of the one that builds any object.
 
-    Raises:
-        ValueError: With all aliases written out, the file has more than 100,000 values, is nested
-            deeper than 100 levels, or holds itself.
+    A ValueError if the file, with all aliases written out, has more than 100,000 values, is nested
+    deeper than 100 levels, or holds itself.
     """
     text = stream if isinstance(stream, str | bytes) else stream.read()
     _check_size(text)

@@ -27,14 +27,9 @@ _FIELDS = dict(
 class ZooModel:
     """A listed model; paths are those of this machine.
 
-    Args:
-        name: What follows ``zoo:``.
-        weights: Published file.
-        sha256: Of the file, in hexadecimal digits.
-        card: Page that describes the model.
-        config: Configuration of the training, ``configs/...``.
-        test: Command line that measures ``metrics``.
-        metrics: Values in per cent by the names that the list gives them.
+    Its ``name`` follows ``zoo:``; the hash is that of the published file; ``config`` is that of the
+    training, ``configs/...``; ``test`` the command line that measures the ``metrics``, which are in
+    per cent under the names of the list.
     """
 
     name: str
@@ -47,12 +42,7 @@ class ZooModel:
     license: str
 
     def check_file(self) -> None:
-        """Compare the file with its hash.
-
-        Raises:
-            FileNotFoundError: It is not there.
-            OSError: It is another one.
-        """
+        """Compare the file with its hash: a FileNotFoundError without it, OSError for another."""
         if not self.weights.is_file():
             raise FileNotFoundError(
                 f'{PREFIX}{self.name}: there is no {self.weights}; the packages hold no weights: '

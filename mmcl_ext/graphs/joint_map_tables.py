@@ -76,11 +76,6 @@ def _kinect_v1_from_v2(spine: float) -> dict[str, _Row]:
     }
 
 
-def _kinect_v1_exact() -> dict[str, _Row]:
-    """Undo :func:`_kinect_v2_from_v1` for the spine, at the price of more noise."""
-    return _kinect_v1_from_v2(0.5) | {'spine': _between('spine_shoulder', 'spine_mid', 1 / 0.6)}
-
-
 def _kinect_v2_from_photo(head: str | _Row) -> dict[str, _Row]:
     """Kinect v2's joints from those that detectors find in photographs.
 
@@ -136,7 +131,9 @@ TABLES: Mapping[tuple[str, str], Mapping[str, Weights]] = {
     },
     ('nturgb+d', 'kinect_v1'): {
         'inverse': _kinect_v1_from_v2(0.5),
-        'inverse-exact': _kinect_v1_exact(),
+        # Undoes `_kinect_v2_from_v1` for the spine, at the price of more noise.
+        'inverse-exact': _kinect_v1_from_v2(0.5)
+        | {'spine': _between('spine_shoulder', 'spine_mid', 1 / 0.6)},
     },
     ('coco', 'nturgb+d'): {'ears': _kinect_v2_from_photo(_EARS)},
     ('openpose', 'nturgb+d'): {'ears': _kinect_v2_from_photo(_EARS)},

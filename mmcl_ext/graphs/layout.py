@@ -18,7 +18,6 @@ class Layout:
     """Joints of a skeleton and how they hang together; a ValueError unless that is sound.
 
     Args:
-        name: Name that data sets and graphs refer to.
         joint_names: Names of the V joints, 2 to 1000, in the order of the data.
         edges: Bones as pairs (child, parent), 0-based, that lead each joint to the centre. Where a
             joint has several parents, the bone leads to the one listed first.
@@ -66,6 +65,14 @@ class Layout:
         for child, parent in self.edges:
             first.setdefault(child, parent)
         return tuple(first[joint] for joint in range(self.num_joints))
+
+    @cached_property
+    def partners(self) -> np.ndarray:
+        """For each joint (V,) the one on the other side, itself on the middle line."""
+        partners = np.arange(self.num_joints)
+        for left, right in self.pairs:
+            partners[[left, right]] = right, left
+        return partners
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> 'Layout':

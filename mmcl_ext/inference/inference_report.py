@@ -44,16 +44,14 @@ def write_json(
     write_bytes(path, json.dumps(content, indent=1, allow_nan=False).encode())
 
 
-def draw_result(
-    result: InferenceResult, path: str | os.PathLike, layout: str, vertical: int = 1
-) -> None:
+def draw_result(result: InferenceResult, path: str | os.PathLike, layout: str) -> None:
     """Draw the skeleton of a clip, in this layout if it says none, and its best classes."""
     clip, probability = _drawn(result)
     figure = new_figure(figsize=(11, 3), layout='constrained')
     left, right = figure.subplots(1, 2, gridspec_kw={'width_ratios': (1.6, 1)})
     upwards = clip.keypoint.shape[3] > 2  # pixels count downwards
     shown = np.nan_to_num(clip.keypoint)
-    draw_sequence(left, shown, clip.layout or layout, vertical=vertical, upwards=upwards)
+    draw_sequence(left, shown, clip.layout or layout, upwards=upwards)
     title = printable(f'{result.name}: {clip_length(clip)}')
     left.set_title(title, fontsize=10, loc='left')
     draw_scores(right, {'probability': probability}, result.classes, clip.label)

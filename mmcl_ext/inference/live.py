@@ -23,8 +23,8 @@ class LiveFrame(NamedTuple):
         score: (M, V), or None.
         lag: Seconds between the time at which the frame was due and its delivery.
         time: Seconds since the first frame, or None where the frame does not tell.
-        decode: Seconds that it took to decode the image, or to wait for it.
-        pose: Seconds that the pose estimator took.
+        decode: Seconds that it took to decode the image, or to wait for it; ``pose`` those of the
+            pose estimator.
     """
 
     keypoint: np.ndarray
@@ -59,18 +59,15 @@ def watch(
 ) -> Iterator[LiveFrame]:
     """Deliver the persons that a pose estimator sees in a camera, a stream or a video.
 
-    Of a camera or an address (``rtsp://...``) only the newest image is worth something: those
-    that arrive while the estimator works are dropped. Of a video all are taken.
+    Of a camera or an address (``rtsp://...``) only the newest image is worth something: those that
+    arrive while the estimator works are dropped. Of a video all are taken. An OSError if the camera
+    or video cannot be opened.
 
     Args:
         source: Number of a camera, an address, or path of a video.
-        estimator: Finds the persons; reset before.
         settings: The focal length, and whether the images are mirrored.
         metric: Whether to deliver joints in metres; otherwise in pixels.
         realtime: Keep to the pace of a video.
-
-    Raises:
-        OSError: The camera or video cannot be opened.
     """
     estimator.reset()
     live = isinstance(source, int) or '://' in source

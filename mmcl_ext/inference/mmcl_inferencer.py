@@ -104,8 +104,11 @@ class MMCLInferencer:
 
     def __call__(self, inputs: Source | Sequence[Source], **kwargs: Any) -> list[InferenceResult]:
         """Predict one source or a sequence of them, see :meth:`iterate`; a list of dicts is one."""
-        single = not isinstance(inputs, (list, tuple)) or _is_pose_list(inputs)
-        sources: Any = [inputs] if single else inputs
+        sources: Any = inputs
+        if not isinstance(inputs, (list, tuple)) or (
+            inputs and all(isinstance(item, (dict, list)) for item in inputs)
+        ):
+            sources = [inputs]
         return list(self.iterate(sources, **kwargs))
 
     def iterate(
@@ -300,10 +303,6 @@ def _load_exported(
         raise ModuleNotFoundError(
             f"{backend} is not installed ({error}): pip install 'mmcl_ext[deploy]'"
         ) from error
-
-
-def _is_pose_list(inputs: Sequence[Any]) -> bool:
-    return bool(inputs) and all(isinstance(item, (dict, list)) for item in inputs)
 
 
 def _name(clip: SkeletonClip | None, source: Source) -> str:

@@ -23,10 +23,8 @@ class Relevance:
     """What hiding joints does to the probability of a class.
 
     Attributes:
-        label_name: The class.
         values: (B, V) by how much its log-probability falls when joint v is hidden in block b.
         edges: (B + 1,) the first frame of each block, and the number of frames.
-        layout: Name of the layout of the V joints.
     """
 
     label_name: str
@@ -78,16 +76,9 @@ def joint_relevance(
 
     A hidden joint lies at the mean of the joints it is connected to, for all persons: occlusion
     (Zeiler and Fergus, arXiv 1311.2901), which asks nothing of the network, so it works for
-    every backbone. It takes V * B predictions.
-
-    Args:
-        inferencer: The model.
-        clip: The clip.
-        label: The class; None takes the predicted one.
-        blocks: Number B of blocks, at most one for each frame.
-
-    Raises:
-        ValueError: The clip cannot be used, or there is no such class.
+    every backbone. It takes V * B predictions; there are B ``blocks``, at most one for each frame.
+    Without a ``label`` the predicted class is taken. A ValueError if the clip cannot be used, or
+    there is no such class.
     """
     if blocks < 1 or (label is not None and not 0 <= label < len(inferencer.classes)):
         raise ValueError(f'no class {label}, or no blocks: {blocks}')

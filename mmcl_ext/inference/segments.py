@@ -99,8 +99,6 @@ class Localization:
     Attributes:
         probability: (T, K) smoothed probabilities of the classes at each frame; zero where nobody
             is for longer than a stride.
-        segments: In the order of time.
-        classes: Names of the K classes.
         times: (T,) seconds at which the frames are shown; None where that is not known.
     """
 
@@ -173,10 +171,8 @@ def localize(
     """Find the actions of a long recording by a window that slides over it.
 
     Every window is predicted as a clip, see :func:`frame_scores` and :func:`find_segments` for the
-    rest. A recording that is shorter than the window is one window.
-
-    Raises:
-        ValueError: The clip cannot be used.
+    rest. A recording that is shorter than the window is one window. A clip that cannot be used is a
+    ValueError.
     """
     frames = clip.keypoint.shape[1]
     there = np.any(real_frames(np.nan_to_num(clip.keypoint)), axis=0)  # (T,)

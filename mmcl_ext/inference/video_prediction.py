@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ class VideoPrediction:
     """What a model makes of a video.
 
     Attributes:
-        path: The video.
         poses: The persons, in pixels of the video.
         scene: The prediction from all persons together; a failure where nobody was found.
         persons: The prediction from each person alone, in the order of ``poses``.
@@ -78,11 +76,7 @@ class VideoPrediction:
         return values
 
     def write_poses(self, path: Path) -> list[Path]:
-        """Write joints in pixels as MMPose does (``.json``), and in metres as ``.npy``.
-
-        Args:
-            path: Both files, without the ending.
-        """
+        """Write joints in pixels as MMPose does (``.json``), and in metres as ``.npy``."""
         present, frames = self.poses.present, []
         for t in range(len(self.poses.times)):
             instances = [
@@ -134,18 +128,15 @@ def predict_video(
     path: str,
     estimator: PoseEstimator,
     settings: PoseSettings,
-    progress: Callable[[int], object] = lambda count: None,
     segments: SegmentSettings | None = None,
 ) -> VideoPrediction:
     """Predict the action of each person of a video, and that of all together.
 
     A model that takes fewer persons than there are gets the most active ones for the scene. With
-    ``segments``, the actions over time are found, too, see :func:`localize`.
-
-    Raises:
-        ValueError: The video cannot be read, or the model cannot take such joints.
+    ``segments``, the actions over time are found, too, see :func:`localize`. A video that cannot be
+    read, or joints that the model cannot take, are a ValueError.
     """
-    poses = settings.estimate(path, estimator, progress)
+    poses = settings.estimate(path, estimator)
     return predict_poses(inferencer, path, poses, settings, segments)
 
 

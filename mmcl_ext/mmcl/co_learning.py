@@ -72,9 +72,6 @@ class CoLearning(BaseModule):
             self.names += (name,)
         if loss is not None:
             build_part(loss).apply_to(self.fam, self.frm)
-        self._check_parts()
-
-    def _check_parts(self) -> None:
         if not self.names:
             raise ValueError('co-learning needs fam, frm or both, or helpers; got none of them')
         if self.image_encoder is not None and 'image' not in self.required_inputs:

@@ -110,7 +110,6 @@ class Taps:
         blocks: Features (N, M, C, T, V) of the blocks that helpers ask for, by number from 1.
         topology: Topology (N, M, S, C, V, V) of the last block, without its shared part; the
             first V receives.
-        samples: The data samples; they know their names.
         training_set: All samples, once the training has begun.
     """
 
@@ -178,10 +177,7 @@ class TrainingHelper(BaseModule):
     :data:`TAPS`) and its ``required_inputs``, and gives :meth:`loss`. What has to survive an
     interruption is a buffer. What the samples of all processes decide goes through
     :func:`gathered`: the loss of the whole batch, computed in every process, gives DDP the
-    gradient that one process would have.
-
-    Args:
-        weight: Factor of its losses, not negative.
+    gradient that one process would have. Its losses are multiplied by ``weight``.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()

@@ -127,8 +127,16 @@ class MMCLRecognizer(SkeletonRecognizer):
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         """Refuse to refine with a module that the checkpoint does not hold."""
-        if self.text_refinement is not None:
-            _check_refinement(self.co_learning.frm, state_dict, f'{prefix}co_learning.frm.')
+        frm = self.co_learning.frm
+        if self.text_refinement is not None and frm is not None:
+            needed = {f'{prefix}co_learning.frm.{key}': v for key, v in frm.state_dict().items()}
+            try:
+                check_fit(needed, state_dict, 'text_refinement', allow_more=True)
+            except ValueError as error:
+                raise ValueError(
+                    f'{error}; give the whole checkpoint of a training with FRM, not a stripped '
+                    'one, and texts of the width that it was trained with'
+                ) from error
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
@@ -142,14 +150,3 @@ def _build_branch(branch: Any, backbone: Any, head: Any) -> CoLearning:
     if isinstance(branch, dict):
         branch = {**branch, 'network': NetworkFacts.of(backbone, head)}
     return build_part(branch, {name: (width, 'the head') for name, width in widths.items()})
-
-
-def _check_refinement(frm: nn.Module | None, state_dict: Mapping[str, Any], prefix: str) -> None:
-    needed = {} if frm is None else {prefix + key: v for key, v in frm.state_dict().items()}
-    try:
-        check_fit(needed, state_dict, 'text_refinement', allow_more=True)
-    except ValueError as error:
-        raise ValueError(
-            f'{error}; give the whole checkpoint of a training with FRM, not a stripped one, and '
-            'texts of the width that it was trained with'
-        ) from error

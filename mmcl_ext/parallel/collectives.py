@@ -32,14 +32,12 @@ def all_gather(x: Tensor, sizes: Sequence[int] | None = None) -> Tensor:
 
     ``mmengine.dist.all_gather`` detaches what it gathers, and keeping the own slice of the gradient
     alone scales it by 1 / W under DDP. Here the backward pass sums the gradients of all processes,
-    the exact adjoint: with W processes whose losses are averaged (as DDP averages their
-    gradients), every parameter receives the gradient that one process would
-    compute on the concatenated batch. ``x`` is (N_r, ...), with trailing shape and type the same
-    everywhere; ``sizes`` are the N_0 ... N_{W-1}, where :func:`gather_sizes` has been called
-    already. Gives (N_0 + ... + N_{W-1}, ...); in one process the argument itself.
-
-    Raises:
-        ValueError: ``sizes`` does not describe ``x`` and the process group.
+    the exact adjoint: with W processes whose losses are averaged (as DDP averages their gradients),
+    every parameter receives the gradient that one process would compute on the concatenated batch.
+    ``x`` is (N_r, ...), with trailing shape and type the same everywhere; ``sizes`` are the N_0 ...
+    N_{W-1}, where :func:`gather_sizes` has been called already. Gives (N_0 + ... + N_{W-1}, ...);
+    in one process the argument itself. A ValueError if ``sizes`` does not describe ``x`` and the
+    process group.
     """
     if get_world_size() == 1:
         return x

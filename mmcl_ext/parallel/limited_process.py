@@ -44,11 +44,9 @@ def call_limited(work: Callable[..., bytes], *args: object, limits: ProcessLimit
     """Return the bytes that ``work(*args)`` makes in a process of its own.
 
     Only bytes come back: nothing of the process is unpickled here. ``work`` is a function of a
-    module, ``args`` can be pickled. The limit of memory holds on Linux.
-
-    Raises:
-        ValueError: It raised an error; the message is that of the error.
-        ChildProcessError: It used too much, or the process crashed.
+    module, ``args`` can be pickled. The limit of memory holds on Linux. A ValueError if it raised
+    an error, with the message of that; a ChildProcessError if it used too much, or the process
+    crashed.
     """
     start_process_server(work.__module__)  # unless it runs already
     receiver, sender = _CONTEXT.Pipe(duplex=False)

@@ -76,8 +76,7 @@ class ResumableParts:
     def claimed(self) -> Iterator[None]:
         """Keep other runs out, and remove what killed ones have left half-written.
 
-        Raises:
-            BlockingIOError: Another run makes the same.
+        A BlockingIOError if another run makes the same.
         """
         with locked(self.folder, _PATIENCE):
             for path in (self.target, *(self.path(i) for i in range(len(self.parts)))):
@@ -131,10 +130,8 @@ class ResumableParts:
 
         Without ``shared`` the calling process does them all, and waits for no other. ``compute``
         makes the part of a number, ``key`` hashes all that it depends on; both are picklable where
-        each process of the group has several ``jobs`` (worker processes).
-
-        Raises:
-            ChildProcessError: A worker process was killed, for its use of memory perhaps.
+        each process of the group has several ``jobs`` (worker processes). A ChildProcessError if a
+        worker process was killed, for its use of memory perhaps.
         """
         total = sum(len(self.parts[index]) for index in todo)
         shown = progress and get_rank() == 0

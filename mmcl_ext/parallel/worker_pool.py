@@ -20,10 +20,7 @@ def run_parallel(
 
     With one job the main process works itself; else the processes get ``chunk`` items at a time and
     end with the main one, also when that is killed. At an error or an interrupt nothing more is
-    begun.
-
-    Raises:
-        ChildProcessError: A process was killed, for its use of memory perhaps.
+    begun. A ChildProcessError if a process was killed, for its use of memory perhaps.
     """
     if jobs <= 1 or len(items) <= 1:
         yield from map(work, items)

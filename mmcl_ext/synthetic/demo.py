@@ -72,8 +72,7 @@ class Demo:
     def run(self) -> None:
         """Make the data, train, test and show; what is finished already is not done again.
 
-        Raises:
-            RuntimeError: A training or a test has failed.
+        A RuntimeError if a training or a test has failed.
         """
         print(_NOTICE, flush=True)
         write_synthetic_data(self.root, self.data, jobs=self.jobs)

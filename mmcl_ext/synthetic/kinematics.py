@@ -113,10 +113,7 @@ def joint_positions(track: PoseTrack, body: Body) -> np.ndarray:
 
 def mirrored(joints: np.ndarray) -> np.ndarray:
     """Turn joints (T, V=25, 3) of a right-handed person into those of a left-handed one."""
-    order = np.arange(joints.shape[1])
-    for left, right in get_layout(LAYOUT).pairs:
-        order[[left, right]] = right, left
-    return joints[:, order] * (-1.0, 1.0, 1.0)
+    return joints[:, get_layout(LAYOUT).partners] * (-1.0, 1.0, 1.0)
 
 
 def _trunk_rotation(track: PoseTrack, share: float) -> np.ndarray:

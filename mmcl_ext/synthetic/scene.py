@@ -98,7 +98,8 @@ def _orient(
 ) -> np.ndarray:
     """Axes of the object (T, 3, 3) as columns: along the holder's, or tilted by its use."""
     if item is None or item.kind in ('ball', 'box', 'book'):
-        return turn if item is None or item.kind != 'book' else turn @ _tilt(len(turn), -0.5)
+        tilted = item is not None and item.kind == 'book'
+        return turn @ rotation('x', np.full(len(turn), -0.5)) if tilted else turn
     lead = _lead(subject)
     hand, tip = joints[:, JOINT[f'{lead}_hand']], joints[:, JOINT[f'{lead}_hand_tip']]
     if item.kind == 'phone':
@@ -111,10 +112,6 @@ def _orient(
     right = np.cross(up, turn[:, :, 2])
     right /= np.maximum(np.linalg.norm(right, axis=1, keepdims=True), 1e-9)
     return np.stack([right, up, np.cross(right, up)], axis=2)
-
-
-def _tilt(num_frames: int, angle: float) -> np.ndarray:
-    return rotation('x', np.full(num_frames, angle))
 
 
 CAMERA = PinholeCamera(focal=370.0, center=(160.0, 160.0), size=(320, 320))

@@ -113,10 +113,8 @@ _COLOURS: dict[str, tuple[Colour, ...]] = {
 class HeldObject:
     """An object: its kind, its main colour (BGR) and its size relative to the average.
 
-    Its own axes are x to the right of the holder, y up and z towards the holder.
-
-    Raises:
-        ValueError: There is no such kind.
+    Its own axes are x to the right of the holder, y up and z towards the holder. A ValueError if
+    there is no such kind.
     """
 
     kind: str

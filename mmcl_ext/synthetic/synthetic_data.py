@@ -32,17 +32,15 @@ def add_sensor_noise(
     """
     if scale < 0:
         raise ValueError(f'scale is {scale}, expected 0 or more')
-    weight = np.array([_unsteadiness(name) for name in JOINT])[:, None]
+    weight = np.array(
+        [next((v for part, v in _UNSTEADY.items() if n.endswith(part)), 1.0) for n in JOINT]
+    )[:, None]
     distance = joints[..., 2:].clip(1.0) / 3.0
     noise = rng.normal(0.0, 0.007, joints.shape) * weight * distance
     noise += 0.009 * weight * _correlated(rng, joints.shape, 0.9)
     for _ in range(int(rng.poisson(1.2))):
         noise += _lost_limb(rng, joints.shape)
     return joints + scale * noise
-
-
-def _unsteadiness(name: str) -> float:
-    return next((value for part, value in _UNSTEADY.items() if name.endswith(part)), 1.0)
 
 
 def _correlated(rng: np.random.Generator, shape: tuple[int, ...], memory: float) -> np.ndarray:
@@ -82,13 +80,11 @@ class _Parts(NamedTuple):
 class SyntheticData:
     """A data set of synthetic people who perform everyday actions, with or without objects.
 
-    Every sample follows from its name and the seed alone, whatever else is made before it.
-    Names read ``S<subject>A<action>R<repetition>``, counted from 1. Each of the people, those of
-    the split ``'train'`` and others of ``'test'``, performs each action ``repetitions`` times;
-    ``noise`` is the size of the sensor's errors, 1 for those of a Kinect.
-
-    Raises:
-        ValueError: If a number does not make sense.
+    Every sample follows from its name and the seed alone, whatever else is made before it. Names
+    read ``S<subject>A<action>R<repetition>``, counted from 1. Each of the people, those of the
+    split ``'train'`` and others of ``'test'``, performs each action ``repetitions`` times;
+    ``noise`` is the size of the sensor's errors, 1 for those of a Kinect. A ValueError if a number
+    does not make sense.
     """
 
     seed: int = 0

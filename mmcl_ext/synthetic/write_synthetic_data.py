@@ -25,12 +25,11 @@ class SyntheticVideoSource:
     that of :func:`~mmcl_ext.preparation.videos.camera.boxes_from_joints`.
     """
 
-    def __init__(
-        self, data: SyntheticData, names: Sequence[str] | None = None, padding: float = 0.12
-    ) -> None:
+    padding = 0.12
+
+    def __init__(self, data: SyntheticData, names: Sequence[str] | None = None) -> None:
         self.data = data
         self.names = tuple(data.splits['train'] if names is None else names)
-        self.padding = padding
 
     @property
     def recipe(self) -> dict[str, object]:

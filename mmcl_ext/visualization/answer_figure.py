@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mmcl_ext.fileio.file_name import sample_file
 from mmcl_ext.fileio.printable import printable
 from mmcl_ext.visualization.browse import read_picture
+from mmcl_ext.visualization.new_figure import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,12 +19,9 @@ _WIDTH = 70
 def draw_answers(answers: Mapping[str, Mapping[str, str]], images: Path) -> 'Figure':
     """Draw one row per sample: its image ``<name>.jpg`` and the answers by model.
 
-    Raises:
-        FileNotFoundError: A sample has no image.
+    A FileNotFoundError if a sample has no image.
     """
-    from matplotlib.figure import Figure  # needs no display
-
-    figure = Figure(figsize=(12, 3 * len(answers)), layout='constrained')
+    figure = new_figure(figsize=(12, 3 * len(answers)), layout='constrained')
     axes = figure.subplots(len(answers), 2, squeeze=False)
     for (name, texts), (left, right) in zip(answers.items(), axes, strict=True):
         picture = read_picture(sample_file(images, name, '.jpg'))

@@ -70,11 +70,8 @@ def write_frames(path: str | os.PathLike, frames: Iterator[np.ndarray], fps: flo
     """Write images as ``.gif`` or ``.mp4``; the file appears when it is whole, with its folder.
 
     The images are uint8, RGB, (H, W, 3), all of one size, even for ``.mp4``. A GIF counts ``fps``,
-    frames per second, in hundredths of a second.
-
-    Raises:
-        ValueError: The ending is neither, or the frame rate is not positive.
-        OSError: OpenCV has no encoder for MP4.
+    frames per second, in hundredths of a second. A ValueError if the ending is neither, or the
+    frame rate is not positive; an OSError if OpenCV has no encoder for MP4.
     """
     path = Path(path)
     writers = {'.gif': _write_gif, '.mp4': _write_mp4}

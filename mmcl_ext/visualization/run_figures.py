@@ -102,18 +102,14 @@ def _draw_matrix(
     axes.tick_params(length=1 if is_large else 3)
     axes.set_xlabel('predicted class')
     if not is_large:
-        _write_counts(axes, confusion[np.ix_(order, order)], shares)
+        counts = confusion[np.ix_(order, order)]
+        for i, j in zip(*np.nonzero(counts), strict=True):
+            colour = 'white' if shares[i, j] > 0.35 else 'black'
+            axes.text(j, i, str(counts[i, j]), ha='center', va='center', fontsize=7, color=colour)
     return image
 
 
-def _write_counts(axes: 'Axes', counts: np.ndarray, shares: np.ndarray) -> None:
-    for i, j in zip(*np.nonzero(counts), strict=True):
-        colour = 'white' if shares[i, j] > 0.35 else 'black'
-        axes.text(j, i, str(counts[i, j]), ha='center', va='center', fontsize=7, color=colour)
-
-
 GAIN_COLOURS = {True: '#4c72b0', False: '#c44e52'}
-"""Colours of gains and of losses."""
 
 
 def draw_gains(

@@ -45,8 +45,9 @@ def headline(name: str, best: str, probability: float, true: str | None, length:
 
 def score_table(top: Sequence[tuple[str, float]], true: str | None) -> str:
     """Return the best classes with their probabilities, in numbers and as bars."""
+    mark = ' class="mmcl-true-row"'
     rows = ''.join(
-        f'<tr{_mark(name == true)}><td>{rank}</td><th scope="row">{escape(name)}</th>'
+        f'<tr{mark * (name == true)}><td>{rank}</td><th scope="row">{escape(name)}</th>'
         f'<td class="mmcl-number">{p:.3f}</td>'
         f'<td><div class="mmcl-bar" style="width:{100 * min(max(p, 0), 1):.1f}%"></div></td></tr>'
         for rank, (name, p) in enumerate(top, 1)
@@ -71,10 +72,6 @@ def person_table(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> str
         for name, top in rows
     )
     return f'<table class="mmcl-facts mmcl-people">{"".join(cells)}</table>'
-
-
-def _mark(is_true: bool) -> str:
-    return ' class="mmcl-true-row"' if is_true else ''
 
 
 def picture(data: bytes, kind: str, description: str, caption: str = '') -> str:

@@ -27,12 +27,7 @@ _ARRAYS = ('times', 'keypoint', 'score', 'world')
 
 @dataclass(frozen=True, eq=False)
 class UploadedVideo:
-    """The persons of a video, and some of its frames in a small size.
-
-    Attributes:
-        poses: The persons.
-        frames: JPEG files of every ``step``-th frame.
-    """
+    """The persons of a video, and every ``step``-th of its frames, small, as JPEG files."""
 
     poses: VideoPoses
     frames: tuple[bytes, ...]

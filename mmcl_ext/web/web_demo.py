@@ -10,7 +10,6 @@ from PIL import Image
 
 from mmcl_ext.datasets.present_persons import activity
 from mmcl_ext.inference.inference_report import clip_length
-from mmcl_ext.inference.inference_result import InferenceResult
 from mmcl_ext.inference.mmcl_inferencer import MMCLInferencer
 from mmcl_ext.inference.relevance import joint_relevance
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
@@ -48,10 +47,8 @@ class WebDemo:
     """Everything that a page about a model does, without the page.
 
     Args:
-        fps: Frames per second of the moving skeletons.
         max_upload: Bytes that an uploaded file may have.
         window: Frames of the window that slides over a clip.
-        pose: How persons are found in uploaded videos.
         axes: Order of the axes of uploaded arrays, see :class:`ClipDefaults`.
     """
 
@@ -97,16 +94,18 @@ class WebDemo:
         clip = picked.clip
         with self._lock:  # transforms draw from generators of the whole process
             result = self.inferencer.predict_clip(clip)
+        best, probability = result.top(1)[0]
+        true = picked.class_name
         view = WebView(
-            head=self._headline(picked, result),
-            scores=html.score_table(result.top(self.top_k), picked.class_name),
+            head=html.headline(clip.name, best, probability, true, clip_length(clip)),
+            scores=html.score_table(result.top(self.top_k), true),
             motion=self._motion(clip),
             composite=_composite(picked),
         )
         yield view
         with self._lock:
             timeline = score_timeline(self.inferencer, clip, window=self.window)
-        view = replace(view, timeline=self._timeline(timeline, picked.class_name))
+        view = replace(view, timeline=self._timeline(timeline, true))
         yield view
         if explain:
             yield replace(view, relevance=self._relevance(clip))
@@ -161,11 +160,6 @@ class WebDemo:
             relevance = joint_relevance(self.inferencer, clip)
         caption = f'Red joints speak for {relevance.label_name}, blue ones against it.'
         return html.drawing(relevance.figure(clip), 'relevance of the joints', caption)
-
-    def _headline(self, picked: PickedClip, result: InferenceResult) -> str:
-        best, probability = result.top(1)[0]
-        true = picked.class_name
-        return html.headline(picked.clip.name, best, probability, true, clip_length(picked.clip))
 
     def _motion(self, clip: SkeletonClip) -> str:
         """Draw the most active persons in at most 150 frames spread over the clip."""

@@ -14,7 +14,6 @@ from fake_tools import LR, write_config, write_declaration, write_tools
 from mmengine.config import Config
 
 from mmcl_ext.ablation import campaign as campaign_module
-from mmcl_ext.ablation import run as run_module
 from mmcl_ext.ablation.campaign import Campaign
 from mmcl_ext.ablation.config_hash import config_hash
 from mmcl_ext.ablation.declaration import load_ablation, select
@@ -24,6 +23,7 @@ from mmcl_ext.ablation.table import render, summarize, write_summary
 from mmcl_ext.ablation.try_build import try_build
 from mmcl_ext.config.number_format import number_format
 from mmcl_ext.config.user_errors import UserError
+from mmcl_ext.fileio.lock import locked
 
 TWO = f"dict(plain=dict(), other=dict(title='another rate', options={LR}))"
 WHERE = dict(commit='abc', hardware='a machine', torch='2', python='3')
@@ -267,9 +267,9 @@ def test_preparing_steps_run_once_before_and_may_fail(tools, tmp_path):
 
 
 def test_a_folder_that_another_process_works_in_is_left_alone(tools, tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, '_PATIENCE', 0.1)
+    monkeypatch.setattr(campaign_module, '_PATIENCE', 0.1)
     runs = plan(tools, write_declaration(tmp_path / 'a.py', TWO), seeds=(1,))
-    with runs[0].locked():
+    with locked(runs[0].folder):
         failures = execute(runs)
     assert 'another process works in' in failures['plain, seed 1']
     assert not runs[0].result

@@ -36,8 +36,8 @@ def test_whole_subjects(store, tmp_path):
     report = hold_out(store.path, tmp_path / 'b.safetensors', 'train', fraction=0.3)
     new = SkeletonStore(tmp_path / 'b.safetensors')
     fit, held = (names_of(new, f'train_{part}') for part in ('fit', 'held_out'))
-    assert report.splits == dict(train_fit=24, train_held_out=8)
-    assert {subjects_of([name])[0] for name in held} == set(report.subjects)
+    assert report.startswith('splits: train_fit 24, train_held_out 8\n')
+    assert {subjects_of([name])[0] for name in held} == {*new.metadata['hold_out']['subjects']}
     assert not {name[3:5] for name in fit} & {name[3:5] for name in held}
     assert sorted(fit + held) == sorted(names_of(store, 'train'))
 
@@ -134,5 +134,4 @@ def test_lacking_classes_are_named(tmp_path):
         splits=dict(train=names),
     )  # fmt: skip
     report = hold_out(tmp_path / 'a.safetensors', tmp_path / 'b.safetensors', 'train')
-    assert report.lacking in (('x',), ('y',))
-    assert 'WITHOUT TRAINING SAMPLES' in str(report)
+    assert report.endswith(('WITHOUT TRAINING SAMPLES: x', 'WITHOUT TRAINING SAMPLES: y'))

@@ -142,7 +142,7 @@ def test_coordinate_that_is_no_number_is_located(source, tmp_path):
     raw = raw_skeleton(0)
     raw[7, 1, 3] = np.nan
     save_skeleton(source / 'Skeleton', 'a1_s1_t1', d_skel=raw)
-    with pytest.raises(ValueError, match='d_skel: nan at joint 7, axis 1, frame 3'):
+    with pytest.raises(ValueError, match='d_skel: not finite at joint 7, axis 1, frame 3'):
         convert_utdmhad(source, tmp_path / 'utd.safetensors', progress=False)
 
 

@@ -28,7 +28,6 @@ FAMILIES = (
     DGSTGCNFamily(),
     BlockGCNFamily(),
 )
-"""All known families."""
 
 
 def detect_family(state: State) -> Family:

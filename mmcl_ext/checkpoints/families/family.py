@@ -43,11 +43,8 @@ class Family:
 
     Attributes:
         signature: Entry that no other family has.
-        backbone: Class name of our backbone.
         traits: Attributes that our backbone must have, since no entry shows them.
-        options: Names of the :class:`Options` that it has.
-        train_only: What the keys of entries begin with that only training needs.
-        branch: What these entries are there for.
+        train_only: What the keys of entries begin with that only training needs, for a ``branch``.
     """
 
     name: str
@@ -154,7 +151,6 @@ class AuthorsFamily(Family):
         widths: Entry with a value per channel of block ``{}``.
         usual: Defaults of our backbone that differ from those of others.
         classifier: Entry with the weight of the classifier, (K, C).
-        head: Class name of our head.
     """
 
     adjacency = 'l1.gcn1.PA'

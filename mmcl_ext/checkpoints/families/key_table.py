@@ -35,32 +35,21 @@ def _time_last(x: Tensor) -> Tensor:
     return x.transpose(-1, -2) if x.ndim == 4 else x
 
 
-def _concatenate(parts: list[Tensor]) -> Tensor:
-    # Counters of merged normalisations have always advanced together.
-    return _time_last(torch.cat(parts)) if parts[0].ndim else parts[0]
-
-
-def _separate(x: Tensor, count: int) -> list[Tensor]:
-    return list(_time_last(x).chunk(count)) if x.ndim else [x] * count
-
-
-def _interleave(parts: list[Tensor]) -> Tensor:
-    return torch.stack(parts, dim=1).flatten(0, 1)
-
-
-def _deinterleave(x: Tensor, count: int) -> list[Tensor]:
-    return list(x.unflatten(0, (-1, count)).unbind(1))
-
-
 SAME = TensorPacking(lambda parts: parts[0], lambda x, count: [x] * count)
 """One published entry, as it is."""
 
-MERGED = TensorPacking(_concatenate, _separate)
+MERGED = TensorPacking(
+    # Counters of merged normalisations have always advanced together.
+    lambda parts: _time_last(torch.cat(parts)) if parts[0].ndim else parts[0],
+    lambda x, count: list(_time_last(x).chunk(count)) if x.ndim else [x] * count,
+)
 """Along the first axis, one after the other, with our order of kernel axes."""
 
-INTERLEAVED = TensorPacking(_interleave, _deinterleave)
+INTERLEAVED = TensorPacking(
+    lambda parts: torch.stack(parts, dim=1).flatten(0, 1),
+    lambda x, count: list(x.unflatten(0, (-1, count)).unbind(1)),
+)
 """Along the first axis, in turns."""
-
 
 STACKED = TensorPacking(torch.stack, lambda x, count: list(x.unbind()))
 """Along a new first axis."""
@@ -88,7 +77,6 @@ MERGED_1D = reshaped(
     lambda x: x.unsqueeze(-1) if x.ndim == 3 else x,
 )
 """Merged, and a 2D convolution of theirs is a 1D convolution of ours."""
-
 
 TRANSPOSED = reshaped(SAME, lambda x: x.transpose(-1, -2), lambda x: x.transpose(-1, -2))
 """One published entry whose last two axes are exchanged."""

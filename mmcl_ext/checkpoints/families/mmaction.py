@@ -169,7 +169,13 @@ class MMActionCTRGCNFamily(MMActionFamily):
         return CTRGCNFamily().to_ours(_to_authors_ctrgcn(state))
 
     def to_theirs(self, state: State) -> dict[str, Tensor]:  # noqa: D102
-        return _from_authors_ctrgcn(CTRGCNFamily().to_theirs(state))
+        converted = {}
+        for key, value in CTRGCNFamily().to_theirs(state).items():
+            name = re.sub(r'^l(\d+)\.', lambda match: f'net.{int(match[1]) - 1}.', _other_side(key))
+            name = re.sub(r'\.gcn1\.PA$', '.gcn1.A', name)
+            part = 'cls_head' if name.startswith('fc.') else 'backbone'
+            converted[f'{part}.{name}'] = _mirror(key, value)
+        return converted
 
 
 def _to_authors_ctrgcn(state: State) -> dict[str, Tensor]:
@@ -181,17 +187,6 @@ def _to_authors_ctrgcn(state: State) -> dict[str, Tensor]:
         key = re.sub(r'\.gcn1\.A$', '.gcn1.PA', key)
         published[_other_side(key)] = _mirror(key, value)
     return published
-
-
-def _from_authors_ctrgcn(state: State) -> dict[str, Tensor]:
-    """Invert :func:`_to_authors_ctrgcn`."""
-    converted = {}
-    for key, value in state.items():
-        name = re.sub(r'^l(\d+)\.', lambda match: f'net.{int(match[1]) - 1}.', _other_side(key))
-        name = re.sub(r'\.gcn1\.PA$', '.gcn1.A', name)
-        part = 'cls_head' if name.startswith('fc.') else 'backbone'
-        converted[f'{part}.{name}'] = _mirror(key, value)
-    return converted
 
 
 def _other_side(key: str) -> str:

@@ -52,7 +52,8 @@ class ConversionReport:
             f'{self.seconds:.1f} s',
             f'splits: {self._splits_text()}',
         ]
-        for reason, names in _by_reason(self.dropped).items():
+        for reason in dict.fromkeys(self.dropped.values()):
+            names = tuple(name for name, why in self.dropped.items() if why == reason)
             samples = counted(len(names), 'sample')
             lines.append(f'dropped {samples}, {printable(reason)}: {_some(names)}')
         if self.missing:
@@ -73,13 +74,6 @@ class ConversionReport:
 
 def _some(names: tuple[str, ...]) -> str:
     return name_list(names, separator=' ')
-
-
-def _by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    reasons: dict[str, tuple[str, ...]] = {}
-    for name, reason in dropped.items():
-        reasons[reason] = (*reasons.get(reason, ()), name)
-    return reasons
 
 
 def _table(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -131,7 +125,6 @@ class Conversion:
 
     Attributes:
         out: Store to write; it appears only when it is complete.
-        items: The samples, in the order wanted.
         read: Turns an item's source into its ``keypoint`` (M, T, V, C), or into a dict
             with ``keypoint`` and ``keypoint_score`` (M, T, V). It raises
             :class:`DroppedSampleError` to leave the sample out.
@@ -170,11 +163,8 @@ class Conversion:
         """Convert.
 
         ``missing`` names, ``ignored`` files and ``notes`` are for the report; ``dropped`` items
-        were left out beforehand, for a reason.
-
-        Raises:
-            ValueError: A sample cannot be read, or none is left.
-            ChildProcessError: A process was killed, for its use of memory perhaps.
+        were left out beforehand, for a reason. A ValueError if a sample cannot be read, or none is
+        left; a ChildProcessError if a process was killed, for its use of memory perhaps.
         """
         if self.out.is_dir():
             raise IsADirectoryError(f'{self.out} is a folder; name the file to write')
@@ -263,7 +253,10 @@ class Conversion:
         return arrays
 
     def _key(self, index: int) -> str:
-        items = [(item.name, item.label, _stamp(item.source)) for item in self._items(index)]
+        items = []
+        for name, label, source in self._items(index):
+            stamp = source.stamp() if isinstance(source, ArchiveFile) else repr(source)
+            items.append((name, label, stamp))
         return content_hash([self._recipe, items])
 
     @cached_property
@@ -324,10 +317,6 @@ def count_classes(
         f'{label} {name}': row
         for label, (name, row) in enumerate(zip(classes, counts, strict=True))
     }
-
-
-def _stamp(source: Any) -> str:
-    return source.stamp() if isinstance(source, ArchiveFile) else repr(source)
 
 
 def _cores() -> int:

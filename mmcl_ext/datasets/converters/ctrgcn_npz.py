@@ -30,13 +30,10 @@ _LOCAL_HEADER = 30  # bytes, before the name and the extra field
 class NpzArray:
     """An array of an ``.npz`` archive that is read row by row.
 
-    An array that ``numpy.savez`` wrote lies in the file as it is and is read at any
-    place. One of ``numpy.savez_compressed`` has to be unpacked from its beginning: read
-    it in ascending order.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no archive, lacks the array, or the array holds Python objects.
+    An array that ``numpy.savez`` wrote lies in the file as it is and is read at any place. One of
+    ``numpy.savez_compressed`` has to be unpacked from its beginning: read it in ascending order. A
+    FileNotFoundError if there is no such file; a ValueError if it is no archive, lacks the array,
+    or the array holds Python objects.
     """
 
     def __init__(self, path: str | os.PathLike, key: str) -> None:
@@ -147,17 +144,15 @@ def convert_ctrgcn_npz(
 ) -> ConversionReport:
     """Convert an array file of CTR-GCN's scripts, row by row.
 
-    The rows have no names. With ``names='known'`` they get the official ones: the
-    benchmark is found by the numbers of rows, its order of rows is known, and every label
-    is checked against its name. The store then has all protocols of the data set, and
-    the splits of this file's protocol are in the order of the rows. ``'index'`` names them
-    ``train_0``, ..., as CTR-GCN's own loader does; two text files have a name per row, of the
-    training and of the test rows. For ``second_body`` see :class:`NpzReader`; by default it is what
-    CTR-GCN's scripts do: ``'zeros'`` with 60 classes, ``'copy'`` with 120, else ``'keep'``. Feed
-    the store with ``FormatSkeleton(pad='zero')`` or ``pad='copy'`` accordingly.
-
-    Raises:
-        ValueError: The file is damaged, no known benchmark, or disagrees with the names.
+    The rows have no names. With ``names='known'`` they get the official ones: the benchmark is
+    found by the numbers of rows, its order of rows is known, and every label is checked against its
+    name. The store then has all protocols of the data set, and the splits of this file's protocol
+    are in the order of the rows. ``'index'`` names them ``train_0``, ..., as CTR-GCN's own loader
+    does; two text files have a name per row, of the training and of the test rows. For
+    ``second_body`` see :class:`NpzReader`; by default it is what CTR-GCN's scripts do: ``'zeros'``
+    with 60 classes, ``'copy'`` with 120, else ``'keep'``. Feed the store with
+    ``FormatSkeleton(pad='zero')`` or ``pad='copy'`` accordingly. A ValueError if the file is
+    damaged, no known benchmark, or disagrees with the names.
     """
     rows = {key: NpzArray(source, f'x_{key}') for key in _SETS}
     labels = {key: _read_labels(source, key) for key in _SETS}

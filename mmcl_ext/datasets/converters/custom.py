@@ -165,17 +165,9 @@ def convert_custom(
     missing = [name for name in table if name not in members]
     ignored = [name for name in members if name not in table]
     _check_spelling(path, missing, ignored)
-    items = [
-        SampleInfo(name, label_of(path, name, row, classes), members[name])
-        for name, row in table.items()
-        if name in members
-    ]
+    items, splits = label_samples(path, table, members, classes)
     if not items:
         raise FileNotFoundError(f'{source} holds none of the samples named in {path}')
-    splits: dict[str, list[str]] = {}
-    for item in items:
-        for split in filter(None, map(str.strip, table[item.name]['split'].split(';'))):
-            splits.setdefault(split, []).append(item.name)
     notes = []
     if subject_pattern is not None:
         names = [item.name for item in items]
@@ -299,6 +291,22 @@ def guess_classes(path: Path, table: Mapping[str, Mapping[str, str]]) -> Sequenc
 
 
 @names_file
+def label_samples(
+    path: Path,
+    table: Mapping[str, Mapping[str, str]],
+    files: Mapping[str, ArchiveFile],
+    classes: Sequence[str],
+) -> tuple[list[SampleInfo], dict[str, list[str]]]:
+    """Label the samples of a table that have a file, in its order; list the names by split."""
+    items, splits = [], dict[str, list[str]]()
+    for name, row in table.items():
+        if name in files:
+            items.append(SampleInfo(name, label_of(path, name, row, classes), files[name]))
+            for split in filter(None, map(str.strip, row['split'].split(';'))):
+                splits.setdefault(split, []).append(name)
+    return items, splits
+
+
 def label_of(path: Path, name: str, row: Mapping[str, str], classes: Sequence[str]) -> int:
     """Number the class of a row of the table."""
     number = int(row['label']) if row['label'].isdecimal() else None

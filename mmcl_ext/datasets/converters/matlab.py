@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mmcl_ext.fileio.archive_file import ArchiveFile
+from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.name_file import DAMAGE, name_file
 from mmcl_ext.fileio.printable import bounded_repr, counted
 
@@ -38,6 +39,22 @@ def read_matlab_field(member: ArchiveFile, field: str) -> np.ndarray:
             if kind in (_MATRIX, _COMPRESSED) and (found := _matrix(variable, field, order)):
                 return found[0]
     raise ValueError(f'{member}: field {field} is missing')
+
+
+def read_matlab_skeleton(member: ArchiveFile, field: str) -> np.ndarray:
+    """Read a skeleton of Kinect v1, stored as (V=20, C=3, T): (T, V, C) in its stored type.
+
+    A ValueError names the file and the field, and the place of what is not finite in float32.
+    """
+    joints = read_matlab_field(member, field)
+    if joints.ndim != 3 or joints.shape[:2] != (20, 3) or not joints.shape[2]:
+        raise ValueError(f'{member}: field {field}: expected shape (20, 3, T), got {joints.shape}')
+    bad = ~np.isfinite(as_float32(joints))
+    if bad.any():
+        joint, axis, frame = (int(i[0]) for i in np.nonzero(bad))
+        place = f'joint {joint}, axis {axis}, frame {frame}'
+        raise ValueError(f'{member}: field {field}: not finite at {place}')
+    return joints.transpose(2, 0, 1)
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:

@@ -39,11 +39,7 @@ class FrameFiles(ArchiveFile):
 def join_frames(files: Mapping[str, ArchiveFile]) -> dict[str, ArchiveFile]:
     """Join OpenPose's files of the frames of a video, ``NAME_000000000012_keypoints.json``.
 
-    Args:
-        files: Files by their names.
-
-    Returns:
-        The other files, and one ``NAME.json`` for each video, its frames in order.
+    Returns the other files, and one ``NAME.json`` for each video, its frames in order.
     """
     joined: dict[str, ArchiveFile] = {}
     videos: dict[str, list[tuple[int, ArchiveFile]]] = {}
@@ -97,8 +93,7 @@ def instances_of(frame: Any, metric: bool) -> list[dict[str, Any]]:
       pixels, for which the frame has ``width`` and ``height``.
     - Ultralytics: detections, each with ``keypoints`` of ``x``, ``y`` and ``visible``.
 
-    Raises:
-        ValueError: It is damaged, or MediaPipe's image has no size.
+    A ValueError if it is damaged, or MediaPipe's image has no size.
     """
     if isinstance(frame, Mapping) and 'people' in frame:
         return [found for person in frame['people'] if (found := _openpose(person))]

@@ -61,14 +61,12 @@ def read_pose_frames(
     Ultralytics, see :func:`~mmcl_ext.datasets.converters.pose_formats.instances_of`, whose world
     landmarks are taken if ``metric``, unless two coordinates are asked for. Persons without a
     ``track_id`` are followed by :class:`PersonTracker`. Frames and joints that are lacking are
-    zero, with a score of zero. Every body has the ``shape`` (V, C), by default that of the first.
+    zero, with a score of zero. Every body has the ``shape`` (V, C), by default that of the first. A
+    ValueError if the content is none of these, or nobody is in it.
 
     Returns:
         Joints (M, T, V, C) and scores (M, T, V), float32, of at most ``MAX_PERSONS`` persons, in
         the order of the sums of their scores, the largest first.
-
-    Raises:
-        ValueError: The content is none of these, or nobody is in it.
     """
     frames = _numbered(content, name, metric and (shape is None or shape[1] == 3))
     found = {t: frame.keypoints.shape[1:] for t, frame in frames.items() if len(frame.keypoints)}

@@ -20,9 +20,8 @@ from mmcl_ext.datasets.converters.conversion import (
     ConversionReport,
     SampleInfo,
 )
-from mmcl_ext.datasets.converters.matlab import read_matlab_field
+from mmcl_ext.datasets.converters.matlab import read_matlab_skeleton
 from mmcl_ext.fileio.archive_file import ArchiveFile
-from mmcl_ext.fileio.as_float32 import as_float32
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs.layouts import get_layout
 
@@ -103,20 +102,8 @@ def _most(votes: Iterable[bool]) -> bool:
 
 
 def read_sysu_skeleton(member: ArchiveFile) -> np.ndarray:
-    """Read one ``sklWorld.mat`` as it is: (T, V=20, C=3).
-
-    Raises:
-        ValueError: The file is malformed; the message names file and field.
-    """
-    joints = read_matlab_field(member, 'SW')
-    if joints.ndim != 3 or joints.shape[:2] != (20, 3) or not joints.shape[2]:
-        raise ValueError(f'{member}: field SW: expected shape (20, 3, T), got {joints.shape}')
-    finite = np.isfinite(as_float32(joints))
-    if not finite.all():
-        joint, axis, frame = (int(i[0]) for i in np.nonzero(~finite))
-        raise ValueError(f'{member}: field SW: not finite at joint {joint}, axis {axis}, '
-                         f'frame {frame}')  # fmt: skip
-    return joints.transpose(2, 0, 1)
+    """Read one ``sklWorld.mat`` as it is: (T, V=20, C=3), see :func:`read_matlab_skeleton`."""
+    return read_matlab_skeleton(member, 'SW')
 
 
 def _read(convention: SYSUConvention, member: ArchiveFile) -> np.ndarray:

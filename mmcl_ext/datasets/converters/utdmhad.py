@@ -14,7 +14,7 @@ from mmcl_ext.datasets.converters.conversion import (
     ConversionReport,
     SampleInfo,
 )
-from mmcl_ext.datasets.converters.matlab import read_matlab_field
+from mmcl_ext.datasets.converters.matlab import read_matlab_skeleton
 from mmcl_ext.fileio.archive_file import ArchiveFile, find_members
 from mmcl_ext.fileio.as_float32 import as_float32
 
@@ -58,21 +58,9 @@ def read_utdmhad_skeleton(member: ArchiveFile) -> np.ndarray:
 
     x points to the performer's right, y up, z away from the sensor, which is the origin.
 
-    Raises:
-        ValueError: If the file is malformed; the message names file and field.
+    For errors see :func:`read_matlab_skeleton`.
     """
-    joints = as_float32(read_matlab_field(member, 'd_skel'))
-    if joints.ndim != 3 or joints.shape[:2] != (20, 3) or not joints.shape[2]:
-        raise ValueError(f'{member}: field d_skel: expected shape (20, 3, T), got {joints.shape}')
-    if not np.isfinite(joints).all():
-        joint, axis, frame = (int(i[0]) for i in np.nonzero(~np.isfinite(joints)))
-        raise ValueError(
-            f'{member}: field d_skel: {joints[joint, axis, frame]} at joint {joint}, '
-            f'axis {axis}, frame {frame}'
-        )
-    # (V, C, T) -> (T, V, C)
-    keypoint = joints.transpose(2, 0, 1)[:, _TO_KINECT_V1]
-    return keypoint[None]
+    return as_float32(read_matlab_skeleton(member, 'd_skel'))[None, :, _TO_KINECT_V1]
 
 
 def convert_utdmhad(
@@ -89,9 +77,10 @@ def convert_utdmhad(
     if not members:
         raise FileNotFoundError(f'no file a*_s*_t*_skeleton.mat in {source}')
     missing = tuple(name for name in utdmhad_names() if name not in members)
+    labels = {name: int(name.split('_')[0][1:]) - 1 for name in members}
     return Conversion(
         out=Path(out),
-        items=[SampleInfo(name, _label(name), member) for name, member in members.items()],
+        items=[SampleInfo(name, labels[name], member) for name, member in members.items()],
         read=read_utdmhad_skeleton,
         layout='kinect_v1',
         classes=UTDMHAD_CLASSES,
@@ -123,10 +112,6 @@ def _sort_members(
         else:
             ignored.append(file_name)
     return {name: known[name] for name in utdmhad_names() if name in known}, tuple(ignored)
-
-
-def _label(name: str) -> int:
-    return int(name.split('_')[0][1:]) - 1
 
 
 def _subject_splits(names: Iterable[str]) -> dict[str, list[str]]:

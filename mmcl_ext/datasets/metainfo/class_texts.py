@@ -57,11 +57,8 @@ def read_class_texts(source: str | os.PathLike) -> ClassTexts:
     """Read the texts of a shipped data set, by its name in :data:`SHIPPED`, or of a file.
 
     The first line is ``class; sentence; head; hand; hip; foot``, or fewer of these; each further
-    line has as many fields.
-
-    Raises:
-        ValueError: A line does not have the fields of the first one, a class occurs twice, or a
-            kind is unknown; names the file and the line.
+    line has as many fields. A ValueError if a line does not have the fields of the first one, a
+    class occurs twice, or a kind is unknown, which names the file and the line.
     """
     if os.fspath(source) in SHIPPED:
         name, number = SHIPPED[os.fspath(source)]

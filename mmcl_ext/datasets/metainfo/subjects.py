@@ -17,8 +17,7 @@ _SUBJECTS = (
 def subjects_of(names: Sequence[str], pattern: str | None = None) -> list[str]:
     """Read the subject of each sample from its name.
 
-    Raises:
-        ValueError: A name does not fit; names the first.
+    A ValueError if a name does not fit, which names the first.
     """
     known = _SUBJECTS if pattern is None else (_compile(pattern),)
     regex = max(known, key=lambda r: sum(bool(r.fullmatch(name)) for name in names))
@@ -48,10 +47,8 @@ def held_subjects(subjects: Sequence[str], fraction: float, seed: int = 0) -> np
     """Choose whole subjects, at least one and not all: (N,) bool.
 
     The subjects are taken in the order of a hash as long as that brings the share of held-out
-    samples nearer to the fraction.
-
-    Raises:
-        ValueError: The fraction is not between 0 and 1, or there is one subject only.
+    samples nearer to the fraction. A ValueError if the fraction is not between 0 and 1, or there is
+    one subject only.
     """
     check_fraction(fraction)
     order = sorted(set(subjects), key=lambda subject: hashed(subject, seed))

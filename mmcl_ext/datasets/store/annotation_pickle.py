@@ -1,14 +1,18 @@
 """Annotations in the pickle layout of MMAction2 and PYSKL."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmcl_ext.datasets.store.name_table import MOST_CLASSES, is_pickle, split_positions
+from mmcl_ext.datasets.store.name_table import (
+    MOST_CLASSES,
+    is_pickle,
+    repeated,
+    split_positions,
+)
 from mmcl_ext.datasets.store.skeleton_array import skeleton_array
 from mmcl_ext.datasets.store.skeleton_store import SkeletonStore
 from mmcl_ext.fileio.as_float32 import as_float32
@@ -21,16 +25,13 @@ from mmcl_ext.graphs.layouts import get_layout, load_layout, usual_layout
 class AnnotationPickle:
     """Skeletons of a PYSKL or MMAction2 annotation pickle, with a store's interface.
 
-    The file is ``dict(split=dict(name: [frame_dir, ...]), annotations=[dict, ...])``
-    or the bare list of annotations; each has ``frame_dir`` (or ``filename``),
-    ``label`` and ``keypoint`` (M, T, V, C), two-dimensional ones ``keypoint_score``
-    (M, T, V); see :func:`annotation_arrays`. The whole file is held in memory: convert large
-    ones once (``tools/data/convert.py pickle``). It is read without running it, see
-    :mod:`mmcl_ext.fileio.safe_pickle`; the layout is by default guessed from the number of joints.
-
-    Raises:
-        ValueError: The file is refused, or an annotation is not of this layout;
-            names the file, the sample and the field.
+    The file is ``dict(split=dict(name: [frame_dir, ...]), annotations=[dict, ...])`` or the bare
+    list of annotations; each has ``frame_dir`` (or ``filename``), ``label`` and ``keypoint`` (M, T,
+    V, C), two-dimensional ones ``keypoint_score`` (M, T, V); see :func:`annotation_arrays`. The
+    whole file is held in memory: convert large ones once (``tools/data/convert.py pickle``). It is
+    read without running it, see :mod:`mmcl_ext.fileio.safe_pickle`; the layout is by default
+    guessed from the number of joints. A ValueError if the file is refused, or an annotation is not
+    of this layout, which names the file, the sample and the field.
     """
 
     classes: tuple[str, ...] | None = None
@@ -130,14 +131,8 @@ class AnnotationPickle:
 def split_places(path: object, key: object, members: Any, names: Sequence[Any]) -> np.ndarray:
     """Return where the samples of a split lie, int64, in the order of the annotations.
 
-    Args:
-        path: The file, for messages.
-        key: Name of the split.
-        members: What the file gives as the names of its samples.
-        names: Names of all samples.
-
-    Raises:
-        ValueError: It is no list of names, names an unknown sample, or one twice.
+    ``members`` is what the file gives as the names of its samples, ``names`` those of all. A
+    ValueError if it is no list of names, names an unknown sample, or one twice.
     """
     is_list = isinstance(members, list | tuple | set | frozenset | np.ndarray)
     if (
@@ -155,7 +150,7 @@ def split_places(path: object, key: object, members: Any, names: Sequence[Any]) 
     found = np.array([i for i, name in enumerate(names) if name in wanted], np.int64)
     if not len(members) == len(wanted) == len(found):
         told = [*members, *(names[i] for i in found.tolist() if len(found) > len(wanted))]
-        twice = bounded_repr(Counter(told).most_common(1)[0][0])
+        twice = bounded_repr(repeated(told))
         raise ValueError(f'{path}: split {bounded_repr(key)}: sample {twice} comes twice')
     return found
 
@@ -165,11 +160,9 @@ def annotation_arrays(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the coordinates (M, T, V, C) of an annotation, and its confidences (M, T, V) or None.
 
-    Those of one person may lack the first axis. Nested lists become float32 arrays.
-
-    Raises:
-        ValueError: They are no numbers, of other shapes, or unlike ``total_frames``; the message
-            begins with ``where`` and the field.
+    Those of one person may lack the first axis. Nested lists become float32 arrays. A ValueError,
+    which begins with ``where`` and the field, if they are no numbers, of other shapes, or unlike
+    ``total_frames``.
     """
     if annotation.get('keypoint') is None:  # Kinetics: each annotation points to a file of its own
         raise ValueError(f"{where}: field 'keypoint': the annotation has no coordinates")
@@ -199,8 +192,7 @@ def open_annotation(
 ) -> SkeletonStore | AnnotationPickle:
     """Open an annotation pickle (``.pkl``, ``.pickle``), or else a store.
 
-    Raises:
-        ValueError: ``layout`` (name, file or description) has other joints than the file.
+    A ValueError if ``layout`` (name, file or description) has other joints than the file.
     """
     name = None if layout is None else load_layout(layout)
     if is_pickle(path):

@@ -144,10 +144,8 @@ def write_box_file(
 ) -> None:
     """Write the boxes of samples, in the order wanted; the file appears when it is complete.
 
-    ``metadata`` tell how the boxes were made, as JSON types.
-
-    Raises:
-        ValueError: There are no samples, or one is malformed; names it.
+    ``metadata`` tell how the boxes were made, as JSON types. A ValueError if there are no samples,
+    or one is malformed, which names it.
     """
     if not samples:
         raise ValueError(f'{path}: no samples to write')

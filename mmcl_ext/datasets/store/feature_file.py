@@ -107,11 +107,8 @@ def write_feature_file(
     """Write features (N, ...), float16, float32, float64, int32 or int64, of N samples.
 
     ``metadata`` are the recipe of the extraction: model, revision, prompt, source hash... The file
-    appears when it is complete.
-
-    Raises:
-        ValueError: Names and rows do not match, a name occurs twice, the type is
-            not supported, or a sample is not finite.
+    appears when it is complete. A ValueError if names and rows do not match, a name occurs twice,
+    the type is not supported, or a sample is not finite.
     """
     features = np.ascontiguousarray(features)
     _check(features, names)
@@ -126,7 +123,7 @@ def _check(features: np.ndarray, names: Sequence[str]) -> None:
         raise ValueError(f'features are {features.dtype}, supported are {known}')
     if features.ndim < 2 or len(features) != len(names):
         raise ValueError(f'{counted(len(names), "name")} for features of shape {features.shape}')
-    if names and (twice := repeated(names)) is not None:
+    if (twice := repeated(names)) is not None:
         raise ValueError(f'sample {twice!r} occurs more than once')
     finite = np.isfinite(features.reshape(len(features), -1)).all(axis=1)
     if not finite.all():

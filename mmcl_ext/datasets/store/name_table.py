@@ -23,8 +23,7 @@ def is_pickle(path: str | os.PathLike) -> bool:
 def numbered_classes(largest: int) -> tuple[str, ...]:
     """Return ``class0``, ``class1``, ... up to the largest label.
 
-    Raises:
-        ValueError: That would be more than ``MOST_CLASSES``.
+    A ValueError if that would be more than ``MOST_CLASSES``.
     """
     if largest >= MOST_CLASSES:
         raise ValueError(f'label {largest} is no class: they are counted from 0, one by one')
@@ -57,18 +56,20 @@ _FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 class NameTable(Sequence[str]):
     """Names decoded when asked for: no 100,000 Python strings held.
 
+    A ValueError if a name is empty, outside the text, no UTF-8, or occurs twice.
+
     Args:
         text: All names back to back, (L,) uint8.
         ends: Where each name ends, (N,) int64.
-
-    Raises:
-        ValueError: A name is empty, outside the text, no UTF-8, or occurs twice.
     """
 
     def __init__(self, text: np.ndarray, ends: np.ndarray) -> None:
         self._text = text.tobytes()
         self._ends = ends
-        _check_ends(text, ends)
+        if ends[0] < 1 or ends[-1] != len(text) or (ends[1:] <= ends[:-1]).any():
+            raise ValueError('the ends of the names do not ascend to the end of their text')
+        if (text[ends[:-1]] & 0xC0 == 0x80).any():  # a byte within a character
+            raise ValueError('a name ends within a character')
         self._text.decode()  # UnicodeDecodeError is a ValueError
         if _may_repeat(text, ends) and (twice := repeated(self)) is not None:
             raise ValueError(f'sample {bounded_repr(twice)} occurs more than once')
@@ -122,15 +123,8 @@ class NamedSamples(TensorContainer):
 
 def repeated(names: Iterable[str]) -> str | None:
     """Return the name that occurs most often, None where each occurs once."""
-    name, count = Counter(names).most_common(1)[0]
+    [(name, count)] = Counter(names).most_common(1) or [('', 0)]
     return name if count > 1 else None
-
-
-def _check_ends(text: np.ndarray, ends: np.ndarray) -> None:
-    if ends[0] < 1 or ends[-1] != len(text) or (ends[1:] <= ends[:-1]).any():
-        raise ValueError('the ends of the names do not ascend to the end of their text')
-    if (text[ends[:-1]] & 0xC0 == 0x80).any():  # a byte within a character
-        raise ValueError('a name ends within a character')
 
 
 def _may_repeat(text: np.ndarray, ends: np.ndarray) -> bool:

@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 from array import array
-from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from mmcl_ext.datasets.store.name_table import check_class_names, is_pickle
+from mmcl_ext.datasets.store.name_table import check_class_names, is_pickle, repeated
 from mmcl_ext.datasets.store.skeleton_store import (
     FORMAT,
     FORMAT_VERSION,
@@ -43,17 +42,15 @@ def write_store(
 ) -> None:
     """Write skeletons to a file that :class:`SkeletonStore` reads.
 
-    The samples are taken one at a time and written at once, so they may come from
-    a generator and need not fit in memory. The file appears under its name when it
-    is whole: an error or an interruption leaves nothing, or the former file, there. They are
-    mappings with ``name`` (unique), ``label`` (class, from 0) and ``keypoint`` (M, T, V, C), all or
-    none of them with ``keypoint_score`` (M, T, V). The layout fixes V, the classes have the order
-    of the labels, a split has names in the order wanted, ``dtype`` is ``'float32'`` or
-    ``'float16'``, and ``metadata`` tell how the data were made, as JSON types.
-
-    Raises:
-        ValueError: A sample or a split is wrong; names the file, the sample and the field.
-            Or the file would be named like a pickle.
+    The samples are taken one at a time and written at once, so they may come from a generator and
+    need not fit in memory. The file appears under its name when it is whole: an error or an
+    interruption leaves nothing, or the former file, there. They are mappings with ``name``
+    (unique), ``label`` (class, from 0) and ``keypoint`` (M, T, V, C), all or none of them with
+    ``keypoint_score`` (M, T, V). The layout fixes V, the classes have the order of the labels, a
+    split has names in the order wanted, ``dtype`` is ``'float32'`` or ``'float16'``, and
+    ``metadata`` tell how the data were made, as JSON types. A ValueError if a sample or a split is
+    wrong, which names the file, the sample and the field, or if the file would be named like a
+    pickle.
     """
     check_store_name(path)
     writer = _StoreWriter(Path(path), layout, classes, splits, dtype, metadata or {})
@@ -130,7 +127,10 @@ class _StoreWriter:
         text = ''.join(self.positions).encode()
         padding = -file.tell() % 8
         file.write(bytes(padding))
-        self._write_tables(file)
+        for table in self.tables.values():
+            file.write(np.asarray(table, _INT).tobytes())
+        for key, names in self.splits.items():
+            file.write(self._split_positions(key, names).tobytes())
         file.write(text)
         file.seek(0)
         header = self._header(num_rows, len(self.positions), len(text), padding)
@@ -150,19 +150,12 @@ class _StoreWriter:
         shapes['name_text'] = (_BYTE, (num_text,))
         return encode_header(shapes, self.metadata)
 
-    def _write_tables(self, file: BinaryIO) -> None:
-        for table in self.tables.values():
-            file.write(np.asarray(table, _INT).tobytes())
-        for key, names in self.splits.items():
-            file.write(self._split_positions(key, names).tobytes())
-
     def _split_positions(self, key: str, names: list[str]) -> np.ndarray:
         """Translate the names of a split into positions."""
         for name in names:
             if name not in self.positions:
                 raise ValueError(f'{self.path}: split {key!r} names the unknown sample {name!r}')
-        if len(set(names)) != len(names):
-            twice = Counter(names).most_common(1)[0][0]
+        if (twice := repeated(names)) is not None:
             raise ValueError(f'{self.path}: split {key!r} names sample {twice!r} twice')
         return np.array([self.positions[name] for name in names], _INT)
 

@@ -1,7 +1,6 @@
 """Random changes of a skeleton sequence for training."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,7 @@ class RandomMirror(PrintableTransform):
         """Mirror the coordinates, or leave them."""
         if np.random.rand() >= self.prob:
             return results
-        partners = _partners(results['layout'])
+        partners = get_layout(results['layout']).partners
         mirrored = results['keypoint'][:, :, partners]
         if self.negate:
             mirrored[..., 0] *= -1
@@ -65,15 +64,6 @@ class RandomMirror(PrintableTransform):
         if 'keypoint_score' in results:
             results['keypoint_score'] = results['keypoint_score'][:, :, partners]
         return results
-
-
-@cache
-def _partners(layout: str) -> np.ndarray:
-    """Return for each joint the one on the other side, itself on the middle line."""
-    partners = np.arange(get_layout(layout).num_joints)
-    for left, right in get_layout(layout).pairs:
-        partners[[left, right]] = right, left
-    return partners
 
 
 _LIMBS = ('left_arm', 'right_arm', 'left_leg', 'right_leg')

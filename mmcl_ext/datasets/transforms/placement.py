@@ -9,6 +9,7 @@ from mmcl_ext.datasets.transforms.geometry import (
     PrintableTransform,
     real_frames,
     require_xyz,
+    rotation_matrix,
     translate,
 )
 from mmcl_ext.registry import TRANSFORMS
@@ -174,7 +175,8 @@ class FaceSensor(PrintableTransform):
             raise ValueError(
                 f'shoulders {self.shoulders} are not among the {keypoint.shape[2]} joints'
             )
-        rotation = _about_x(math.radians(self.pitch))
+        # To a sensor that looks down the upright leans towards it: levelled, it is +y.
+        rotation = rotation_matrix((-math.radians(self.pitch), 0, 0))
         if self.turn:
             rotation = self._turn(keypoint, rotation) @ rotation
         turned = keypoint.reshape(-1, 3) @ rotation.T.astype(np.float32)
@@ -185,20 +187,7 @@ class FaceSensor(PrintableTransform):
         body = keypoint[0][real_frames(keypoint)[0]].astype(np.float64)  # (frames, V, 3)
         left, right = self.shoulders
         across = levelled @ (body[:, right] - body[:, left]).sum(axis=0)
-        return _about_y(math.atan2(across[2], across[0]))
-
-
-def _about_x(angle: float) -> np.ndarray:
-    """Rotation that levels what a sensor sees that looks down by an angle."""
-    c, s = math.cos(angle), math.sin(angle)
-    # To such a sensor the upright leans towards it: up is (0, c, -s), which becomes +y.
-    return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
-
-
-def _about_y(angle: float) -> np.ndarray:
-    """Rotation that brings (cos(angle), 0, sin(angle)) onto +x."""
-    c, s = math.cos(angle), math.sin(angle)
-    return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+        return rotation_matrix((0, -math.atan2(across[2], across[0]), 0))  # onto +x
 
 
 @TRANSFORMS.register_module()

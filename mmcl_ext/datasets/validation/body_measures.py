@@ -47,12 +47,7 @@ def check_measures(
     """List the clips whose bodies are far larger or smaller than most, or stand along other axes.
 
     Most bodies should stand along +y, or -y in pixels: pictures, augmentations and the published
-    data sets have it so.
-
-    Args:
-        names: Names of the clips.
-        measures: Their measures, in the same order.
-        num_channels: Coordinates of a joint.
+    data sets have it so. The clips have ``num_channels`` coordinates per joint.
     """
     measured = list(measures)
     return [*_check_scale(names, measured, num_channels), *_check_up(names, measured, num_channels)]

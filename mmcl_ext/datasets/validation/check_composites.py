@@ -39,16 +39,8 @@ def check_composites(
     - doubled: samples with the same file content.
     - unknown: images of another size than most, files that belong to no sample.
 
-    Args:
-        folder: Folder of the images ``<sample name><suffix>``.
-        names: Names of the samples that need an image.
-        suffix: Ending of the files.
-        others: Further samples that may have an image.
-        threads: Images read at a time.
-        progress: Show a progress bar.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
+    The images are called ``<sample name><suffix>``; ``others`` are further samples that may have
+    one. A FileNotFoundError if there is no such folder.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -18,12 +18,7 @@ def check_features(
     - NaN: features that are not finite.
     - doubled: all samples with one and the same row, which tells a network nothing. Some
       samples with equal rows are no fault: answers of a language model repeat.
-    - unknown: rows that belong to no sample.
-
-    Args:
-        features: The file.
-        names: Names of the samples that need features.
-        others: Further samples that may have features.
+    - unknown: rows that belong neither to a sample nor to one of the ``others``.
     """
     known = set(features.names)
     present = [name for name in names if name in known]

@@ -43,10 +43,6 @@ def check_store(store: SkeletonStore, progress: bool = False) -> list[DataIssue]
     - doubled: samples with the same coordinates, and samples that a training split shares
       with the validation or test split of the same protocol, by name or by coordinates.
     - scale, axes: what :func:`check_measures` finds.
-
-    Args:
-        store: The store.
-        progress: Show a progress bar.
     """
     indices = range(len(store))
     tracked = track_iter_progress((indices, len(store))) if progress else indices

@@ -21,13 +21,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class DataIssue:
-    """One kind of fault and the samples that have it.
-
-    Args:
-        kind: One of :data:`KINDS`.
-        problem: What is wrong, in words.
-        samples: Sample names, or other names that ``problem`` explains.
-    """
+    """One kind of fault and the samples that have it, or other names that ``problem`` explains."""
 
     kind: str
     problem: str
@@ -50,12 +44,7 @@ def collect(kind: str, problem: str, samples: Iterable[str]) -> list[DataIssue]:
 
 
 def groups_of_equals(names: Sequence[str], digests: Sequence[bytes | None]) -> list[str]:
-    """Name the samples whose content is the same, one text ``a = b = c`` for each group.
-
-    Args:
-        names: Sample names.
-        digests: A hash of each sample's content; None leaves a sample out.
-    """
+    """Name the samples of equal digests, a text ``a = b = c`` for each group; None is left out."""
     groups: dict[bytes, list[str]] = {}
     for name, digest in zip(names, digests, strict=True):
         if digest is not None:

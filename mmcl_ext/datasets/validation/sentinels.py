@@ -20,11 +20,7 @@ def count_sentinels(keypoint: np.ndarray) -> Counter[int]:
 
 
 def check_sentinels(counts: Mapping[str, Counter[int]]) -> list[DataIssue]:
-    """List the samples of each mark that stands more than once in all of them together.
-
-    Args:
-        counts: Marks by sample, see :func:`count_sentinels`.
-    """
+    """List the samples of each mark that stands more than once, see :func:`count_sentinels`."""
     issues: list[DataIssue] = []
     for value, total in sorted(sum(counts.values(), Counter[int]()).items()):
         problem = f'joints that are {value} in all coordinates; absent ones should be zero'

@@ -3,7 +3,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmcl_ext.checkpoints.data_description import (
     ALLOWED_KEY,
@@ -104,7 +104,9 @@ class CheckpointFitHook(Hook):
         found = DataDescription.from_meta(self._meta).differences(here)
         if found:
             self._notes.append(describe_differences(found, source, 'this training'))
-        if 'classes' in found and _keeps_head(model, weights):
+        head = {k: v for k, v in model.named_parameters() if k.startswith('cls_head.')}
+        fits = all(k in weights and weights[k].shape == v.shape for k, v in head.items())
+        if 'classes' in found and fits:
             _refuse_head(runner, here, self._notes[-1])
 
     def _check_source(self, runner: Runner, path: str) -> None:
@@ -146,11 +148,6 @@ def _describe(
         num_classes=getattr(head, 'num_classes', None),
         backbone=runner.cfg.model.get('backbone'),
     )
-
-
-def _keeps_head(model: nn.Module, weights: dict[str, Tensor]) -> bool:
-    head = {k: v for k, v in model.named_parameters() if k.startswith('cls_head.')}
-    return all(k in weights and weights[k].shape == v.shape for k, v in head.items())
 
 
 def _refuse_head(runner: Runner, here: DataDescription, difference: str) -> None:

@@ -164,18 +164,14 @@ def check_joints(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
     graph = getattr(backbone, 'graph', None)
     if graph is None:
         return
-    ours = get_layout(_piped_layout(dataset))
+    made = [t.target for t in dataset.pipeline.transforms if isinstance(t, InterpolateJoints)]
+    ours = get_layout(made[-1] if made else dataset.layout)
     if problem := conflict(ours, graph.layout):
         raise ValueError(
             f'{dataset.ann_file}, field layout: {ours.name!r} with {ours.num_joints} joints, but '
             f'the graph of {type(backbone).__name__} has layout {graph.layout.name!r} with '
             f'{graph.num_joints} joints: {problem}'
         )
-
-
-def _piped_layout(dataset: SkeletonDataset) -> str:
-    made = [t.target for t in dataset.pipeline.transforms if isinstance(t, InterpolateJoints)]
-    return made[-1] if made else dataset.layout
 
 
 def check_shape(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
@@ -197,24 +193,18 @@ def check_shape(dataset: SkeletonDataset, backbone: nn.Module | None) -> None:
 
 def _first_inputs(dataset: SkeletonDataset) -> Mapping[str, Any]:
     """Run the pipeline on the first sample."""
-    missing: Any = None
     try:
         inputs = dataset[0]['inputs']
     except KeyError as error:
-        missing = error.args[0] if error.args else None
-        packs = [t for t in dataset.pipeline.transforms if missing in _collected(t)]
+        missing, steps = (*error.args, None)[0], dataset.pipeline.transforms
+        packs = [t for t in steps if missing in (getattr(t, 'collect_keys', None) or ())]
         if not packs:
             raise
-    if missing is None:
-        return inputs if isinstance(inputs, Mapping) else {}
-    raise ValueError(
-        f'{_sample(dataset, 0)}: {type(packs[0]).__name__} collects {missing!r}, which no '
-        'transform of the pipeline makes: add one that loads it, or take it out of collect_keys'
-    )
-
-
-def _collected(transform: Any) -> Sequence[str]:
-    return getattr(transform, 'collect_keys', None) or ()
+        raise ValueError(
+            f'{_sample(dataset, 0)}: {type(packs[0]).__name__} collects {missing!r}, which no '
+            'transform of the pipeline makes: add one that loads it, or take it out of collect_keys'
+        ) from None
+    return inputs if isinstance(inputs, Mapping) else {}
 
 
 def _sample(dataset: SkeletonDataset, index: int) -> str:

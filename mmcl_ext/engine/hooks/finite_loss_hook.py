@@ -75,21 +75,9 @@ class FiniteLossHook(Hook):
         where = f'epoch {runner.epoch + 1}, step {batch_idx + 1}'
         self._steps.append(_Step(where, _names(data_batch), outputs or {}))
         if len(self._steps) >= (self.interval or 1):
-            self._look(runner)
+            self.before_val(runner)
 
-    def before_val(self, runner: Runner) -> None:
-        """Look at what was not looked at."""
-        self._look(runner)
-
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Look at what was not looked at."""
-        self._look(runner)
-
-    def after_train(self, runner: Runner) -> None:
-        """Look at what was not looked at."""
-        self._look(runner)
-
-    def _look(self, runner: Runner) -> None:
+    def before_val(self, runner: Runner, **_: Any) -> None:
         """Read the results of the last steps at once, and report the first that is bad."""
         flags, steps = self._flags[: len(self._steps)], self._steps
         self._flags, self._steps = [], []
@@ -104,6 +92,8 @@ class FiniteLossHook(Hook):
                     'nonfinite_loss=skip leaves such steps out'
                 )
             runner.logger.warning(f'{problem}. This step is left out')
+
+    before_save_checkpoint = after_train = before_val
 
 
 def describe_terms(outputs: Mapping[str, Any]) -> str:

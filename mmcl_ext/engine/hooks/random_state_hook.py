@@ -1,5 +1,5 @@
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,7 +7,6 @@ import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
-from torch import Tensor
 
 from mmcl_ext.engine.loops.resumable_train_loop import ResumableTrainLoop
 from mmcl_ext.fileio.printable import counted
@@ -80,9 +79,9 @@ class RandomStateHook(Hook):
     def _collect(self, runner: Runner, batches: int) -> None:
         if not self._restore:
             self._state = get_random_state()
-        own = dict(self._state)
+        own, model = dict(self._state), unwrap_model(runner.model)
         if batches and get_world_size() > 1:
-            own['buffers'] = {name: b.detach().cpu() for name, b in _named_buffers(runner)}
+            own['buffers'] = {name: b.detach().cpu() for name, b in model.named_buffers()}
         self._collected = dict(
             ranks=all_gather_object(own),
             batches=batches,
@@ -110,19 +109,13 @@ class RandomStateHook(Hook):
             return
         self._state = loaded['ranks'][get_rank()]
         saved = self._state.pop('buffers', {})
-        for name, buffer in _named_buffers(runner) if saved else ():
+        for name, buffer in unwrap_model(runner.model).named_buffers() if saved else ():
             buffer.copy_(saved[name])
         if isinstance(runner.train_loop, ResumableTrainLoop):
             runner.train_loop.start_batch = loaded['batches']
 
     def _warn(self, runner: Runner, reason: str) -> None:
         runner.logger.warning(f'The result will differ from that of an unbroken run: {reason}.')
-
-
-def _named_buffers(runner: Runner) -> Iterator[tuple[str, Tensor]]:
-    """Yield the model's buffers under their names without a data-parallel wrapper."""
-    model = unwrap_model(runner.model)
-    yield from model.named_buffers()
 
 
 def _saves_after_iter(hook: Hook, runner: Runner) -> bool:

@@ -29,8 +29,10 @@ class SetupSummaryHook(Hook):
         log(f'an epoch: {_describe_batches(loader)}')
         if runner.val_loop is not None:
             _log_data(runner, 'val', runner.val_dataloader)
-        for line in (_describe_model(runner), _describe_schedule(runner), _describe_log(runner)):
-            log(line)
+        log(_describe_model(runner))
+        log(_describe_schedule(runner))
+        file = runner.logger.log_file if isinstance(runner.logger, MMLogger) else None
+        log(f'configuration, environment and hooks: {file}')
 
     def before_test(self, runner: Runner) -> None:
         """Describe a test."""
@@ -91,9 +93,3 @@ def _describe_schedule(runner: Runner) -> str:
     schedulers = [schedulers] if isinstance(schedulers, Mapping) else schedulers
     names = [str(s.get('type')) for s in schedulers]
     return f'schedule: {length}, ' + ', '.join([f'{optimizer.get("type")}{rate}', *names])
-
-
-def _describe_log(runner: Runner) -> str:
-    logger = runner.logger
-    file = logger.log_file if isinstance(logger, MMLogger) else None
-    return f'configuration, environment and hooks: {file}'

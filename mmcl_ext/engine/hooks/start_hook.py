@@ -13,9 +13,7 @@ class StartHook(Hook):
         self.begun = False
 
     def before_train_iter(self, *args: Any, **kwargs: Any) -> None:
-        """Note that training has begun."""
+        """Note it."""
         self.begun = True
 
-    def before_test_iter(self, *args: Any, **kwargs: Any) -> None:
-        """Note that testing has begun."""
-        self.begun = True
+    before_test_iter = before_train_iter

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmcl_ext.checkpoints.state_comparison import check_fit
-from mmcl_ext.fileio.checkpoint import read_checkpoint
 from mmcl_ext.mmcl.encoders.base import BaseImageEncoder, renormalise
-from mmcl_ext.mmcl.encoders.weights import weights_file
+from mmcl_ext.mmcl.encoders.weights import load_weights
 from mmcl_ext.registry import MODELS
 
 _STAGES = (
@@ -70,10 +68,7 @@ class EfficientNetLite(BaseImageEncoder):
         if self.pretrained is None:
             super().init_weights()
             return
-        file = weights_file(self.pretrained, f'efficientnet_{self.variant}')
-        state = read_checkpoint(file)['state_dict']
-        check_fit(self.state_dict(), state, str(file), allow_more=True)  # more: the classifier
-        self.load_state_dict(state, strict=False)
+        load_weights(self, self.pretrained, f'efficientnet_{self.variant}')
         self._is_init = True
 
     def encode(self, image: Tensor) -> Tensor:

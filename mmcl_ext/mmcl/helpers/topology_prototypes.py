@@ -2,7 +2,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcl_ext.mmcl.helper import Taps, TrainingHelper, gathered
-from mmcl_ext.mmcl.helpers.prototypes import ClassPrototypes, outcomes, prototype_contrast
+from mmcl_ext.mmcl.helpers.prototypes import ClassPrototypes, cosines, outcomes
 from mmcl_ext.registry import MODELS
 
 
@@ -34,11 +34,8 @@ class TopologyPrototypes(TrainingHelper):
     """ProtoGCN's prototype reconstruction with class-specific contrast of the topology.
 
     Source: see :class:`PrototypeReconstruction`. It goes with every backbone whose last block has a
-    topology that depends on the sample.
-
-    Args:
-        num_prototypes: Prototypes in the memory; 100 for the k-bone streams, as published.
-        channels: Width of the contrasted feature.
+    topology that depends on the sample. ``num_prototypes`` are 100 for the k-bone streams, as
+    published.
     """
 
     needs = ('topology', 'layout')
@@ -71,4 +68,4 @@ class TopologyPrototypes(TrainingHelper):
         """Contrast graphs (N, V * V) of all processes with the prototypes."""
         graph, logits, classes = gathered(self.project(graph), logits.detach(), classes)
         prototypes = self.prototypes(graph, outcomes(logits, classes)[0])
-        return prototype_contrast(graph, prototypes, classes, self.temperature)
+        return F.cross_entropy(cosines(graph, prototypes) / self.temperature, classes)

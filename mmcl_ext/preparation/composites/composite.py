@@ -45,16 +45,14 @@ def make_composite(
 ) -> np.ndarray:
     """Crop the person in each frame and set the crops side by side (MMCL, Eq. 2).
 
-    Every crop is resized to its tile without keeping the aspect ratio, as in IPP-Net. Frames
-    (h, w, 3), uint8, BGR, are in time order and may differ in size; ``boxes`` (m, 4) are x1, y1,
-    x2, y2 in pixels of their frame; ``size`` is the width W and height H of the composite.
+    Every crop is resized to its tile without keeping the aspect ratio, as in IPP-Net. Frames (h, w,
+    3), uint8, BGR, are in time order and may differ in size; ``boxes`` (m, 4) are x1, y1, x2, y2 in
+    pixels of their frame; ``size`` is the width W and height H of the composite. A ValueError if
+    frames and boxes do not fit, a frame is no BGR image, or unknown order.
 
     Returns:
         (H, W, 3) uint8, BGR. Place i spans the columns ``i * W // m`` to ``(i + 1) * W // m``,
         or rows of ``H`` likewise.
-
-    Raises:
-        ValueError: Frames and boxes do not fit, a frame is no BGR image, or unknown order.
     """
     if order not in ORDERS:
         raise ValueError(f'unknown order {order!r}, expected one of {ORDERS}')
@@ -114,27 +112,22 @@ def write_contact_sheets(
     names: Sequence[str],
     labels: Sequence[int],
     classes: Sequence[str],
-    *,
-    thumbnail: int = 160,
-    columns: int = 8,
-    limit: int = 64,
 ) -> list[Path]:
     """Write a picture ``<label>_<class>.jpg`` per class of the composites of its samples.
 
-    ``thumbnail`` is the side of an image in pixels, ``columns`` how many stand in a row, ``limit``
-    the most of a class; a sample without a composite shows as a cross. Returns the files.
+    It shows 64 at most, a cross for a sample without a composite. Returns the files.
     """
     written = []
     for label in sorted({int(label) for label in labels}):
-        chosen = [n for n, k in zip(names, labels, strict=True) if k == label][:limit]
-        cells = [_cell(sample_file(folder, name, '.jpg'), name, thumbnail) for name in chosen]
+        chosen = [n for n, k in zip(names, labels, strict=True) if k == label][:64]
+        cells = [_cell(sample_file(folder, name, '.jpg'), name) for name in chosen]
         path = Path(out) / f'{label:03d}_{file_name(classes[label], set())}.jpg'
-        write_image(path, _grid(cells, columns), quality=85)
+        write_image(path, _grid(cells), quality=85)
         written.append(path)
     return written
 
 
-def _cell(path: Path, name: str, side: int) -> np.ndarray:
+def _cell(path: Path, name: str, side: int = 160) -> np.ndarray:
     cell = np.full((side + 16, side + 4, 3), 60, dtype=np.uint8)
     image = decode_image(path.read_bytes()) if path.exists() else None
     if image is None:
@@ -147,8 +140,8 @@ def _cell(path: Path, name: str, side: int) -> np.ndarray:
     return cell
 
 
-def _grid(cells: list[np.ndarray], columns: int) -> np.ndarray:
-    columns = min(columns, len(cells))
+def _grid(cells: list[np.ndarray]) -> np.ndarray:
+    columns = min(8, len(cells))
     cells = cells + [np.zeros_like(cells[0])] * (-len(cells) % columns)
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     return np.vstack(rows)

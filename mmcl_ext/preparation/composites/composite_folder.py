@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 
+from mmcl_ext.datasets.store.name_table import repeated
 from mmcl_ext.fileio.atomic_file import write_json
 from mmcl_ext.fileio.file_name import sample_file
 from mmcl_ext.fileio.printable import bounded_repr, counted, printable
@@ -117,13 +117,6 @@ class CompositeReport:
         """Why a sample has no composite, by name."""
         return {**dict.fromkeys(self.missing, 'no clip in the source'), **self.failed}
 
-    def add(self, name: str, error: str | None) -> None:
-        """Count one sample, with the reason if it was skipped."""
-        if error is None:
-            self.made += 1
-        else:
-            self.failed[name] = error
-
     def add_reports(self, others: Iterable['CompositeReport']) -> None:
         """Count what other processes have made and skipped."""
         for other in others:
@@ -153,13 +146,10 @@ def _more(count: int) -> list[str]:
 class CompositeFolder:
     """Folder with one composite ``<sample name>.jpg`` per sample.
 
-    Beside the images lies ``recipe.json``: a run goes on only with the recipe it began with,
-    so that images of two recipes never mix. ``without_person.json`` counts the tiles in which no
+    Beside the images lies ``recipe.json``: a run goes on only with the recipe it began with, so
+    that images of two recipes never mix. ``without_person.json`` counts the tiles in which no
     person was found, by sample, if there are any. ``num_tiles`` is m in MMCL's Eq. 2; for the other
-    settings see :func:`make_composite`.
-
-    Raises:
-        ValueError: If the order is unknown.
+    settings see :func:`make_composite`. A ValueError if the order is unknown.
     """
 
     def __init__(
@@ -197,12 +187,10 @@ class CompositeFolder:
 
         The main process lists them; process r of W takes every W-th, with ``jobs`` workers. Every
         process gets the counts. ``problems.json`` tells why samples have no composite, if any;
-        ``on_error='skip'`` counts unreadable ones in place of stopping.
-
-        Raises:
-            ValueError: If the folder belongs to another recipe, a name is unfit for a file, no
-                sample has a clip, or with ``on_error='stop'`` if a sample is malformed.
-            OSError: If a file cannot be read or written; a full disk stops every run.
+        ``on_error='skip'`` counts unreadable ones in place of stopping. A ValueError if the folder
+        belongs to another recipe, a name is unfit for a file, no sample has a clip, or with
+        ``on_error='stop'`` if a sample is malformed; an OSError if a file cannot be read or
+        written; a full disk stops every run.
         """
         if on_error not in ('stop', 'skip'):
             raise ValueError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
@@ -213,7 +201,8 @@ class CompositeFolder:
         shown = progress and get_rank() == 0
         bar = Progress(len(todo), lambda: len(self.existing()) - report.present, shown)
         for outcome in run_parallel(_Job(self, source, samples, on_error), mine, jobs):
-            own.add(*outcome)
+            own.made += outcome is None
+            own.failed |= outcome or {}
             bar.update()
         with bar.waiting():
             report.add_reports(all_gather_object(own))
@@ -238,8 +227,7 @@ class CompositeFolder:
     ) -> tuple[CompositeReport, list[int]]:
         """Begin or go on with the recipe; tell what is there and which samples are to do."""
         names = list(samples.names)
-        if len(set(names)) != len(names):
-            twice = Counter(names).most_common(1)[0][0]
+        if (twice := repeated(names)) is not None:
             raise ValueError(f'sample {bounded_repr(twice)} occurs more than once')
         for name in names:
             self.image(name)  # refuses names that lead out of the folder
@@ -327,25 +315,26 @@ class ClipSource(Protocol):
 
 @dataclass(frozen=True)
 class _Job:
-    """Makes one composite; returns its name, and the error if it was skipped."""
+    """Makes one composite; returns the error by its name if it was skipped."""
 
     folder: CompositeFolder
     source: ClipSource
     samples: SampleStore
     on_error: str
 
-    def __call__(self, index: int) -> tuple[str, str | None]:
+    def __call__(self, index: int) -> dict[str, str] | None:
         folder, name = self.folder, self.samples.names[index]
         try:
             image, without_person = self._make(name, self.samples.keypoint(index))
         except (ValueError, OSError) as error:
-            if self.on_error == 'stop' or _is_full(error):
+            full = getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT)
+            if self.on_error == 'stop' or full:
                 raise
-            return name, str(error)
+            return {name: str(error)}
         # Outside the `try`: a full disk stops every run.
         folder.missing_persons.note(name, without_person)
         write_image(folder.image(name), image, folder.quality)
-        return name, None
+        return None
 
     def _make(self, name: str, keypoint: np.ndarray) -> tuple[np.ndarray, int]:
         folder = self.folder
@@ -357,10 +346,6 @@ class _Job:
         except ValueError as error:
             raise ValueError(f'sample {name}: {error}') from error
         return image, int((~clip.found).sum())
-
-
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class SampleNames:

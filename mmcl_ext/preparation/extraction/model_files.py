@@ -33,8 +33,7 @@ def hash_folder(folder: str | os.PathLike) -> str:
 def load_pretrained(auto: Any, name: str, choices: str, **settings: Any) -> Any:
     """Load a part of a model of transformers with one of its auto classes.
 
-    Raises:
-        ValueError: A package that it needs is not installed; ``choices`` are models without it.
+    A ValueError if a package that it needs is not installed; ``choices`` are models without it.
     """
     try:
         return auto.from_pretrained(name, **settings)

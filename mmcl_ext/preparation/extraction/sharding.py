@@ -101,11 +101,9 @@ class ExtractionReport:
 class FeatureShards:
     """The shards of one extraction, and the feature files they are merged into.
 
-    Each shard holds ``chunk_size`` samples; their ``folder`` is removed when all are merged, in
-    the order of the names. The file ``texts`` takes the texts, a JSON object in each line.
-
-    Raises:
-        ValueError: No names, a name twice, or a size below 1.
+    Each shard holds ``chunk_size`` samples; their ``folder`` is removed when all are merged, in the
+    order of the names. The file ``texts`` takes the texts, a JSON object in each line. A ValueError
+    for no names, a name twice, or a size below 1.
     """
 
     def __init__(
@@ -152,7 +150,14 @@ class FeatureShards:
         ``lock`` keeps other runs out until it is closed. A ValueError names the differences of
         shards or feature files of another recipe.
         """
-        self.recipe = json.loads(json.dumps({**recipe, **self._layout()}, sort_keys=True))
+        layout = {
+            'batch_size': self.batch_size,
+            'chunk_size': self.chunk_size,
+            'outputs': list(self.targets),
+            'num_samples': len(self.names),
+            'samples_hash': content_hash([self.names, self.names]),
+        }
+        self.recipe = json.loads(json.dumps({**recipe, **layout}, sort_keys=True))
         merged = [path for path in self.targets.values() if path.exists()]
         for path in merged:
             self._check_recipe(path, self.read_metadata(path).get('recipe', {}))
@@ -177,8 +182,7 @@ class FeatureShards:
     def merge(self, padding: Mapping[str, float | None]) -> None:
         """Write the feature files and remove the shards, unless samples were skipped.
 
-        Raises:
-            ValueError: No sample is left, or lengths differ that have to agree.
+        A ValueError if no sample is left, or lengths differ that have to agree.
         """
         parts = list(self.parts.read_all())
         notes = {name: note for part in parts for name, note in part.notes.items()}
@@ -229,15 +233,6 @@ class FeatureShards:
         """Shape of each feature file."""
         return {output: FeatureFile(path).shape for output, path in self.targets.items()}
 
-    def _layout(self) -> dict[str, object]:
-        return {
-            'batch_size': self.batch_size,
-            'chunk_size': self.chunk_size,
-            'outputs': list(self.targets),
-            'num_samples': len(self.names),
-            'samples_hash': content_hash([self.names, self.names]),
-        }
-
     def _is_done(self, index: int, part: StoredPart) -> bool:
         if part.key not in (None, self.recipe_hash):
             raise ValueError(
@@ -270,11 +265,8 @@ def extract_features(
 
     The main process lists the chunks to do; process r of W takes every W-th of them. With
     ``on_error='skip'`` unreadable samples are counted. Every process gets the report, which calls
-    the result ``target``.
-
-    Raises:
-        ValueError: Another recipe is there, or with ``on_error='stop'`` a sample is malformed.
-        OSError: A file cannot be read or written.
+    the result ``target``. A ValueError if another recipe is there, or with ``on_error='stop'`` a
+    sample is malformed; an OSError if a file cannot be read or written.
     """
     if on_error not in ('stop', 'skip'):
         raise ValueError(f"on_error must be 'stop' or 'skip', got {on_error!r}")

@@ -42,11 +42,8 @@ class ImageFeatureExtractor:
     """Runs the image encoder of a co-learning configuration, frozen and in eval mode.
 
     It is that of a ``checkpoint`` of such a training, or of an ``ImageClassifier``; by default with
-    the weights that the configuration names, or random ones of a ``seed``.
-
-    Raises:
-        ValueError: The configuration has no image encoder or loads no composites, or the
-            checkpoint has none.
+    the weights that the configuration names, or random ones of a ``seed``. A ValueError if the
+    configuration has no image encoder or loads no composites, or the checkpoint has none.
     """
 
     padding: Mapping[str, float | None] = {'image_features': None}
@@ -56,7 +53,6 @@ class ImageFeatureExtractor:
         cfg: Mapping[str, Any],
         checkpoint: str | os.PathLike | None = None,
         seed: int = 0,
-        device: str | None = None,
     ) -> None:
         branch = branch_cfg(cfg['model'].get('co_learning') or {})
         if not branch.get('image_encoder'):
@@ -70,7 +66,7 @@ class ImageFeatureExtractor:
             self.loader: LoadCompositeImage = TRANSFORMS.build(dict(loaders[0]))
             self.preprocessor: MMCLDataPreprocessor = MODELS.build(dict(preprocessor))
         self.checkpoint, self.seed = checkpoint, seed
-        self.device = torch.device(device or own_device())
+        self.device = torch.device(own_device())
         self.encoder: Any = None
 
     @property

@@ -46,13 +46,11 @@ class VideoPreparation:
     """All steps for videos of one's own; each goes on where an earlier run stopped.
 
     Attributes:
-        videos: Folder of the videos, named after the samples.
         skeletons: Annotation store; annotation pickle of MMAction2 or PYSKL; or folder with a
             file per sample (MMPose's results in JSON, .npy, .csv) and ``labels.csv``. None finds
             the poses in the videos, see :func:`convert_videos`.
         layout: Name or file of the joints of a folder's files (coco), or of a pickle.
         labels: Table of a folder's labels; None for ``labels.csv`` within.
-        pose: How poses come out of videos.
         coordinates: Train on ``'metres'`` where the estimator gives them, or on ``'pixels'``.
         boxes: ``'skeleton'`` (two-dimensional skeletons in pixels of the videos), ``'whole'``
             (whole frames), a box file, or a configuration of a detector.
@@ -83,9 +81,8 @@ class VideoPreparation:
     def run(self) -> bool:
         """Do all steps, on all processes of the group; tell whether nothing is wrong.
 
-        Raises:
-            ValueError: An input is wrong, or another recipe's results are in the way.
-            OSError: A file cannot be read or written.
+        A ValueError if an input is wrong, or another recipe's results are in the way; an OSError if
+        a file cannot be read or written.
         """
         from_main_process(self._check_inputs)
         store = self._with_videos(self._open_store())
@@ -106,9 +103,7 @@ class VideoPreparation:
     def _check_inputs(self) -> None:
         """Look at every path and configuration before anything is written.
 
-        Raises:
-            ValueError: One is of the wrong kind, or malformed.
-            OSError: One is missing.
+        A ValueError if one is of the wrong kind, or malformed; an OSError if one is missing.
         """
         _ = VideoFolder(self.videos).names
         self._check_skeletons()

@@ -226,8 +226,7 @@ def _to_text(head: str, base: str, settings: Mapping[str, Any], folder: Path) ->
 def _relative_to(folder: str, path: str) -> str:
     """Name a file below a folder by MMEngine's variable for the folder of a configuration.
 
-    Raises:
-        ValueError: MMEngine would put something else into the text.
+    A ValueError if MMEngine would put something else into the text.
     """
     if '{{' in path:
         raise ValueError(f'a configuration cannot hold {bounded_repr(path)}: it has {{{{')

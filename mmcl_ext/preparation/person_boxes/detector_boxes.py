@@ -22,11 +22,8 @@ class DetectorBoxes(PersonBoxSource):
     """Base of the detectors that look for persons in the frames of videos.
 
     Of several persons in a frame those with the largest product of area and score count, see
-    :func:`detected_box`. ``threshold`` is the least
-    score of a person; ``frames_per_batch`` of one size go through the detector together.
-
-    Raises:
-        ValueError: If a setting is unknown or out of range.
+    :func:`detected_box`. ``threshold`` is the least score of a person; ``frames_per_batch`` of one
+    size go through the detector together. A ValueError if a setting is unknown or out of range.
     """
 
     def __init__(

@@ -23,7 +23,8 @@ from mmcl_ext.registry import PERSON_BOXES
 class MMDetPersonBoxes(DetectorBoxes):
     """A detector of MMDetection, such as RTMDet or YOLOX (the paper has YOLOv5).
 
-    MMDetection needs mmcv with compiled operators: ``requirements/detect.txt``.
+    MMDetection needs mmcv with compiled operators: ``requirements/detect.txt``. A ValueError if a
+    setting is out of range, MMDetection is not installed, or it has no such configuration.
 
     Args:
         config: A configuration file, or the name of one that comes with MMDetection, such as
@@ -32,10 +33,6 @@ class MMDetPersonBoxes(DetectorBoxes):
             zoo lists for this configuration. None leaves the weights random, which only shows
             that everything is in place.
         person_class: Number of the class person, 0 in COCO.
-
-    Raises:
-        ValueError: A setting is out of range, MMDetection is not installed, or it has no such
-            configuration.
     """
 
     def __init__(
@@ -143,18 +140,14 @@ def published_checkpoint(config: Path) -> str:
 
 def _require_mmdet() -> None:
     """Raise one clear error where MMDetection or mmcv's operators are missing."""
-    problem = None
     for name in ('mmdet', 'mmcv.ops'):
         try:
             importlib.import_module(name)
         except (ImportError, AssertionError) as error:  # AssertionError: mmcv of another version
-            problem = f'{name}: {error}'
-            break
-    if problem is not None:
-        raise ValueError(
-            'MMDetection with compiled operators is not installed (requirements/detect.txt, see '
-            f'docs/installation.md; TransformersPersonBoxes does without): {problem}'
-        )
+            raise ValueError(
+                'MMDetection with compiled operators is not installed (requirements/detect.txt, see'
+                f' docs/installation.md; TransformersPersonBoxes does without): {name}: {error}'
+            ) from None
 
 
 def _shipped() -> Path:

@@ -99,7 +99,8 @@ OUTPUTS = ('boxes', 'found', 'frame_numbers', 'video')
 class PersonBoxSource(ABC):
     """Base of what finds a person box for frames of a video.
 
-    It implements :class:`~mmcl_ext.preparation.extraction.sharding.FeatureExtractor`.
+    It implements :class:`~mmcl_ext.preparation.extraction.sharding.FeatureExtractor`. A ValueError
+    if a setting is unknown.
 
     Args:
         max_persons: How many persons of a clip count: the box of a frame is the union of their
@@ -107,9 +108,6 @@ class PersonBoxSource(ABC):
         fallback: Box of a frame without a person: ``'frame'``, the whole one, or ``'nearest'``,
             see :func:`fill_missing`.
         rule: See :func:`~mmcl_ext.preparation.videos.sample_frames.sample_frames`.
-
-    Raises:
-        ValueError: If a setting is unknown.
     """
 
     padding: Mapping[str, float | None] = dict.fromkeys(OUTPUTS)

@@ -13,30 +13,22 @@ _FAR = 1e6  # pixels
 class PixelBoxes:
     """Boxes around the joints of a store of two-dimensional skeletons, one for each frame.
 
-    Several persons of a frame get the union of their boxes; the first ones of a sample count,
-    which in pose estimators' results are the surest. Joints at zero, without a finite
-    place or, where the store has scores, of one below ``min_score`` count as absent. ``padding`` is
-    the share of the longer side of the joints' box that is added on every side: joints lie inside
-    the body.
-
-    Raises:
-        ValueError: If the skeletons are not two-dimensional.
+    Several persons of a frame get the union of their boxes; the first ones of a sample count, which
+    in pose estimators' results are the surest. Joints at zero, without a finite place or, where the
+    store has scores, of one below ``min_score`` count as absent. ``padding`` is the share of the
+    longer side of the joints' box that is added on every side: joints lie inside the body. A
+    ValueError if the skeletons are not two-dimensional.
     """
 
-    def __init__(
-        self,
-        store: SkeletonStore,
-        padding: float = 0.05,
-        max_persons: int = 2,
-        min_score: float = 0.2,
-    ) -> None:
+    padding, max_persons, min_score = 0.05, 2, 0.2
+
+    def __init__(self, store: SkeletonStore) -> None:
         if store.num_channels != 2:
             raise ValueError(
                 f'{store.path} has {counted(store.num_channels, "coordinate")} per joint: boxes '
                 'need two-dimensional skeletons in pixels'
             )
-        self.store, self.padding = store, padding
-        self.max_persons, self.min_score = max_persons, min_score
+        self.store = store
         self._indices = {name: index for index, name in enumerate(store.names)}
 
     @property

@@ -39,13 +39,10 @@ class SkeletonBoxes(PersonBoxSource):
     """Base of the boxes around skeletons: no network, no weights, no video needed.
 
     The most active of several persons are those with the largest motion energy, see
-    :func:`motion_energy`. ``padding`` is the distance
-    from a joint to the outline of the body in metres; the video trails by ``lag`` of its frames.
-    Of ``videos`` that have not as many frames as the skeletons, the frames are counted, and matched
-    by their share of the clip.
-
-    Raises:
-        ValueError: If a setting is unknown or not positive.
+    :func:`motion_energy`. ``padding`` is the distance from a joint to the outline of the body in
+    metres; the video trails by ``lag`` of its frames. Of ``videos`` that have not as many frames as
+    the skeletons, the frames are counted, and matched by their share of the clip. A ValueError if a
+    setting is unknown or not positive.
     """
 
     def __init__(
@@ -171,15 +168,14 @@ def _by_person(recording: Recording) -> ImageJoints:
 class ProjectedSkeletonBoxes(SkeletonBoxes):
     """Boxes around the skeletons of an annotation store, projected into the image.
 
+    A FileNotFoundError if there is no such store; a ValueError if the store's coordinates are not
+    three, or the camera is described wrongly.
+
     Args:
         source: Annotation store with coordinates in metres in the sensor's frame, as those of
             UTD-MHAD and NW-UCLA are.
         camera: Name in :data:`~mmcl_ext.preparation.videos.camera.CAMERAS`, or arguments of
             :class:`~mmcl_ext.preparation.videos.camera.PinholeCamera`.
-
-    Raises:
-        FileNotFoundError: There is no such store.
-        ValueError: The store's coordinates are not three, or the camera is described wrongly.
     """
 
     def __init__(

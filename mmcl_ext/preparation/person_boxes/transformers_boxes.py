@@ -1,4 +1,3 @@
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,16 +18,14 @@ class TransformersPersonBoxes(DetectorBoxes):
     """Any object detector of transformers; no compiled operators, no torchvision.
 
     Images are prepared by the variant of the model's image processor that works with Pillow, on
-    every machine, so that the boxes do not depend on whether torchvision is installed.
+    every machine, so that the boxes do not depend on whether torchvision is installed. A ValueError
+    for a setting that is unknown or out of range.
 
     Args:
         label: The model's name for a person, in upper or lower case.
         dtype: ``'float32'``, ``'float16'`` or ``'bfloat16'``; the half types by autocast, so
             that what needs more digits keeps them. None for float16 on a GPU and float32 on a
             CPU.
-
-    Raises:
-        ValueError: Unknown setting, or a setting out of range.
     """
 
     def __init__(
@@ -65,7 +62,12 @@ class TransformersPersonBoxes(DetectorBoxes):
 
     def load(self) -> None:
         """Load image processor and model."""
-        self._persons = self._find_label(self._config().id2label)
+        labels: Mapping[int, str] = self._config().id2label
+        found = [key for key, value in labels.items() if value.lower() == self.label.lower()]
+        if not found:
+            known = ', '.join(list(labels.values())[:10])
+            raise ValueError(f'{self.model_name} has no label {self.label!r}, it has {known}, ...')
+        self._persons = tuple(map(int, found))
         auto = transformers.AutoImageProcessor, transformers.AutoModelForObjectDetection
         self.processor = self._load(auto[0], backend='pil')
         self.model = self._load(auto[1], dtype=torch.float32).to(self.device).eval()
@@ -78,7 +80,8 @@ class TransformersPersonBoxes(DetectorBoxes):
         """Detect persons; see :class:`DetectorBoxes`."""
         images = [np.ascontiguousarray(frame[:, :, ::-1]) for frame in frames]  # BGR to RGB
         inputs = self.processor(images=images, return_tensors='pt').to(self.device)
-        with self._precision():
+        half = getattr(torch, self.dtype) if self.dtype != 'float32' else None
+        with torch.autocast(self.device.type, half, enabled=half is not None):
             outputs = self.model(**inputs)
         outputs.logits, outputs.pred_boxes = outputs.logits.float(), outputs.pred_boxes.float()
         results = self.processor.post_process_object_detection(
@@ -86,24 +89,11 @@ class TransformersPersonBoxes(DetectorBoxes):
         )
         return [self._keep_persons(result) for result in results]
 
-    def _precision(self) -> contextlib.AbstractContextManager:
-        half = self.dtype != 'float32'
-        return torch.autocast(
-            self.device.type, getattr(torch, self.dtype) if half else None, enabled=half
-        )
-
     def _keep_persons(self, result: Mapping[str, torch.Tensor]) -> np.ndarray:
         persons = torch.tensor(self._persons, device=result['labels'].device)
         chosen = torch.isin(result['labels'], persons)
         rows = torch.cat([result['boxes'], result['scores'][:, None]], dim=1)[chosen]
         return rows.cpu().numpy()
-
-    def _find_label(self, labels: Mapping[int, str]) -> tuple[int, ...]:
-        found = [key for key, value in labels.items() if value.lower() == self.label.lower()]
-        if not found:
-            known = ', '.join(list(labels.values())[:10])
-            raise ValueError(f'{self.model_name} has no label {self.label!r}, it has {known}, ...')
-        return tuple(int(key) for key in found)
 
     def _config(self) -> Any:
         return transformers.AutoConfig.from_pretrained(self.model_name, **self._hub)

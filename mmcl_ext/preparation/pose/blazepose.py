@@ -41,9 +41,7 @@ def decode_landmarks(
     Args:
         points: (195,): x, y, z, visibility, presence of 33 joints and 6 auxiliary points, in pixels
             of the region; the last two as logits. Points 33 and 34 span the next region.
-        presence: Probability that somebody is there.
         world: (117,): x, y, z of the same in metres, as seen in the upright region.
-        region: The region looked at.
     """
     rows = points.reshape(-1, 5).astype(np.float64)
     pixels = region.to_image(rows[:, :2] / SIDE)
@@ -60,7 +58,8 @@ class BlazePose(PoseEstimator):
 
     A detector finds persons; each is then followed by the landmark network alone, which looks where
     it saw the person in the image before, until it sees nobody there. While there are fewer than
-    ``max_persons``, the detector looks for more in every ``detect_every``-th image.
+    ``max_persons``, the detector looks for more in every ``detect_every``-th image. A ValueError if
+    a setting is out of range.
 
     Args:
         landmarks: ``'lite'``, ``'full'`` or ``'heavy'``, or the path of a ``.tflite`` file.
@@ -69,13 +68,7 @@ class BlazePose(PoseEstimator):
         detect_every: Images from one look for more persons to the next.
         threshold: Least score of a detection.
         presence: Least presence at which a person is still there.
-        runtime: ``'openvino'``, ``'litert'`` or ``'auto'``, OpenVINO where it is installed.
-        threads: Threads of the networks; 0 for all cores.
-
-    Raises:
-        FileNotFoundError: A network is missing; says which command installs it.
-        ImportError: The runtime is missing; likewise.
-        ValueError: A setting is out of range, or a file is no such network.
+        runtime: Like ``threads`` and the errors, see :func:`open_network`.
     """
 
     layout = 'blazepose'

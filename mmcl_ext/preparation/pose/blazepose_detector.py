@@ -100,16 +100,9 @@ class BlazePoseDetector:
     """Finds the persons of an image.
 
     The network finds the most prominent person of a square. So for several persons it looks at
-    overlapping squares, see :func:`windows`, and at the whole image where these show nobody.
-
-    Args:
-        path: The ``.tflite`` file; None takes that of the package mediapipe.
-        threshold: Least score of a person.
-
-    Raises:
-        FileNotFoundError: The file is missing; says which command installs it.
-        ImportError: The runtime is missing.
-        ValueError: The file is no such network.
+    overlapping squares, see :func:`windows`, and at the whole image where these show nobody. The
+    ``path`` is that of a ``.tflite`` file; None takes that of the package mediapipe. For the other
+    settings and the errors see :func:`open_network`.
     """
 
     def __init__(

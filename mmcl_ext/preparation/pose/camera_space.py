@@ -20,12 +20,8 @@ def root_position(
     u = (keypoint - center) / focal, every joint gives x + t_x = u_x (z + t_z), likewise for y. The
     least-squares solution of these 2V linear equations, weighted by the scores, is t.
 
-    Args:
-        world: (N, V, 3) metres, see :class:`FramePoses`.
-        keypoint: (N, V, 2) pixels.
-        score: (N, V) weights.
-        focal: Focal length in pixels.
-        center: Principal point in pixels.
+    ``world`` (N, V, 3) are metres, see :class:`FramePoses`, ``keypoint`` (N, V, 2), focal length
+    and principal point pixels; ``score`` (N, V) are the weights.
 
     Returns:
         (N, 3) metres: to the right of the image, downwards, away from the camera.

@@ -18,9 +18,8 @@ from mmcl_ext.datasets.converters.conversion import (
     ConversionOptions,
     ConversionReport,
     DroppedSampleError,
-    SampleInfo,
 )
-from mmcl_ext.datasets.converters.custom import guess_classes, label_of, read_labels
+from mmcl_ext.datasets.converters.custom import guess_classes, label_samples, read_labels
 from mmcl_ext.fileio.archive_file import ArchiveFile
 from mmcl_ext.fileio.atomic_file import atomic_path
 from mmcl_ext.parallel.collectives import from_main_process
@@ -36,11 +35,7 @@ _HELD_OUT = 5  # every fifth video of a class is for validation
 class VideoPoseReader:
     """Reads the persons of a video, in metres or in pixels (M, T, V, 3 or 2).
 
-    Both are kept in a file for each video, so that the networks run once.
-
-    Attributes:
-        folder: Where these files lie.
-        metric: Return metres.
+    Both are kept in a file for each video, in ``folder``, so that the networks run once.
     """
 
     settings: PoseSettings
@@ -53,12 +48,7 @@ class VideoPoseReader:
         return self.settings.build()
 
     def __call__(self, member: ArchiveFile) -> dict[str, np.ndarray]:
-        """Find the persons of a video.
-
-        Raises:
-            DroppedSampleError: Nobody is in it.
-            ValueError: It cannot be read.
-        """
+        """Find the persons of a video; a DroppedSampleError if nobody is in it."""
         path = self.file(member.path)
         if not path.exists():
             self.look(member.path)
@@ -120,35 +110,23 @@ def convert_videos(
 ) -> ConversionReport:
     """Find the persons of all videos and write them to a store.
 
+    A ValueError if a video cannot be read, or a label is wrong; an OSError if a file cannot be read
+    or written, or the networks are missing.
+
     Args:
         videos: Each video is a sample; its sub-folder is its class.
         out: Store to write; an interrupted run is continued by the same call.
-        read: Finds the persons.
         labels: Table with ``name``, ``label`` and ``split`` in place of the sub-folders; None takes
             ``labels.csv`` of the folder where there is one. Without a table, every fifth
             video of a class, by name, is in the split ``val``, the others in ``train``.
-
-    Raises:
-        ValueError: A video cannot be read, or a label is wrong.
-        OSError: A file cannot be read or written, or the networks are missing.
     """
     table_path, table = _labels(videos, labels)
     names = [name for name in table if name in videos.names]
     if not names:
         raise FileNotFoundError(f'{videos.path} has none of the videos named in {table_path}')
     classes = tuple(guess_classes(table_path, table))
-    items = [
-        SampleInfo(
-            name,
-            label_of(table_path, name, table[name], classes),
-            ArchiveFile(videos.video(name)),
-        )
-        for name in names
-    ]
-    splits: dict[str, list[str]] = {}
-    for name in names:
-        for split in filter(None, map(str.strip, table[name]['split'].split(';'))):
-            splits.setdefault(split, []).append(name)
+    files = {name: ArchiveFile(videos.video(name)) for name in names}
+    items, splits = label_samples(table_path, table, files, classes)
     return Conversion(
         out=Path(out),
         items=items,

@@ -12,14 +12,8 @@ from mmcl_ext.preparation.pose.registry import POSE_ESTIMATORS
 class MMPose(PoseEstimator):
     """A two-dimensional pose estimator of MMPose, which is not a dependency of this package.
 
-    Args:
-        model: One of its models, such as ``'rtmpose-m'``, or a configuration of it.
-        layout: Layout of the model's joints.
-        device: Where it shall run.
-
-    Raises:
-        ImportError: MMPose is not installed.
-        ValueError: The layout is unknown.
+    The ``model`` is one of its models, such as ``'rtmpose-m'``, or a configuration of it. An
+    ImportError if MMPose is not installed; a ValueError if the layout is unknown.
     """
 
     def __init__(self, model: str, layout: str = 'coco', device: str = 'cpu') -> None:

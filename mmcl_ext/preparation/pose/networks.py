@@ -28,11 +28,8 @@ def find_network(path: str) -> Path:
 
     Files that it does not carry are looked for in ``node_modules`` of the current folder.
 
-    Args:
-        path: Its place within ``mediapipe/modules``.
-
-    Raises:
-        FileNotFoundError: It is not there; says which command installs it.
+    ``path`` is its place within ``mediapipe/modules``. A FileNotFoundError says which command
+    installs it.
     """
     spec = importlib.util.find_spec('mediapipe')
     folders = [] if spec is None else spec.submodule_search_locations or []
@@ -52,16 +49,14 @@ def open_network(
 ) -> Network:
     """Open a ``.tflite`` file for the CPU, with float32 arithmetic.
 
+    An ImportError if the runtime is not installed, which says which command installs it; a
+    FileNotFoundError if there is no such file; a ValueError if it cannot be read, or lacks an
+    output; or the runtime is unknown.
+
     Args:
-        path: The file.
         outputs: Names of the outputs to compute; others cost nothing in OpenVINO.
         runtime: One of :data:`RUNTIMES`; ``'auto'`` takes OpenVINO where it is installed.
         threads: Number of threads; 0 for all cores.
-
-    Raises:
-        ImportError: The runtime is not installed; says which command installs it.
-        FileNotFoundError: There is no such file.
-        ValueError: It cannot be read, or lacks an output; or the runtime is unknown.
     """
     if runtime not in RUNTIMES:
         raise ValueError(f'runtime is one of {RUNTIMES}, got {runtime!r}')

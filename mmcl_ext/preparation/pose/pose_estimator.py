@@ -54,14 +54,9 @@ class PoseEstimator(ABC):
 def build_pose_estimator(name: str, **options: Any) -> PoseEstimator:
     """Build a pose estimator by its name, see :data:`PRESETS`.
 
-    Args:
-        name: One of the presets, or a model of MMPose, such as ``'rtmpose-m'``.
-        options: Settings of the class, which take the place of the preset's.
-
-    Raises:
-        ValueError: A setting is unknown or wrong.
-        ImportError: A package is missing; says which command installs it.
-        FileNotFoundError: A file of weights is missing; says where it is had from.
+    The name is one of the presets, or a model of MMPose, such as ``'rtmpose-m'``; ``options`` take
+    the place of the preset's. A setting that is unknown or wrong is a ValueError; an ImportError or
+    FileNotFoundError says how to get the package or the weights that are missing.
     """
     cfg = {**PRESETS.get(name, dict(type='MMPose', model=name)), **options}
     kind = POSE_ESTIMATORS.get(cfg.pop('type'))

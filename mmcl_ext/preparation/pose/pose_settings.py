@@ -1,5 +1,5 @@
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,17 +47,12 @@ class PoseSettings:
         """Build the estimator, see :func:`build_pose_estimator`."""
         return build_pose_estimator(self.name, **self.options)
 
-    def estimate(
-        self,
-        path: str,
-        estimator: PoseEstimator,
-        progress: Callable[[int], object] = lambda count: None,
-    ) -> VideoPoses:
+    def estimate(self, path: str, estimator: PoseEstimator) -> VideoPoses:
         """Find the persons of a video, see :func:`estimate_video`; with gaps filled and smoothed.
 
         The joints stay where they are in the video's pixels, mirror image or not.
         """
-        poses = estimate_video(path, estimator, progress=progress)
+        poses = estimate_video(path, estimator)
         poses = poses.filled(self.fill_gaps) if self.fill_gaps else poses
         return poses.smoothed(self.smooth) if self.smooth else poses
 

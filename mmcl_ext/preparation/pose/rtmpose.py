@@ -16,7 +16,10 @@ MODES = ('lightweight', 'balanced', 'performance')
 class RTMPose(PoseEstimator):
     """RTMPose's 17 joints of COCO (Jiang et al., arXiv 2303.07399), by the package rtmlib.
 
-    YOLOX finds the persons of each image, RTMPose the joints of each person.
+    YOLOX finds the persons of each image, RTMPose the joints of each person. An ImportError if
+    rtmlib is not installed, which says which command installs it; a FileNotFoundError if there is
+    no such file, or it cannot be downloaded; a ValueError if a file is no such network, or the mode
+    is unknown.
 
     Args:
         pose: ONNX file of RTMPose, as MMPose's deployment exports it; None takes the one of
@@ -24,11 +27,6 @@ class RTMPose(PoseEstimator):
         detector: ONNX file of YOLOX; likewise.
         mode: rtmlib's choice of networks: ``'lightweight'``, ``'balanced'`` or ``'performance'``.
         device: ``'cpu'`` or ``'cuda'``.
-
-    Raises:
-        ImportError: rtmlib is not installed; says which command installs it.
-        FileNotFoundError: There is no such file, or it cannot be downloaded.
-        ValueError: A file is no such network, or the mode is unknown.
     """
 
     layout = 'coco'

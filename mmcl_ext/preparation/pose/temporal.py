@@ -15,13 +15,8 @@ def runs(present: np.ndarray) -> list[tuple[int, int]]:
 def fill_gaps(values: np.ndarray, present: np.ndarray, longest: int) -> np.ndarray:
     """Interpolate the frames between two stretches of a person, where at most ``longest`` lack.
 
-    Args:
-        values: (T, ...) of one person, changed in place.
-        present: (T,) bool.
-        longest: Frames of the longest gap.
-
-    Returns:
-        (T,) bool, where the person is now.
+    The ``values`` (T, ...) of one person are changed in place. Returns where the person is now, a
+    bool (T,) like ``present``.
     """
     filled = present.copy()
     for (_, end), (start, _) in pairwise(runs(present)):
@@ -36,13 +31,8 @@ def fill_gaps(values: np.ndarray, present: np.ndarray, longest: int) -> np.ndarr
 def smooth(values: np.ndarray, present: np.ndarray, window: int, order: int = 2) -> None:
     """Smooth each stretch of a person in place (Savitzky and Golay, 1964).
 
-    A stretch of no more frames than the order stays as it is.
-
-    Args:
-        values: (T, ...) of one person.
-        present: (T,) bool.
-        window: Frames that a polynomial is fitted to, made odd.
-        order: Degree of the polynomial.
+    A polynomial of a degree (``order``) is fitted to ``window`` frames, made odd, of ``values``
+    (T, ...). A stretch of no more frames than the order stays as it is.
     """
     for start, end in runs(present):
         length = min(window, end - start)

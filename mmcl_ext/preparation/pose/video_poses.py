@@ -22,8 +22,6 @@ class VideoPoses:
     """The M persons of a video, whoever is surest for longest first.
 
     Attributes:
-        name: Name of the video.
-        layout: Name of the layout of the V joints.
         size: Width and height of the frames in pixels.
         times: (T,) seconds at which the frames are shown.
         keypoint: (M, T, V, 2) float32 pixels, zero where a person is absent.
@@ -55,8 +53,7 @@ class VideoPoses:
     def in_camera(self, focal: float | None = None) -> np.ndarray:
         """Return the joints (M, T, V, 3) in camera space, see :func:`camera_space`.
 
-        Raises:
-            ValueError: The estimator saw two dimensions only.
+        A ValueError if the estimator saw two dimensions only.
         """
         if self.world is None:
             raise ValueError(f'{self.name}: its joints are in pixels only, not in metres')
@@ -76,9 +73,7 @@ class VideoPoses:
 
     def mirrored(self) -> 'VideoPoses':
         """Undo a mirror image, such as front cameras and the videos of NTU RGB+D show."""
-        order = np.arange(self.keypoint.shape[2])
-        for left, right in get_layout(self.layout).pairs:
-            order[[left, right]] = right, left
+        order = get_layout(self.layout).partners
         keypoint, world = self.keypoint[:, :, order], self.world
         keypoint[..., 0] = np.where(self.present[..., None], self.size[0] - keypoint[..., 0], 0)
         if world is not None:
@@ -145,21 +140,16 @@ def estimate_video(
     *,
     max_gap: int = 30,
     backend: str = 'auto',
-    progress: Callable[[int], object] = lambda count: None,
 ) -> VideoPoses:
     """Find and follow the persons of a video; memory holds one frame and the joints.
 
-    A video that breaks off is taken up to there, and ``problem`` says so. Nobody may be in it.
+    A video that breaks off is taken up to there, and ``problem`` says so. Nobody may be in it. A
+    ValueError if it cannot be opened or has no frame.
 
     Args:
         path: The video; a picture is one of a single frame.
-        estimator: Finds the persons; it is reset before.
         max_gap: See :class:`PoseTracks`.
         backend: See :func:`~mmcl_ext.preparation.videos.video.read_frames`.
-        progress: Called after each frame with the number of frames so far.
-
-    Raises:
-        ValueError: It cannot be opened or has no frame.
     """
     estimator.reset()
     tracks, times = PoseTracks(estimator.layout, max_gap), list[float]()
@@ -169,7 +159,6 @@ def estimate_video(
             tracks.add(estimator(image))
             times.append(time)
             size = image.shape[1], image.shape[0]
-            progress(len(times))
     except ValueError as error:
         if not times:
             raise

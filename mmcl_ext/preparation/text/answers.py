@@ -12,9 +12,8 @@ ANSWERS = 'answers.jsonl'
 def read_answers(folder: str | os.PathLike) -> dict[str, str]:
     """Read the answers of an extraction's folder, or of the file itself, by sample name.
 
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: A line holds something else; names file and line.
+    A FileNotFoundError if there is no such file; a ValueError if a line holds something else, which
+    names file and line.
     """
     path = Path(folder) / ANSWERS if Path(folder).is_dir() else Path(folder)
     if not path.is_file():
@@ -37,10 +36,8 @@ def side_by_side(
 ) -> dict[str, dict[str, str]]:
     """Arrange answers, by model and sample, as answers by sample and model.
 
-    ``names`` chooses the samples; None takes the first ``num`` that every model was asked about.
-
-    Raises:
-        ValueError: No sample has an answer of every model, or a named one lacks one.
+    ``names`` chooses the samples; None takes the first ``num`` that every model was asked about. A
+    ValueError if no sample has an answer of every model, or a named one lacks one.
     """
     models = list(answers)
     common = [name for name in answers[models[0]] if all(name in answers[m] for m in models)]

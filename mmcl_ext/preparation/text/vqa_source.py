@@ -64,10 +64,8 @@ class VQAOptions:
     ``pooling`` is that of ``hidden_states``; ``generation`` replaces settings of ``generate`` that
     the class has. Without ``dtype`` it runs in float32 on a CPU, and in half precision on a GPU:
     the half type that the checkpoint has, else float16. The device is by default this process's
-    GPU, or the CPU where there is none.
-
-    Raises:
-        ValueError: Unknown output, pooling or dtype, no answers, or sampling was asked for.
+    GPU, or the CPU where there is none. A ValueError for an unknown output, pooling or dtype, for
+    no answers, or where sampling was asked for.
     """
 
     outputs: Sequence[str] = ('hidden_states',)

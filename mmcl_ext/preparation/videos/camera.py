@@ -41,7 +41,6 @@ CAMERAS = {
         focal=531.15, center=(320.0, 240.0), size=(640, 480), mirrored=True
     ),
 }
-"""Known cameras by name."""
 
 
 def boxes_from_joints(

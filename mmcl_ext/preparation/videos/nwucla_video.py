@@ -13,21 +13,19 @@ from mmcl_ext.preparation.videos.video import check_backend, count_frames, read_
 from mmcl_ext.preparation.videos.video_source import WHOLE_FRAMES
 
 
-def moving_box(
-    frames: Sequence[np.ndarray], difference: float = 25, share: float = 0.03
-) -> tuple[np.ndarray, bool]:
+def moving_box(frames: Sequence[np.ndarray]) -> tuple[np.ndarray, bool]:
     """Box what differs from the clip's median image: one square for the whole clip.
 
-    In a ``share`` of the T ``frames`` (H, W, 3), uint8, BGR, a pixel has to differ from its median
-    over the clip by so many grey levels.
+    In more than 3 % of the T ``frames`` (H, W, 3), uint8, BGR, a pixel has to differ from its
+    median over the clip by more than 25 grey levels.
 
     Returns:
         (4,) x1, y1, x2, y2 in pixels, moved into the image, and cut by it where it is larger;
         and whether anything moves: if not, the box is the whole image.
     """
     grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in frames])  # (T, H, W)
-    changes = np.abs(grey - np.median(grey, axis=0)) > difference
-    rows, columns = np.nonzero(changes.mean(axis=0) > share)
+    changes = np.abs(grey - np.median(grey, axis=0)) > 25
+    rows, columns = np.nonzero(changes.mean(axis=0) > 0.03)
     size = np.array(grey.shape[:0:-1], np.float64)  # W, H
     if not len(rows):
         return np.array([0, 0, *size]), False
@@ -48,11 +46,8 @@ class NWUCLAVideoSource:
 
     The video ``a01/v03_s02_e00.avi``, however deep in the folder or ZIP archive, belongs to the
     sample ``a01_s02_e00_v03``. ``crop`` is one of :data:`CROPS`; for ``backend`` see
-    :func:`~mmcl_ext.preparation.videos.video.read_frames`.
-
-    Raises:
-        FileNotFoundError: If there are no videos.
-        ValueError: If crop or backend are unknown, or two videos belong to one sample.
+    :func:`~mmcl_ext.preparation.videos.video.read_frames`. A FileNotFoundError if there are no
+    videos; a ValueError if crop or backend are unknown, or two videos belong to one sample.
     """
 
     def __init__(

@@ -11,11 +11,9 @@ class SYSUVideos:
     """The folders ``SUBJECT/video<k>/rgb``, one image per frame, as the videos of samples.
 
     ``subjects`` are the folders of the persons in the order in which the store numbers them, its
-    metadata ``subjects``: ``video3`` of the first one belongs to the sample ``s01_a03``.
-
-    Raises:
-        FileNotFoundError: There is no such folder of images.
-        ValueError: A person's folder is none of the store's.
+    metadata ``subjects``: ``video3`` of the first one belongs to the sample ``s01_a03``. A
+    FileNotFoundError if there is no such folder of images; a ValueError if a person's folder is
+    none of the store's.
     """
 
     def __init__(self, path: str | os.PathLike, subjects: Sequence[str]) -> None:
@@ -33,11 +31,7 @@ class SYSUVideos:
         return list(self._found)
 
     def video(self, name: str) -> Path:
-        """Find the folder with the images of a sample.
-
-        Raises:
-            FileNotFoundError: There is none.
-        """
+        """Find the folder with the images of a sample; a FileNotFoundError if there is none."""
         if name not in self._found:
             raise FileNotFoundError(f'sample {name!r} has no images in {self._folder.path}')
         return self._folder.video(self._found[name])

@@ -34,25 +34,17 @@ class UTDDepthSource:
     """Clips from the depth maps of UTD-MHAD (``Depth/`` or ``Depth.zip``), boxed by the skeleton.
 
     The stride is 1 for the official files, s for files that keep the frames 0, s, 2s, ...; for
-    ``padding`` see :func:`boxes_from_joints`, for ``near`` and ``far`` :func:`render_depth`.
-
-    Raises:
-        FileNotFoundError: If there is no depth data.
-        ValueError: If the stride is below 1.
+    ``padding`` see :func:`boxes_from_joints`, for ``near`` and ``far`` :func:`render_depth`. A
+    FileNotFoundError if there is no depth data; a ValueError if the stride is below 1.
     """
 
-    def __init__(
-        self,
-        source: str | os.PathLike,
-        stride: int = 1,
-        padding: float = 0.1,
-        near: float = 1.7,
-        far: float = 4.1,
-    ) -> None:
+    near, far = 1.7, 4.1
+
+    def __init__(self, source: str | os.PathLike, stride: int = 1, padding: float = 0.1) -> None:
         if stride < 1:
             raise ValueError(f'depth stride must be at least 1, got {stride}')
         self._members = find_utdmhad(source, 'Depth')
-        self.stride, self.padding, self.near, self.far = stride, padding, near, far
+        self.stride, self.padding = stride, padding
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,13 +90,11 @@ UTD_RGB_LAG = 3
 class UTDVideoSource:
     """Clips from the RGB videos of UTD-MHAD, boxed by the skeleton.
 
-    Videos have their own frame rate: frames are matched to the skeleton by their share of the
-    clip, less the lag of the video. The folder has ``RGB/``, ``RGB.zip`` or ``RGB-part*.zip``;
-    for ``padding`` see :func:`boxes_from_joints`, for ``backend`` :func:`read_frames`.
-
-    Raises:
-        FileNotFoundError: If there are no videos.
-        ValueError: If the backend is unknown or not installed.
+    Videos have their own frame rate: frames are matched to the skeleton by their share of the clip,
+    less the lag of the video. The folder has ``RGB/``, ``RGB.zip`` or ``RGB-part*.zip``; for
+    ``padding`` see :func:`boxes_from_joints`, for ``backend`` :func:`read_frames`. A
+    FileNotFoundError if there are no videos; a ValueError if the backend is unknown or not
+    installed.
     """
 
     def __init__(

@@ -26,9 +26,8 @@ def has_pyav() -> bool:
 def count_frames(path: str | os.PathLike, backend: str = 'auto') -> int:
     """Count the frames of a video by reading it; headers of AVI files are often wrong.
 
-    Raises:
-        ValueError: If it cannot be opened or holds no frame, or the backend is unknown or not
-            installed.
+    A ValueError if it cannot be opened or holds no frame, or the backend is unknown or not
+    installed.
     """
     count: int = _decoder(path, backend).count(path)
     if not count:
@@ -41,13 +40,11 @@ def read_frames(
 ) -> list[np.ndarray]:
     """Read frames (H, W, 3), uint8, BGR, by number; only these are converted to images.
 
-    With PyAV decoding begins at the keyframe before a wanted frame, where the container keeps
-    true time stamps (MP4, MOV, Matroska, WebM); elsewhere at the first frame. Numbers may come in
-    any order, and twice; ``backend`` is one of :data:`VIDEO_BACKENDS`.
-
-    Raises:
-        ValueError: If the video cannot be opened, a number is negative or the video ends before
-            a wanted frame, or the backend is unknown or not installed.
+    With PyAV decoding begins at the keyframe before a wanted frame, where the container keeps true
+    time stamps (MP4, MOV, Matroska, WebM); elsewhere at the first frame. Numbers may come in any
+    order, and twice; ``backend`` is one of :data:`VIDEO_BACKENDS`. A ValueError if the video cannot
+    be opened, a number is negative or the video ends before a wanted frame, or the backend is
+    unknown or not installed.
     """
     wanted = {int(index) for index in indices}
     if wanted and min(wanted) < 0:

@@ -15,7 +15,8 @@ VIDEO_SUFFIXES = ('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpe
 class VideoFolder:
     r"""Videos that lie in a folder, however deep, each named after its sample.
 
-    A folder that holds images is a video, too, with one image per frame.
+    A folder that holds images is a video, too, with one image per frame. A ValueError if the
+    pattern is no regular expression, or the name asks for a group without one.
 
     Args:
         path: The folder; links are followed.
@@ -23,43 +24,36 @@ class VideoFolder:
             file's name on and without the file's ending, and the name of its sample with groups as
             in :func:`re.sub`: ``(r'(a\d+)/(v\d+)_(s\d+)_(e\d+)', r'\1_\3_\4_\2')``. Videos that
             it does not match are left out. None for the file's name alone.
-        suffixes: Endings of videos, in lower case.
         strip: Ends of file names that do not belong to the sample's name, such as ``_rgb`` of NTU
             RGB+D and ``_color`` of UTD-MHAD.
-
-    Raises:
-        ValueError: The pattern is no regular expression, or the name asks for a group without one.
     """
 
     def __init__(
         self,
         path: str | os.PathLike,
-        suffixes: Sequence[str] = VIDEO_SUFFIXES,
         strip: Sequence[str] = ('_rgb', '_color'),
         naming: tuple[str, str] | None = None,
     ) -> None:
-        self.path, self.suffixes, self.strip = Path(path), tuple(suffixes), tuple(strip)
+        self.path, self.strip = Path(path), tuple(strip)
         self._naming = None if naming is None else _compile(*naming)
 
     @property
     def names(self) -> list[str]:
         """Sample names of the folder, sorted.
 
-        Raises:
-            FileNotFoundError: There is no such folder, or it has no video.
-            ValueError: Two videos belong to one sample.
+        A FileNotFoundError if there is no such folder, or it has no video; a ValueError if two
+        videos belong to one sample.
         """
         if not self._videos:
-            which = ', '.join(self.suffixes) if self._naming is None else self._naming[0].pattern
+            which = ', '.join(VIDEO_SUFFIXES) if self._naming is None else self._naming[0].pattern
             raise FileNotFoundError(f'{self.path} has no video ({which})')
         return sorted(self._videos)
 
     def video(self, name: str) -> Path:
         """Find the video of a sample.
 
-        Raises:
-            FileNotFoundError: There is none; names the sample and the folder.
-            ValueError: Two videos belong to one sample.
+        A FileNotFoundError if there is none, which names the sample and the folder; a ValueError if
+        two videos belong to one sample.
         """
         if name not in self._videos:
             raise FileNotFoundError(f'sample {name!r} has no video in {self.path}')
@@ -85,7 +79,7 @@ class VideoFolder:
         """Yield video files, and folders of images that hold no video."""
         for parent, _, files in os.walk(self.path, followlinks=True):
             shown = [Path(parent, file) for file in files if not file.startswith('.')]
-            videos = [path for path in shown if path.suffix.lower() in self.suffixes]
+            videos = [path for path in shown if path.suffix.lower() in VIDEO_SUFFIXES]
             yield from videos
             if not videos and any(path.suffix.lower() in IMAGE_SUFFIXES for path in shown):
                 yield Path(parent)
@@ -105,12 +99,9 @@ class VideoFolder:
 
 
 def _compile(pattern: str, name: str) -> tuple[re.Pattern[str], str]:
-    problem: Exception | None = None
     try:
         compiled = re.compile(f'(?:.*/)?(?:{pattern})')
         re.sub('(.)' * compiled.groups, name, 'x' * compiled.groups)
     except (re.error, IndexError) as error:
-        problem = error
-    if problem is not None:
-        raise ValueError(f'names {pattern!r} {name!r}: {problem}')
+        raise ValueError(f'names {pattern!r} {name!r}: {error}') from None
     return compiled, name

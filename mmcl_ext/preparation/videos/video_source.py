@@ -41,16 +41,14 @@ class VideoSource:
     """Clips from videos.
 
     With boxes, frames are sampled from those in which a person was found. Where there is none, or
-    there are boxes of no more frames than wanted, they are sampled from all, and a frame without
-    a person is cut by the box that it has, usually the whole frame. A box of which less than
-    a pixel lies in the frame counts as none. Without boxes all frames are taken whole.
+    there are boxes of no more frames than wanted, they are sampled from all, and a frame without a
+    person is cut by the box that it has, usually the whole frame. A box of which less than a pixel
+    lies in the frame counts as none. Without boxes all frames are taken whole. A ValueError if the
+    backend is unknown or not installed.
 
     Args:
         tolerance: Share by which a video may be longer or shorter than its boxes say (two frames
             are always allowed); None to ask for the wanted frames only.
-
-    Raises:
-        ValueError: If the backend is unknown or not installed.
     """
 
     def __init__(
