@@ -19,6 +19,7 @@ from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.preparation.pose.pose_estimator import PoseEstimator
 from mmcl_ext.preparation.pose.pose_settings import PoseSettings
 from mmcl_ext.preparation.pose.video_poses import VideoPoses
+from mmcl_ext.preparation.videos.decoders.image_decoder import is_image_folder
 from mmcl_ext.preparation.videos.video_folder import VIDEO_SUFFIXES
 from mmcl_ext.visualization.overlay import People, write_overlay
 
@@ -119,8 +120,15 @@ class VideoPrediction:
 
 
 def is_video(source: object) -> bool:
-    """Tell whether a source is a video, by the ending of its name."""
-    return isinstance(source, (str, os.PathLike)) and str(source).lower().endswith(VIDEO_SUFFIXES)
+    """Tell whether a source is a video: by the ending of its name, or a folder of images.
+
+    Where files of poses lie beside the images, they are the clip.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return False
+    if str(source).lower().endswith(VIDEO_SUFFIXES):
+        return True
+    return is_image_folder(source) and not any(Path(source).glob('*.json'))
 
 
 def predict_video(

@@ -88,7 +88,7 @@ def write_overlay(
     people: People | None = None,
 ) -> None:
     """Write a video with skeletons and scores over it, see :func:`overlay_frames`."""
-    if not os.path.isfile(video):
+    if not os.path.exists(video):
         raise FileNotFoundError(f'there is no video {os.fspath(video)!r}')
     images = (np.ascontiguousarray(image[..., ::-1]) for _, image in iter_frames(video))
     frames = overlay_frames(images, keypoint, layout, scores, people)

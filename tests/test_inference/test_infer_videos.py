@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -68,6 +69,21 @@ def test_every_person_has_a_label(utd, video, tmp_path, monkeypatch, capsys):
 
     frames = [image for _, image in iter_frames(out / 'two_overlay.mp4')]
     assert len(frames) == FRAMES
+
+
+def test_a_folder_of_images_is_a_video(utd, video, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for t, (_, image) in enumerate(iter_frames(video)):
+        assert cv2.imwrite(str(folder / f'{t}.png'), image)
+    out = tmp_path / 'out'
+    infer(monkeypatch, video, folder, '--model', utd['published'], '--out', out)
+    film, images = json.loads((out / 'predictions.json').read_text())['results']
+    assert images['video'] == film['video'] | dict(fps=30)
+    assert images['pred_score'] == film['pred_score']
+    assert len(list(iter_frames(out / 'images_overlay.mp4'))) == FRAMES
+    (folder / 'a_000_keypoints.json').write_text('{"people": []}')
+    assert not is_video(folder)
 
 
 def test_segments_of_the_scene_and_of_each_person(utd, tmp_path, monkeypatch, capsys):

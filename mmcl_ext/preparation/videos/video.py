@@ -85,6 +85,8 @@ def iter_frames(
 
 def video_rate(path: str | os.PathLike, otherwise: float = 30.0) -> float:
     """Return the frames per second that a video declares, ``otherwise`` without a sane one."""
+    if os.path.isdir(path):
+        return image_decoder.FRAMES_PER_SECOND
     capture = cv2.VideoCapture(os.fspath(path))
     rate = capture.get(cv2.CAP_PROP_FPS)
     capture.release()

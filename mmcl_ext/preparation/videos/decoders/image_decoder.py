@@ -23,6 +23,11 @@ def image_files(path: str | os.PathLike) -> list[Path]:
     return sorted((f for f in files if not f.name.startswith('.')), key=_natural)
 
 
+def is_image_folder(path: str | os.PathLike) -> bool:
+    """Tell whether a path is a folder with frames."""
+    return os.path.isdir(path) and bool(image_files(path))
+
+
 def count(path: str | os.PathLike) -> int:
     """Count the images."""
     return len(image_files(path))
