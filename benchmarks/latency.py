@@ -4,7 +4,8 @@ All CTR-GCN variants hold the same random weights. They take turns, so that a bu
 slows all alike, and the median of many rounds counts. Shapes are those of NTU RGB+D 120: 64
 frames, 25 joints, two person slots, of which one or two hold somebody. With
 ``--networks`` the networks of the complexity table are measured beside CTR-GCN instead. With
-``--agreement`` the variants of a trained model are compared on real clips instead.
+``--agreement`` the variants of a trained model are compared on real clips instead; ``--int8``
+adds the file with convolutions and matrix products in 8 bits, calibrated on a split.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from mmcl_ext.checkpoints.families import CTRGCNFamily
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.datasets.store.annotation_pickle import open_annotation
 from mmcl_ext.deployment.backends import load_backend
 from mmcl_ext.deployment.export import (
     compare_logits,
@@ -37,6 +39,8 @@ from mmcl_ext.deployment.export import (
     write_model,
 )
 from mmcl_ext.deployment.optimize import optimize_for_inference
+from mmcl_ext.deployment.portable import pack_inputs
+from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.registry import MODELS
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -71,6 +75,12 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME',
         help='rows of docs/complexity.md, by default all of them, beside CTR-GCN',
     )
+    parser.add_argument(
+        '--pad-joints',
+        type=int,
+        metavar='V',
+        help='exported files for V joints too, to which the 25 are padded',
+    )
     parser.add_argument('--compile', action='store_true', help='torch.compile too (minutes)')
     parser.add_argument(
         '--clock',
@@ -79,14 +89,23 @@ def parse_args() -> argparse.Namespace:
         help="cpu counts the process's own time, for one thread on a machine that runs other work",
     )
     parser.add_argument('--agreement', metavar='STORE', help='annotation file of real clips')
+    parser.add_argument(
+        '--int8',
+        metavar='SPLIT',
+        help='with --agreement: 8 bits too, calibrated on 128 clips of it',
+    )
     parser.add_argument('--config', help='configuration, with --agreement')
     parser.add_argument('--checkpoint', help='checkpoint, with --agreement')
     args = parser.parse_args()
     if args.agreement and not args.checkpoint:
         parser.error('--agreement needs --checkpoint, and --config unless it is a published one')
+    if args.int8 and not args.agreement:
+        parser.error('--int8 needs --agreement')
     unknown = sorted(set(args.networks or ()) - set(NETWORKS))
     if unknown:
         parser.error(f'there is no network {unknown[0]!r}; known are {sorted(NETWORKS)}')
+    if args.pad_joints is not None and args.pad_joints <= JOINTS:
+        parser.error(f'--pad-joints is more than {JOINTS}')
     if args.rounds < 1 or args.threads < 1 or min(args.batches) < 1:
         parser.error('rounds, threads and batches are positive')
     return args
@@ -145,21 +164,58 @@ def in_official(model: nn.Module) -> Run:
     return run
 
 
-def exported(model: Any, info: ModelInfo, threads: int | None) -> Iterator[tuple[str, Run]]:
-    """Export a model and yield what runs it."""
+def quantize(path: Path, clips: np.ndarray) -> Path:
+    """Write a file beside ``path`` whose convolutions and products are in 8 bits."""
+    quantization = importlib.import_module('onnxruntime.quantization')
+    onnx = importlib.import_module('onnx')
+    described = onnx.load(path)
+    names = tuple(entry.name for entry in described.graph.input)
+    batches = (
+        dict(zip(names, pack_inputs(names, clips[i : i + 1]), strict=True))
+        for i in range(len(clips))
+    )
+
+    class Reader(quantization.CalibrationDataReader):
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(batches, None)
+
+    prepared, out = path.with_name('prepared.onnx'), path.with_name('int8.onnx')
+    quantization.quant_pre_process(path, prepared, skip_symbolic_shape=True)
+    quantization.quantize_static(
+        prepared,
+        out,
+        Reader(),
+        op_types_to_quantize=['Conv', 'MatMul'],
+        per_channel=True,
+    )
+    small = onnx.load(out)
+    small.metadata_props.extend(described.metadata_props)
+    onnx.save(small, out)
+    return out
+
+
+def exported(
+    model: Any, info: ModelInfo, threads: int | None, calibration: np.ndarray | None = None
+) -> Iterator[tuple[str, Run]]:
+    """Export a model and yield what runs it, in 8 bits too where there are clips to calibrate."""
     joints = model.backbone.graph.num_joints
     shape = (info.num_person, info.window or FRAMES, joints, info.in_channels)
     portable = portable_form(model, shape)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.onnx')
         write_model(portable, info, path, 'onnx')
-        for name, precision in (
-            ('onnxruntime', 'fp32'),
-            ('openvino', 'fp32'),
-            ('openvino', 'bf16'),
-        ):
+        forms = [
+            (path, 'onnxruntime', 'fp32'),
+            (path, 'openvino', 'fp32'),
+            (path, 'openvino', 'bf16'),
+        ]
+        if calibration is not None:
+            small = quantize(path, calibration)
+            forms += [(small, 'onnxruntime', 'int8'), (small, 'openvino', 'int8')]
+        for file, name, precision in forms:
             try:
-                yield f'{name}, {precision}', load_backend(path, name, threads, precision)
+                rest = 'fp32' if precision == 'int8' else precision
+                yield f'{name}, {precision}', load_backend(file, name, threads, rest)
             except (ValueError, ModuleNotFoundError) as error:
                 print(f'left out: {name}, {precision}: {error}')
 
@@ -204,7 +260,37 @@ def variants(args: argparse.Namespace) -> dict[str, Run]:
     runs.update(
         (f'ours, {name}', run) for name, run in exported(ours, describe(OURS), args.threads)
     )
+    if args.pad_joints:
+        cfg = padded(args.pad_joints)
+        with DefaultScope.overwrite_default_scope('mmcl_ext'):
+            wide = MODELS.build(cfg).eval()
+        randomize(wide)
+        for name, run in exported(wide, describe(cfg), args.threads):
+            form = f'ours, {args.pad_joints} joints, {name}'
+            runs[form] = with_more_joints(run, args.pad_joints)
     return runs
+
+
+def padded(joints: int) -> dict[str, Any]:
+    """Describe the network with further joints, bones from the centre that carry nothing."""
+    layout = get_layout(GRAPH['layout'])
+    more = range(JOINTS, joints)
+    graph = dict(
+        GRAPH,
+        layout=dict(
+            name=f'padded to {joints}',
+            joint_names=[*layout.joint_names, *(f'empty {i}' for i in more)],
+            edges=[*layout.edges, *((i, layout.center) for i in more)],
+            center=layout.center,
+        ),
+    )
+    return dict(OURS, backbone=dict(OURS['backbone'], graph_cfg=graph))
+
+
+def with_more_joints(run: Run, joints: int) -> Run:
+    """Pad skeletons (N, M, T, V, C) with zeros, inside what is measured."""
+    width = ((0, 0), (0, 0), (0, 0), (0, joints - JOINTS), (0, 0))
+    return lambda x: run(np.pad(x, width))
 
 
 def networks(args: argparse.Namespace) -> dict[str, Run]:
@@ -255,7 +341,7 @@ def compared_with(name: str, names: Collection[str]) -> tuple[str, str]:
     if form:
         return f'{BASE}: {form}', f'{network}: eager'
     base = OFFICIAL if OFFICIAL in names else 'ours, eager'
-    return base, '' if 'ST-GCN' in name else base
+    return base, '' if 'ST-GCN' in name or 'joints' in name else base
 
 
 def print_scenario(title: str, times: dict[str, list[float]], outputs: dict[str, Any]) -> None:
@@ -298,13 +384,20 @@ def compare_answers(args: argparse.Namespace) -> None:
     clips = real_clips(info, args.agreement, sys.maxsize)
     print(f'{len(clips)} clips of {args.agreement}', flush=True)
     reference = logits_of(model, clips)
+    calibration = None
+    if args.int8:
+        own = open_annotation(args.agreement).split(args.int8)
+        calibration = clips[own[np.linspace(0, len(own) - 1, 128).astype(int)]]
     runs = {'optimized': in_torch(optimize_for_inference(model))}
-    runs.update(exported(model, info, args.threads))
-    print('compared with eager PyTorch:', flush=True)
+    runs.update(exported(model, info, args.threads, calibration))
+    clock = time.process_time if args.clock == 'cpu' else time.perf_counter
+    times = measure(runs, clips[:1], args.rounds, clock)
+    print('compared with eager PyTorch; milliseconds for one clip:', flush=True)
     for name, run in runs.items():
         check = compare_logits(name, run_in_batches(run, clips), reference)
         same, difference = f'{check.agreement:.2%}', f'{check.difference:.1e}'
-        print(f'{name:20} same class {same}, difference {difference}', flush=True)
+        taken = f'{statistics.median(times[name]):.2f} ms'
+        print(f'{name:20} same class {same}, difference {difference}, {taken}', flush=True)
 
 
 @one_line_errors()
