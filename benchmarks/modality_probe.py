@@ -26,10 +26,11 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.registry import DefaultScope
 from torch import nn
 
+from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.datasets.store.feature_file import FeatureFile
-from mmcl_ext.inference import MMCLInferencer
 from mmcl_ext.registry import DATASETS
 
 COMPONENTS = 64
@@ -125,7 +126,8 @@ def embed(
 ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """Names, labels (N,), coordinates (N, D) and pooled features (N, C') of a split."""
     settings = dict(cfg.test_dataloader.dataset, ann_file=ann_file, split=split)
-    dataset = DATASETS.build(settings)
+    with DefaultScope.overwrite_default_scope('mmcl_ext'):
+        dataset = DATASETS.build(settings)
     names, labels, raw, pooled = [], [], [], []
     for i in range(len(dataset)):
         item = dataset[i]
@@ -150,7 +152,7 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    model = MMCLInferencer(args.config, args.checkpoint).model
+    model, _ = load_deployed(args.config, args.checkpoint)
     store, _, split = args.samples.rpartition(':')
     names, labels, raw, pooled = embed(model, Config.fromfile(args.config), store, split)
     file = FeatureFile(args.features)
