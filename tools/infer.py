@@ -66,7 +66,7 @@ def parse_args() -> argparse.Namespace:
         parser.error('--video takes one INPUT and --out')
     if args.explain and not args.out:
         parser.error('--explain needs --out')
-    if args.video and not (Path(args.video).is_file() or is_video(args.video)):
+    if args.video and not Path(args.video).exists():
         parser.error(f'there is no video {args.video!r}')
     args.segment_settings = SegmentSettings.of(args)
     args.pose_settings = PoseSettings.of(args)

@@ -1,4 +1,6 @@
+import os
 import pickle
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +44,37 @@ def test_pickles_as_its_path_and_opens_again(path: Path) -> None:
 def test_a_file_that_is_cut_while_it_is_open_is_named(path: Path) -> None:
     container = TensorContainer(path)
     path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(OSError, match=r"a\.safetensors ends at byte \d+, within 'rows'"):
+    end = path.stat().st_size
+    with pytest.raises(OSError, match=rf"a\.safetensors ends at byte {end}, within 'rows'"):
         container.read_all('rows')
+
+
+def test_the_system_may_read_less_than_it_is_asked_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = os.preadv
+
+    def few(fd: int, buffers: list[memoryview], position: int) -> int:
+        return read(fd, [memoryview(buffers[0]).cast('B')[:7]], position)
+
+    container = TensorContainer(path)
+    _ = container.read_all('none')
+    monkeypatch.setattr(os, 'preadv', few)
+    np.testing.assert_array_equal(container.read_all('rows'), TENSORS['rows'])
+    assert container.read_rows('rows', 1, 3).tolist() == [[3, 4, 5], [6, 7, 8]]
+
+
+class Table(TensorContainer):
+    @cached_property
+    def _opened(self) -> np.ndarray:
+        return self._table('rows', 'F64', (None, 4))
+
+
+def test_another_shape_is_told_beside_the_one_expected(path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r'F64 of shape \(4, 3\), expected F64 of shape \(any, 4\)'
+    ):
+        Table(path)
 
 
 @pytest.mark.parametrize(
