@@ -81,6 +81,10 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 def import_modules(names: Sequence[str]) -> None:
     """Import modules that register classes; a UserError if Python does not find one."""
     for name in names:
+        if not all(part.isidentifier() for part in name.split('.')):
+            raise UserError(
+                f'--import: {name!r} is no name of a module, such as my_package.networks'
+            )
         try:
             import_module(name)
         except ModuleNotFoundError as error:

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcl_ext.config.load_config import load_config
+from mmcl_ext.config.user_errors import UserError
 from mmcl_ext.fileio.shipped_folder import shipped_folder
 from mmcl_ext.fileio.zoo import find_in_zoo
 
@@ -38,5 +39,6 @@ def find_config(name: str | os.PathLike) -> Path:
     found = shipped_folder('configs') / f'{path}.py'
     if not found.is_file():
         near = difflib.get_close_matches(str(path), list_models(), cutoff=0.4)
-        raise ValueError(f'there is no file or shipped configuration {str(path)!r}; near: {near}')
+        told = f'; near: {", ".join(near)}' if near else ''
+        raise UserError(f'there is no file or shipped configuration {str(path)!r}{told}')
     return found

@@ -16,6 +16,7 @@ from safetensors.torch import load_file as load_torch_file
 from mmcl_ext.datasets.converters.pickle_file import export_pickle
 from mmcl_ext.datasets.store import SkeletonStore, write_store
 from mmcl_ext.datasets.store.annotation_pickle import AnnotationPickle
+from mmcl_ext.datasets.store.write_store import write_subset
 
 MakeStore = Callable[..., Path]
 Samples = list[dict[str, Any]]
@@ -388,3 +389,22 @@ def test_opening_many_samples_is_quick(tmp_path: Path) -> None:
         times.append(time.perf_counter() - start)
     assert len(store) == number
     assert min(times) < 0.1
+
+
+def test_a_subset_keeps_order_splits_and_what_is_said_of_each_sample(
+    make_store: MakeStore, tmp_path: Path
+) -> None:
+    fields = dict(img_shape=[[480, 640]], take=list(range(12)))
+    store = SkeletonStore(make_store(metadata=dict(annotation_fields=fields)))
+    names = {store.names[i] for i in (9, 2, 5)}
+    write_subset(store, tmp_path / 'subset', names)
+    subset = SkeletonStore(tmp_path / 'subset')
+    assert list(subset.names) == [store.names[i] for i in (2, 5, 9)]
+    assert subset.labels.tolist() == [2, 2, 0]
+    np.testing.assert_array_equal(subset.keypoint(1), store.keypoint(5))
+    splits = {key: places.tolist() for key, places in subset.splits.items()}
+    assert splits == dict(train=[0, 1], val=[2], empty=[])
+    told = dict(img_shape=[[480, 640]], take=[2, 5, 9])
+    assert subset.metadata['annotation_fields'] == told
+    write_subset(SkeletonStore(make_store('plain')), tmp_path / 'other', names)
+    assert 'annotation_fields' not in SkeletonStore(tmp_path / 'other').metadata
