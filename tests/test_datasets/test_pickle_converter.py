@@ -259,3 +259,12 @@ def test_conversion_refuses_what_prediction_refuses(
         convert_pickle(tmp_path / 'a.pkl', tmp_path / 'a.safetensors', progress=False)
     with pytest.raises(ValueError, match=f"clip 'a': field {message}"):
         list(read_clips(tmp_path / 'a.pkl'))
+
+
+def test_values_that_are_not_finite_are_counted(tmp_path: Path) -> None:
+    keypoint = np.ones((1, 5, 17, 2))
+    keypoint[0, 1, 3] = np.nan, np.inf
+    samples = [np.ones((1, 5, 17, 2)), keypoint]
+    annotations = [dict(frame_dir=str(i), label=0, keypoint=k) for i, k in enumerate(samples)]
+    (tmp_path / 'a.pkl').write_bytes(pickle.dumps(annotations))
+    assert AnnotationPickle(tmp_path / 'a.pkl').num_nonfinite.tolist() == [0, 2]
