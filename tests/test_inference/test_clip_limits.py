@@ -33,7 +33,7 @@ def test_interpolated_layout(inferencer):
 
 @pytest.mark.parametrize('shape', [(1, 0, 20, 3), (0, 5, 20, 3)])
 def test_empty(inferencer, shape):
-    with pytest.raises(ValueError, match=r"clip 'array' is empty"):
+    with pytest.raises(ValueError, match=r"clip 'array'.* is empty"):
         inferencer(np.zeros(shape, 'f4'))
 
 

@@ -20,7 +20,9 @@ def skeleton_array(array: np.ndarray, axes: str | None = None) -> np.ndarray:
     """
     if axes not in (None, *AXES):
         raise ValueError(f'axes is one of {AXES}, got {axes!r}')
-    if array.ndim not in (3, 4) or 0 in array.shape or array.dtype.kind not in 'fiu':
+    if 0 in array.shape:
+        raise ValueError(f'the array is empty, its shape is {array.shape}')
+    if array.ndim not in (3, 4) or array.dtype.kind not in 'fiu':
         raise ValueError(
             f'expected numbers (T, V, C) or (M, T, V, C), got {array.dtype} of {array.shape}'
         )
