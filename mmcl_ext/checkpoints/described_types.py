@@ -15,10 +15,11 @@ from mmcl_ext.config.admitted_types import (
     path_of,
     registered_only,
 )
-from mmcl_ext.registry import GRAPHS
+from mmcl_ext.registry import GRAPHS, TRANSFORMS
 
 _REFUSED = ('TransferRecognizer', 'MMDecode')  # they open files
 _NOT_USED = ('init_cfg', 'pretrained')  # the weights come with the description
+_OTHER_REGISTRIES = {'graph_cfg': GRAPHS, 'augment': TRANSFORMS}
 _MAX_DEPTH = 32
 _MAX_VALUES = 100_000
 _MAX_TEXT = 100_000
@@ -97,7 +98,7 @@ def _resolve(node: Any, registry: Registry, scope: str) -> Any:
     if scope not in SCOPES:
         raise ValueError(f'the description of the model names the scope {scope!r:.80}')
     resolved = {
-        key: _resolve(value, GRAPHS if key == 'graph_cfg' else registry, scope)
+        key: _resolve(value, _OTHER_REGISTRIES.get(key, registry), scope)
         for key, value in node.items()
         if key not in ('type', '_scope_', *_NOT_USED)
     }

@@ -10,7 +10,7 @@ def test_snippets_run(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     text = (repo / 'docs' / 'data.md').read_text()
     snippets = re.findall(r'^```python\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
-    assert len(snippets) == 6
+    assert len(snippets) == 7
     names: dict = {}
     for snippet in snippets:  # they build on one another, as a reader runs them
         exec(compile(snippet, 'docs/data.md', 'exec'), names)

@@ -222,6 +222,15 @@ def test_whole_paths_of_admitted_types_are_found(published, tmp_path):
     assert type(build_pipeline(read_model_info(path))[0]).__name__ == 'CenterSkeleton'
 
 
+def test_augmentation_of_the_training_is_found(published, tmp_path):
+    preprocessor = dict(type='SkeletonDataPreprocessor', augment=[dict(type='RandomRotation')])
+    path = changed(published, tmp_path / 'x.pth', (('model', 'data_preprocessor'), preprocessor))
+    model = build_from_info(read_model_info(path))
+    assert [type(step).__name__ for step in model.data_preprocessor.augment] == ['RandomRotation']
+    preprocessor['augment'] = [dict(type=ATTACK)]
+    refused(changed(published, tmp_path / 'y.pth', (('model', 'data_preprocessor'), preprocessor)))
+
+
 def test_types_of_the_user(published, tmp_path):
     @MODELS.register_module()
     class TinyNet(nn.Module):

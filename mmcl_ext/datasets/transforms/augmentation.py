@@ -1,15 +1,38 @@
-"""Random changes of a skeleton sequence for training."""
+"""Random changes of a skeleton sequence for training.
+
+Those that commute with every stream have ``transform_batch``, too: the same change of a whole
+batch (N, num_clips, M, T, V, C), each sample by numbers of its own, on the batch's device. The
+``augment`` of a :class:`~mmcl_ext.models.SkeletonDataPreprocessor` runs them.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import get_rank, get_world_size
+from torch import Tensor
 
-from mmcl_ext.datasets.transforms.geometry import PrintableTransform, require_xyz, rotation_matrix
+from mmcl_ext.datasets.transforms.geometry import (
+    Coordinates,
+    PrintableTransform,
+    multiply,
+    numbers_for,
+    require_xyz,
+    rotation_matrix,
+)
 from mmcl_ext.graphs.body_parts import body_parts
 from mmcl_ext.graphs.layouts import get_layout
 from mmcl_ext.registry import TRANSFORMS
+
+
+def draw_batch(samples: int, count: int) -> np.ndarray:
+    """Draw numbers (N, count), float64, uniform in [0, 1), from torch's generator.
+
+    The processes of a run may share a seed, so each draws for all of them and takes its part.
+    """
+    drawn = torch.rand(get_world_size(), samples, count, dtype=torch.float64)
+    return drawn[get_rank()].numpy()
 
 
 @TRANSFORMS.register_module()
@@ -40,30 +63,60 @@ class RandomMirror(PrintableTransform):
 
     Meant for coordinates around an origin on the body (after ``CenterSkeleton``);
     not for actions that differ by the hand used. Without ``negate`` the sides are exchanged
-    alone, which is no mirror image: the flip of ProtoGCN, ACLNet and SkeletonAgent.
+    alone, which is no mirror image: the flip of ProtoGCN, ACLNet and SkeletonAgent. The
+    ``layout`` takes the place of the samples'; a batch needs it.
 
     Required keys: ``layout``. Modified keys: ``keypoint`` (M, T, V, C);
     ``keypoint_score`` (M, T, V) where present.
     """
 
-    def __init__(self, prob: float = 0.5, negate: bool = True) -> None:
+    def __init__(self, prob: float = 0.5, negate: bool = True, layout: str | None = None) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'prob must lie in [0, 1], got {prob}')
         self.prob = prob
         self.negate = negate
+        self.layout = layout
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Mirror the coordinates, or leave them."""
         if np.random.rand() >= self.prob:
             return results
-        partners = get_layout(results['layout']).partners
-        mirrored = results['keypoint'][:, :, partners]
-        if self.negate:
-            mirrored[..., 0] *= -1
-        results['keypoint'] = mirrored
+        partners = get_layout(self.layout or results['layout']).partners
+        results['keypoint'] = self._mirror(results['keypoint'], partners)
         if 'keypoint_score' in results:
             results['keypoint_score'] = results['keypoint_score'][:, :, partners]
         return results
+
+    def transform_batch(self, keypoint: Tensor) -> Tensor:
+        """Mirror the samples that are drawn."""
+        drawn = draw_batch(len(keypoint), 1) < self.prob
+        chosen = torch.from_numpy(drawn).to(keypoint.device, non_blocking=True)
+        mirrored = self._mirror(keypoint, self._symmetric_partners(keypoint.shape[-2]))
+        return torch.where(chosen.view(-1, *[1] * (keypoint.dim() - 1)), mirrored, keypoint)
+
+    def _mirror(self, keypoint: Coordinates, partners: np.ndarray) -> Coordinates:
+        mirrored = keypoint[..., partners, :]
+        if self.negate:
+            mirrored[..., 0] *= -1
+        return mirrored
+
+    def _symmetric_partners(self, joints: int) -> np.ndarray:
+        """Return the partners, unless joints of a mirrored stream would be others."""
+        if self.layout is None:
+            raise ValueError("RandomMirror needs layout to mirror batches, as layout='nturgb+d'")
+        layout = get_layout(self.layout)
+        partners, parents = layout.partners, np.array(layout.parents)
+        if len(partners) != joints:
+            raise ValueError(
+                f'the layout {self.layout!r} of RandomMirror has {len(partners)} joints, the clips '
+                f'have {joints}'
+            )
+        if (parents[partners] != partners[parents]).any():
+            raise ValueError(
+                f'RandomMirror cannot mirror batches of layout {self.layout!r}, whose left bones '
+                'are not those of the right: put it into the pipeline, before SkeletonStream'
+            )
+        return partners
 
 
 _LIMBS = ('left_arm', 'right_arm', 'left_leg', 'right_leg')
@@ -145,9 +198,14 @@ class RandomRotation(PrintableTransform):
         keypoint = results['keypoint']
         require_xyz(keypoint, type(self).__name__)
         angles = torch.empty(3).uniform_(-self.theta, self.theta).tolist()
-        rotation = rotation_matrix(angles).astype(np.float32)
-        results['keypoint'] = (keypoint.reshape(-1, 3) @ rotation.T).reshape(keypoint.shape)
+        results['keypoint'] = multiply(keypoint, rotation_matrix(angles).T)
         return results
+
+    def transform_batch(self, keypoint: Tensor) -> Tensor:
+        """Rotate each sample of a batch."""
+        require_xyz(keypoint, type(self).__name__)
+        angles = self.theta * (2 * draw_batch(len(keypoint), 3) - 1)
+        return multiply(keypoint, rotation_matrix(angles).swapaxes(1, 2))
 
 
 @TRANSFORMS.register_module()
@@ -168,6 +226,12 @@ class RandomScale(PrintableTransform):
         factors = np.random.uniform(1 - self.scale, 1 + self.scale, num_channels)
         results['keypoint'] = results['keypoint'] * factors.astype(np.float32)
         return results
+
+    def transform_batch(self, keypoint: Tensor) -> Tensor:
+        """Scale each sample of a batch."""
+        N, *_, C = keypoint.shape
+        factors = 1 + self.scale * (2 * draw_batch(N, C) - 1)
+        return keypoint * numbers_for(keypoint, factors).view(N, *[1] * (keypoint.dim() - 2), C)
 
 
 @TRANSFORMS.register_module()
@@ -193,7 +257,16 @@ class RandomView(PrintableTransform):
         keypoint = results['keypoint']
         require_xyz(keypoint, type(self).__name__)
         x, y = np.deg2rad(np.random.randint(-self.max_degrees, self.max_degrees + 1, size=2))
-        turn = rotation_matrix((0, y, 0)) @ rotation_matrix((x, 0, 0))
-        matrix = (turn * np.random.uniform(*self.scale)).astype(np.float32)
-        results['keypoint'] = (keypoint.reshape(-1, 3) @ matrix).reshape(keypoint.shape)
+        turn = rotation_matrix((x, y, 0))
+        results['keypoint'] = multiply(keypoint, turn * np.random.uniform(*self.scale))
         return results
+
+    def transform_batch(self, keypoint: Tensor) -> Tensor:
+        """Turn and scale each sample of a batch."""
+        require_xyz(keypoint, type(self).__name__)
+        drawn = draw_batch(len(keypoint), 3)
+        degrees = np.floor(drawn * (2 * self.max_degrees + 1)) - self.max_degrees
+        turn = rotation_matrix(np.deg2rad(degrees * (1, 1, 0)))
+        smallest, largest = self.scale
+        scale = smallest + (largest - smallest) * drawn[:, 2]
+        return multiply(keypoint, turn * scale[:, None, None])

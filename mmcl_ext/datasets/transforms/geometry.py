@@ -1,12 +1,15 @@
 """What the skeleton transforms share."""
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from mmcv.transforms import BaseTransform
+from torch import Tensor
+
+Coordinates = TypeVar('Coordinates', np.ndarray, Tensor)
 
 
 class PrintableTransform(BaseTransform):
@@ -48,20 +51,36 @@ def translate(keypoint: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return (keypoint.reshape(M, T, V * C) + offsets.reshape(V * C)).reshape(keypoint.shape)
 
 
-def rotation_matrix(angles: Sequence[float]) -> np.ndarray:
-    """Return the rotation Rz Ry Rx (3, 3), float64, by angles about x, y and z in radians.
+def rotation_matrix(angles: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return rotations Rz Ry Rx (..., 3, 3), float64, by angles (..., 3) about x, y, z in radians.
 
     For column vectors, in CTR-GCN's sign convention: positive angles turn clockwise when looked at
     against the axis.
     """
-    (cx, cy, cz), (sx, sy, sz) = map(math.cos, angles), map(math.sin, angles)
-    return np.array(
+    each = np.asarray(angles, np.float64).T
+    (cx, cy, cz), (sx, sy, sz) = np.cos(each), np.sin(each)
+    columns = np.array(
         [
-            [cy * cz, cx * sz + sx * sy * cz, sx * sz - cx * sy * cz],
-            [-cy * sz, cx * cz - sx * sy * sz, sx * cz + cx * sy * sz],
-            [sy, -sx * cy, cx * cy],
+            [cy * cz, -cy * sz, sy],
+            [cx * sz + sx * sy * cz, cx * cz - sx * sy * sz, -sx * cy],
+            [sx * sz - cx * sy * cz, sx * cz + cx * sy * sz, cx * cy],
         ]
     )
+    return columns.T  # the batch axis comes to the front
+
+
+def multiply(keypoint: Coordinates, matrix: np.ndarray) -> Coordinates:
+    """Multiply the rows of (M, T, V, C) by a matrix (C, C), or of (N, ..., C) by one each of N."""
+    rows = keypoint.reshape(*matrix.shape[:-2], -1, matrix.shape[-1])
+    return (rows @ numbers_for(keypoint, matrix)).reshape(keypoint.shape)
+
+
+def numbers_for(keypoint: Coordinates, numbers: np.ndarray) -> Coordinates:
+    """Return numbers as a float32 array, or as a tensor like that of the coordinates."""
+    if isinstance(keypoint, Tensor):
+        tensor = torch.from_numpy(numbers).to(keypoint.dtype)
+        return tensor.to(keypoint.device, non_blocking=True)
+    return numbers.astype(np.float32)
 
 
 def resize_time(
@@ -94,7 +113,7 @@ def _linear_weights(length: int, num_frames: int) -> tuple[np.ndarray, ...]:
     return before, after, 1 - weight, weight
 
 
-def require_xyz(keypoint: np.ndarray, transform: str) -> None:
+def require_xyz(keypoint: np.ndarray | Tensor, transform: str) -> None:
     """Raise a ValueError for coordinates that are not three-dimensional."""
     if keypoint.shape[-1] != 3:
         raise ValueError(f'{transform} needs C = 3 coordinates, got C = {keypoint.shape[-1]}')

@@ -2,6 +2,7 @@ from collections.abc import Mapping, Sequence, Sized
 from typing import Any, cast
 
 import numpy as np
+import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from mmcl_ext.datasets.nested_datasets import iterate_datasets
 from mmcl_ext.datasets.skeleton_dataset import SkeletonDataset
 from mmcl_ext.datasets.store import SkeletonStore
-from mmcl_ext.datasets.transforms import InterpolateJoints, SkeletonStream
+from mmcl_ext.datasets.transforms import InterpolateJoints, RandomMirror, SkeletonStream
 from mmcl_ext.datasets.validation.body_measures import check_measures, measure_body
 from mmcl_ext.datasets.validation.check_splits import check_splits
 from mmcl_ext.datasets.validation.data_issue import DataIssue
@@ -19,6 +20,7 @@ from mmcl_ext.datasets.validation.sentinels import check_sentinels, count_sentin
 from mmcl_ext.fileio.printable import counted
 from mmcl_ext.graphs import get_layout
 from mmcl_ext.graphs.layout import conflict
+from mmcl_ext.models.preprocessors.skeleton_data_preprocessor import SkeletonDataPreprocessor
 from mmcl_ext.parallel.collectives import unwrap_model
 from mmcl_ext.registry import HOOKS
 
@@ -32,7 +34,8 @@ class DataCheckHook(Hook):
     Each check raises one ValueError that names the annotation file, the sample and the field, and
     both sides of a disagreement: labels outside the head's classes, coordinates that are not
     finite, other joints than the backbone's graph has, other shapes than the backbone takes, a
-    ``stream`` variable that the pipeline does not follow, and data that are fewer than a batch.
+    ``stream`` variable that the pipeline does not follow, an augmentation of batches that the
+    pipeline does, too, or that belongs into it, and data that are fewer than a batch.
     Datasets other than :class:`~mmcl_ext.datasets.SkeletonDataset` are left alone. A missing file
     or split stops the run earlier, when the data set is built.
 
@@ -47,6 +50,10 @@ class DataCheckHook(Hook):
         """Check the training and the validation data."""
         check_steps(runner.train_dataloader)
         datasets = [runner.train_dataloader.dataset]
+        model = unwrap_model(runner.model)
+        for part in iterate_datasets(datasets[0]):
+            if isinstance(part, SkeletonDataset):
+                check_augment(part, getattr(model, 'data_preprocessor', None))
         datasets += [runner.val_dataloader.dataset] if runner.val_loop is not None else []
         for dataset in datasets:
             self._check(runner, dataset)
@@ -92,6 +99,29 @@ def check_stream(dataset: SkeletonDataset, stream: str | None) -> None:
                 f'{dataset.ann_file}, split {dataset.split!r}, computes {transform.stream!r}: '
                 'load the configuration with mmcl_ext.apis.load_config'
             )
+
+
+def check_augment(dataset: SkeletonDataset, preprocessor: nn.Module | None) -> None:
+    """Check that batches can be augmented, not twice, and after all of the pipeline."""
+    if not isinstance(preprocessor, SkeletonDataPreprocessor) or not preprocessor.augment:
+        return
+    steps = {type(step).__name__ for step in dataset.pipeline.transforms}
+    pipeline = f'the pipeline of {dataset.ann_file}, split {dataset.split!r}'
+    for transform in preprocessor.augment:
+        name = type(transform).__name__
+        if name in steps:
+            raise ValueError(
+                f'{name} is in {pipeline}, and in model.data_preprocessor.augment: '
+                'take it out of one of them'
+            )
+        if 'NormalizeRange' in steps and not isinstance(transform, RandomMirror):
+            raise ValueError(
+                f'{name} belongs before NormalizeRange, but model.data_preprocessor.augment comes '
+                f'after it: put {name} into {pipeline}'
+            )
+    first = {name: entry[None] for name, entry in _first_inputs(dataset).items()}
+    with torch.random.fork_rng(devices=()):  # what this draws is not the training's
+        preprocessor.augmented(first)
 
 
 def check_labels(dataset: SkeletonDataset, head: nn.Module | None) -> None:
