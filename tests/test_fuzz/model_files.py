@@ -72,7 +72,8 @@ def mutate_description(data, rng):
         return mutate_container(data, rng)
     start = 8 + int.from_bytes(data[:8], 'little')
     header = load_json(data[8:start])
-    meta = load_json(header['__metadata__']['mmcl_ext.meta']) if isinstance(header, dict) else None
+    told = header.get('__metadata__') if isinstance(header, dict) else None
+    meta = load_json(str(told.get('mmcl_ext.meta'))) if isinstance(told, dict) else None
     if meta is None:
         return mutate_bytes(data, rng)
     info = mutate_json(meta['model_info'], rng) if isinstance(meta, dict) else None

@@ -93,6 +93,21 @@ def test_file_that_is_no_video_is_named(tmp_path, backend, content):
         read_frames(tmp_path / 'clip.avi', [1], backend)
 
 
+def test_a_frame_that_claims_gigabytes_names_the_file(tmp_path):
+    """OpenCV has an error of its own for it, where FFmpeg refuses the file."""
+    path = save_video(tmp_path / 'clip.avi', 6)
+    content = bytearray(path.read_bytes().replace(b'strf', b'xxxx', 1))
+    chunk = content.index(b'00dc', content.index(b'00dc', content.index(b'movi')) + 4)
+    content[chunk + 4 : chunk + 8] = (2**31 - 1).to_bytes(4, 'little')
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'clip\.avi: .*m_size'):
+        read_frames(path, [1], 'opencv')
+    frames = iter_frames(path, 'opencv')
+    next(frames)
+    with pytest.raises(ValueError, match=r'clip\.avi: .*m_size'):
+        list(frames)
+
+
 def test_unknown_or_absent_backend_is_named(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="unknown video backend 'ffmpeg'"):
         read_frames(tmp_path / 'clip.avi', [0], 'ffmpeg')

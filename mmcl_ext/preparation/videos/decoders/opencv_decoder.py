@@ -23,14 +23,15 @@ def read(path: str | os.PathLike, wanted: set[int]) -> dict[int, np.ndarray]:
     """Read frames (H, W, 3) uint8 BGR without a seek; OpenCV seeks wrongly in many containers."""
     capture = _open(path)
     found = {}
-    for index in range(max(wanted, default=-1) + 1):
-        if not capture.grab():
-            break
-        if index in wanted:
-            done, frame = capture.retrieve()
-            if not done:
+    with name_file(path, cv2.error):
+        for index in range(max(wanted, default=-1) + 1):
+            if not capture.grab():
                 break
-            found[index] = frame
+            if index in wanted:
+                done, frame = capture.retrieve()
+                if not done:
+                    break
+                found[index] = frame
     return found
 
 
@@ -39,7 +40,8 @@ def frames(path: str | os.PathLike | int) -> Iterator[tuple[float, np.ndarray]]:
     capture = _open(path)
     try:
         while True:
-            done, frame = capture.read()
+            with name_file(path, cv2.error):
+                done, frame = capture.read()
             if not done:
                 return
             yield capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, frame
