@@ -70,13 +70,13 @@ class ClipTransformer(nn.Module):
 def own(tmp_path_factory):
     """A folder with the network, its store, configuration, checkpoint and published file."""
     root = tmp_path_factory.mktemp('own')
-    (root / 'my_nets').mkdir()
-    (root / 'my_nets/clip_transformer.py').write_text(NETWORK)
+    (root / 'own_nets').mkdir()
+    (root / 'own_nets/clip_transformer.py').write_text(NETWORK)
     write_tiny_store(root / 'data.safetensors', num_samples=14)
     sys.path.insert(0, str(root))
     options = {k: v for k, v in FAST_OPTIONS.items() if not k.startswith('model.')}
     cfg = apis.load_config(REPO / 'configs/skeleton/ctrgcn_ntu60.py', options)
-    cfg.custom_imports = dict(imports=['my_nets.clip_transformer'], allow_failed_imports=False)
+    cfg.custom_imports = dict(imports=['own_nets.clip_transformer'], allow_failed_imports=False)
     cfg.model.backbone = dict(type='ClipTransformer', joints=25)
     cfg.model.cls_head.num_classes = 3
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
@@ -111,7 +111,7 @@ def test_onnx_gives_the_scores_of_the_configuration(own, published, tmp_path, to
     pytest.importorskip('onnxruntime')
     store, out = own / 'data.safetensors', tmp_path / 'own.onnx'
     status, text, error = tool(
-        *('deploy/export.py', published, out, '--import', 'my_nets.clip_transformer'),
+        *('deploy/export.py', published, out, '--import', 'own_nets.clip_transformer'),
         *('--clips', store),
     )
     assert (status, error) == (0, '')
@@ -147,7 +147,7 @@ def test_published_file_alone(own, published, tmp_path, tool):
         'the models; '
         'import the module that registers it, by the option --import MODULE'
     ]
-    words += ['--import', 'my_nets.clip_transformer', '--dump', tmp_path / 'published.pkl']
+    words += ['--import', 'own_nets.clip_transformer', '--dump', tmp_path / 'published.pkl']
     status, _, error = tool('test.py', published, *words)
     assert status == 0, error
     cfg = apis.load_config(own / 'own.py')
