@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmcl_ext.datasets.converters import ctrgcn_npz
-from mmcl_ext.datasets.converters.ctrgcn_npz import NpzArray, convert_ctrgcn_npz
+from mmcl_ext.datasets.converters.ctrgcn_npz import NpzArray, NpzReader, convert_ctrgcn_npz
 from mmcl_ext.datasets.converters.ntu_protocol import ntu_splits
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.transforms import FormatSkeleton
@@ -217,3 +217,14 @@ def test_rows_of_an_array(tmp_path, save):
         np.testing.assert_array_equal(rows.read(start, stop), array[start:stop])
     with pytest.raises(IndexError, match='array second has 10 rows, not 12'):
         rows.read(9, 12)
+
+
+@pytest.mark.filterwarnings('error::RuntimeWarning')
+def test_signalling_nan_is_read_without_a_warning(tmp_path):
+    odd = np.ones((1, 2, 150), np.float32)
+    odd.view(np.uint32)[0, 0, 75:] = 0x7F800001
+    np.savez(tmp_path / 'x.npz', x_train=odd)
+    reader = NpzReader({'train': NpzArray(tmp_path / 'x.npz', 'x_train')}, 'zeros')
+    keypoint = reader(('train', 0))
+    assert keypoint.shape == (2, 2, 25, 3)
+    assert np.isnan(keypoint[1, 0]).all()

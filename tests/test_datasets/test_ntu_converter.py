@@ -179,6 +179,14 @@ def test_a_single_body_is_taken_as_it_is(tmp_path, preprocessing):
     np.testing.assert_allclose(keypoint[0], [frame[1] for frame in frames], rtol=1e-6)
 
 
+@pytest.mark.filterwarnings('error::RuntimeWarning')
+@pytest.mark.parametrize('preprocessing', PREPROCESSINGS)
+def test_absurd_joints_are_read_without_a_warning(tmp_path, preprocessing):
+    frames = clip([(1,)] * 5)
+    frames[2][1][4] = 1e30
+    np.testing.assert_allclose(read(tmp_path, frames, preprocessing)[0, 2, 4], 1e30)
+
+
 def test_frames_with_nobody(tmp_path):
     frames = clip([(), (1,), (), (1,)])
     assert read(tmp_path, frames, 'ctrgcn').shape[1] == 2

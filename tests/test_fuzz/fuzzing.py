@@ -5,6 +5,7 @@ import random
 import resource
 import signal
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ def outcome(target: Target, path: Path) -> str:
     signal.signal(signal.SIGALRM, _hang)
     signal.setitimer(signal.ITIMER_REAL, HANGS)
     try:
-        target.read(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', RuntimeWarning)  # of numpy, wherever it is raised
+            target.read(path)
         ended = 'read'
     except (ValueError, OSError) as error:
         text = str(error)

@@ -119,6 +119,7 @@ class NpzReader:
     arrays: Mapping[str, NpzArray]
     second_body: str
 
+    @np.errstate(invalid='ignore')  # signalling NaN
     def __call__(self, source: tuple[str, int]) -> np.ndarray:
         """Read the row of a set: (M, T, V=25, C=3), without the empty frames at the end."""
         key, row = source

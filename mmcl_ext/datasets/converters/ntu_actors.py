@@ -98,6 +98,7 @@ def mmaction_actors(recording: Recording) -> np.ndarray:
     return joints
 
 
+@np.errstate(over='ignore', invalid='ignore')  # of absurd joints: infinite
 def _extent(joints: np.ndarray) -> float:
     present = joints[joints.sum(axis=(1, 2)) != 0]
     return float(present.std(axis=(0, 1)).sum()) if len(present) else 0.0
@@ -117,6 +118,7 @@ def _bodies(recording: Recording) -> list[_Body]:
     ]
 
 
+@np.errstate(over='ignore', invalid='ignore')
 def _motion(joints: np.ndarray) -> float:
     return float(joints.reshape(-1, 3).var(axis=0).sum())
 
