@@ -17,7 +17,7 @@ OPTIONS = ' '.join(f'{key}={value}'.replace(' ', '') for key, value in FAST_OPTI
 
 def is_of_nwucla(command: str) -> bool:
     """Whether a command needs nothing but skeletons of Northwestern-UCLA, or score files."""
-    return 'configs/skeleton/ctrgcn_nwucla' in command or 'tools/ensemble.py' in command
+    return 'configs/skeleton/ctrgcn_15e_nwucla' in command or 'tools/ensemble.py' in command
 
 
 def shrink(command: str) -> str:

@@ -119,7 +119,11 @@ def test_unreadable_image_through_the_tool(repo, tmp_path, blip):
     with ToolProcesses(line, number=1) as run:
         statuses, outputs = run.wait()
     assert statuses == [1]
-    assert outputs[0].splitlines()[-1].startswith("error: image of sample 'sample004' cannot be")
+    assert (
+        outputs[0]
+        .splitlines()[-1]
+        .startswith("error: rank 0: image of sample 'sample004' cannot be")
+    )
     assert 'Traceback' not in outputs[0]
     with ToolProcesses([*line, '--on-error', 'skip'], number=1) as run:
         statuses, outputs = run.wait()
