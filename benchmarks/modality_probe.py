@@ -38,11 +38,16 @@ PARTS = 5
 RIDGES = 10.0 ** np.arange(-3, 4)
 
 
-def fit_ridge(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, ...]:
-    """Fit y (N, K) by x (N, D), standardised, with a penalty relative to the mean variance."""
+def standardised(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return x (N, D) with mean 0 and deviation 1, and the mean and deviation (D,) that it had."""
     mean, std = x.mean(0), x.std(0)
     std[std == 0] = 1
-    x = (x - mean) / std
+    return (x - mean) / std, mean, std
+
+
+def fit_ridge(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, ...]:
+    """Fit y (N, K) by x (N, D), standardised, with a penalty relative to the mean variance."""
+    x, mean, std = standardised(x)
     centre = y.mean(0)
     kernel = x @ x.T
     penalty = ridge * np.trace(kernel) / len(x)
@@ -110,10 +115,7 @@ def log_probability(scores: np.ndarray) -> np.ndarray:
 
 def principal(y: np.ndarray, number: int = COMPONENTS) -> np.ndarray:
     """Standardise y (N, D) and give its first principal components (N, number)."""
-    std = y.std(0)
-    std[std == 0] = 1
-    y = (y - y.mean(0)) / std
-    left, sizes, _ = np.linalg.svd(y, full_matrices=False)
+    left, sizes, _ = np.linalg.svd(standardised(y)[0], full_matrices=False)
     kept = min(number, len(sizes))
     share = (sizes[:kept] ** 2).sum() / (sizes**2).sum()
     print(f'the first {kept} components hold {share:.0%} of the variance')

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +17,7 @@ from mmcl_ext.analysis.published_figures import REWRITTEN, recorded_figures
 from mmcl_ext.checkpoints.data_description import find_pipeline, last_setting
 from mmcl_ext.config.build_model import build_model, scope_of, use_deployed_model
 from mmcl_ext.evaluation.text_table import format_table
+from mmcl_ext.models.layers.plain_attention import plain_attention
 
 _AXES = 'N, M, T, V, C'
 MOST_NUMBERS = 2**28
@@ -153,17 +153,6 @@ def count_macs(model: nn.Module, x: Tensor) -> int:
     with torch.no_grad(), plain_attention(), sdpa_kernel(SDPBackend.MATH), counter:
         _run(model, x)
     return counter.get_total_flops() // 2
-
-
-@contextmanager
-def plain_attention() -> Iterator[None]:
-    """Keep transformers of PyTorch from one large operator that no counter or runtime knows."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _is_rewritten(model: nn.Module) -> bool:

@@ -110,12 +110,16 @@ def _places(cfg: Any, value: Any, place: str = '') -> Iterator[str]:
         if place == '' and key not in READ:
             continue
         name = f'{place}.{key}'.lstrip('.')
-        held = isinstance(value, Mapping) and isinstance(found, Mapping) and bool(value)
-        held = held and all(k in found and found[k] == value[k] for k in value)
-        if held or (type(found) is type(value) and found == value):
+        if (type(found) is type(value) and found == value) or (
+            isinstance(value, Mapping) and isinstance(found, Mapping) and _within(value, found)
+        ):
             yield name
         if isinstance(found, (Mapping, list, tuple)):
             yield from _places(found, value, name)
+
+
+def _within(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
+    return bool(part) and all(key in whole and whole[key] == part[key] for key in part)
 
 
 def _assigned(path: Path) -> set[str]:

@@ -19,7 +19,6 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from mmcl_ext.analysis.complexity import plain_attention
 from mmcl_ext.checkpoints.load import build_pipeline, load_deployed
 from mmcl_ext.checkpoints.model_info import ModelInfo
 from mmcl_ext.datasets.network_input import network_input
@@ -36,6 +35,7 @@ from mmcl_ext.deployment.portable import (
     takes_persons,
 )
 from mmcl_ext.fileio.atomic_file import atomic_path, write_bytes
+from mmcl_ext.models.layers.plain_attention import plain_attention
 
 SUFFIXES = {'onnx': '.onnx', 'torchscript': '.ts', 'torch_export': '.pt2'}
 RUNTIMES = {

@@ -63,6 +63,7 @@ class ZeroShotMetric(BaseMetric):
     Args:
         reduce: How the classes of the source that mean one class of the target are put
             together: ``'sum'`` of their probabilities, or ``'max'``.
+        topk: Numbers of guesses.
         logits: Whether ``pred_score`` are logits; False for probabilities.
         kwargs: See MMEngine's ``BaseMetric``.
     """

@@ -49,13 +49,13 @@ class ClipDefaults:
     metric: bool = True
 
 
-_DEFAULTS = ClipDefaults()
+DEFAULTS = ClipDefaults()
 ClipReader = Callable[[], SkeletonClip]
 """Reads one clip; raises ValueError where it cannot be used."""
 
 
 def read_clips(
-    source: Source, layout: str | None = None, defaults: ClipDefaults = _DEFAULTS
+    source: Source, layout: str | None = None, defaults: ClipDefaults = DEFAULTS
 ) -> Iterator[SkeletonClip]:
     """Read the clips of one source.
 
@@ -78,7 +78,7 @@ def read_clips(
 
 
 def clip_readers(
-    source: Source, layout: str | None = None, defaults: ClipDefaults = _DEFAULTS
+    source: Source, layout: str | None = None, defaults: ClipDefaults = DEFAULTS
 ) -> Iterator[ClipReader]:
     """Find the clips of one source unread: after a bad one the others of it can go on."""
     layout = layout and load_layout(layout)
@@ -244,15 +244,13 @@ def _from_ntu(path: str, layout: str | None, defaults: ClipDefaults) -> Skeleton
     return SkeletonClip.from_ntu_skeleton(path, layout or ours)
 
 
-def _from_custom(path: str, layout: str | None, defaults: ClipDefaults) -> SkeletonClip:
-    return SkeletonClip.from_npy(path, layout or defaults.layout, defaults.axes)
-
-
 _READERS: dict[str, Callable[[str, str | None, ClipDefaults], SkeletonClip]] = {
-    '.csv': _from_custom,  # its reader tells both by their ending
+    '.csv': lambda path, layout, given: SkeletonClip.from_csv(path, layout or given.layout),
     '.json': _from_json,
     '.mat': lambda path, layout, _: SkeletonClip.from_utdmhad_mat(path, layout or 'kinect_v1'),
-    '.npy': _from_custom,
+    '.npy': lambda path, layout, given: SkeletonClip.from_npy(
+        path, layout or given.layout, given.axes
+    ),
     '.skeleton': _from_ntu,
 }
 """How to read a file with one clip: path, layout or None, what is taken by default."""

@@ -46,6 +46,7 @@ class StreamingInferencer:
         track: Follow persons from frame to frame (:class:`PersonTracker`), for sources that
             name them in any order. Otherwise the m-th person of a frame is always the same.
         num_slots: Persons kept at a time; of more, the first ones.
+        layout: Layout of the joints; None takes the model's.
     """
 
     def __init__(

@@ -32,15 +32,17 @@ def add_sensor_noise(
     """
     if scale < 0:
         raise ValueError(f'scale is {scale}, expected 0 or more')
-    weight = np.array(
-        [next((v for part, v in _UNSTEADY.items() if n.endswith(part)), 1.0) for n in JOINT]
-    )[:, None]
+    weight = np.array([_unsteadiness(name) for name in JOINT])[:, None]
     distance = joints[..., 2:].clip(1.0) / 3.0
     noise = rng.normal(0.0, 0.007, joints.shape) * weight * distance
     noise += 0.009 * weight * _correlated(rng, joints.shape, 0.9)
     for _ in range(int(rng.poisson(1.2))):
         noise += _lost_limb(rng, joints.shape)
     return joints + scale * noise
+
+
+def _unsteadiness(name: str) -> float:
+    return next((value for part, value in _UNSTEADY.items() if name.endswith(part)), 1.0)
 
 
 def _correlated(rng: np.random.Generator, shape: tuple[int, ...], memory: float) -> np.ndarray:

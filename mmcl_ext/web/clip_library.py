@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from mmcl_ext.fileio.file_name import sample_file
-from mmcl_ext.inference.read_clips import ClipDefaults
+from mmcl_ext.inference.read_clips import DEFAULTS, ClipDefaults
 from mmcl_ext.inference.skeleton_clip import SkeletonClip
 from mmcl_ext.visualization.browse import picture_folder, read_picture
 from mmcl_ext.web.folder_clips import FolderClips
 from mmcl_ext.web.store_clips import StoreClips
 
 ClipSource = StoreClips | FolderClips
-_DEFAULTS = ClipDefaults()
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +31,7 @@ class ClipLibrary:
         self,
         sources: Sequence[str | os.PathLike],
         composites: str | os.PathLike | None = None,
-        defaults: ClipDefaults = _DEFAULTS,
+        defaults: ClipDefaults = DEFAULTS,
     ) -> None:
         self._composites = None if composites is None else picture_folder(composites)
         self._sources: dict[str, ClipSource] = {}

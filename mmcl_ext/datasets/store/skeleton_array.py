@@ -26,15 +26,17 @@ def skeleton_array(array: np.ndarray, axes: str | None = None) -> np.ndarray:
         raise ValueError(
             f'expected numbers (T, V, C) or (M, T, V, C), got {array.dtype} of {array.shape}'
         )
-    array = array[None] if (flat := array.ndim == 3) else array
-    if axes is None and not flat and len(array) == 3 and array.shape[3] in (1, 2):
+    if array.ndim == 3:
+        array = array[None]
+    elif axes == 'CTVM':
+        array = array.transpose(3, 1, 2, 0)
+    elif axes is None and len(array) == 3 and array.shape[3] in (1, 2):
         persons = array.shape[3]
         raise ValueError(
             f'{array.shape} may be (M, T, V, C), 3 persons with {counted(persons, "coordinate")}, '
             f'or (C, T, V, M), {counted(persons, "person")} with 3: say which by axes (--axes MTVC '
             'or CTVM)'
         )
-    array = array.transpose(3, 1, 2, 0) if axes == 'CTVM' and not flat else array
     if array.shape[3] not in (2, 3):
         raise ValueError(
             f'expected 2 or 3 coordinates, got {array.shape[3]}; confidences go into keypoint_score'

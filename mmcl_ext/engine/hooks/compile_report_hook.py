@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -76,11 +76,12 @@ class CompileReportHook(Hook):
             )
 
 
-class _Counts:
+class _Counts(NamedTuple):
     """What has been compiled in this process so far."""
 
-    def __init__(self, graphs: int = 0, breaks: int = 0, cached: int = 0) -> None:
-        self.graphs, self.breaks, self.cached = graphs, breaks, cached
+    graphs: int = 0
+    breaks: int = 0
+    cached: int = 0
 
     @classmethod
     def read(cls) -> '_Counts':

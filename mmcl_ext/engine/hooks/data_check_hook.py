@@ -226,8 +226,12 @@ def _first_inputs(dataset: SkeletonDataset) -> Mapping[str, Any]:
     try:
         inputs = dataset[0]['inputs']
     except KeyError as error:
-        missing, steps = (*error.args, None)[0], dataset.pipeline.transforms
-        packs = [t for t in steps if missing in (getattr(t, 'collect_keys', None) or ())]
+        missing = error.args[0] if error.args else None
+        packs = [
+            step
+            for step in dataset.pipeline.transforms
+            if missing in (getattr(step, 'collect_keys', None) or ())
+        ]
         if not packs:
             raise
         raise ValueError(

@@ -75,9 +75,9 @@ class FiniteLossHook(Hook):
         where = f'epoch {runner.epoch + 1}, step {batch_idx + 1}'
         self._steps.append(_Step(where, _names(data_batch), outputs or {}))
         if len(self._steps) >= (self.interval or 1):
-            self.before_val(runner)
+            self._look(runner)
 
-    def before_val(self, runner: Runner, **_: Any) -> None:
+    def _look(self, runner: Runner, **_: Any) -> None:
         """Read the results of the last steps at once, and report the first that is bad."""
         flags, steps = self._flags[: len(self._steps)], self._steps
         self._flags, self._steps = [], []
@@ -93,7 +93,7 @@ class FiniteLossHook(Hook):
                 )
             runner.logger.warning(f'{problem}. This step is left out')
 
-    before_save_checkpoint = after_train = before_val
+    before_val = before_save_checkpoint = after_train = _look
 
 
 def describe_terms(outputs: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ class StartHook(Hook):
         self.begun = False
 
     def before_train_iter(self, *args: Any, **kwargs: Any) -> None:
-        """Note it."""
+        """Note that training, or testing, has begun."""
         self.begun = True
 
     before_test_iter = before_train_iter

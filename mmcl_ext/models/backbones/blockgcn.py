@@ -30,6 +30,7 @@ class BlockGCN(EmbeddedBackbone):
         topology: Whether each block's input gets a projection of :class:`SkeletonTopology`.
         joint_channels: How many of ``in_channels``, the last ones, are the coordinates that the
             topology reads, where the others are bones or motion. 0: it reads what the network does.
+        heads: Blocks of channels.
         kwargs: Arguments of :class:`SkeletonBackbone`.
     """
 

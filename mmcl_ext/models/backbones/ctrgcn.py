@@ -19,7 +19,10 @@ class CTRGCN(SkeletonBackbone):
     """
 
     first_graph_conv: type[CTRGraphConv] = CTRGraphConv
+    """Graph convolution of the first block."""
+
     first_residual = False
+    """Whether the first block has a residual path."""
 
     def __init__(self, graph_cfg: Any, *, relu_after_concat: bool = False, **kwargs: Any) -> None:
         self.relu_after_concat = relu_after_concat

@@ -25,6 +25,7 @@ class HyperGCN(EmbeddedBackbone):
     Args:
         virtual_joints: Trained joints that every layer adds and joins to all others.
         heads: Parts of the channels, each with hyper-edges of its own.
+        neighbours: Nodes of a hyper-edge.
         divergence_weight: Weight of ``loss_divergence``; 0 leaves it out.
         kwargs: Arguments of :class:`SkeletonBackbone`.
     """

@@ -24,6 +24,8 @@ class SkeletonBackbone(PerPersonBackbone, BaseModule, metaclass=ABCMeta):
 
     Args:
         graph_cfg: Configuration of a registered graph, or a built one.
+        in_channels: Coordinates per joint.
+        base_channels: Channels of the first stage.
         num_person: Person slots M of the input; without a normalisation per slot, the usual M.
         inflate_stages: Stages, counted from 1, that double the channels.
         down_stages: Stages, counted from 1, that halve the frames.

@@ -18,6 +18,7 @@ class PooledHead(BaseHead):
     feature; a subclass defines :meth:`classify`.
 
     Args:
+        in_channels: Channels C' of the features.
         loss_cls: Configuration of the classification loss; cross entropy if None.
         average_clips: ``'score'`` or ``'prob'``: what is averaged over the clips of a
             sample; None keeps the clips apart.

@@ -25,10 +25,12 @@ class BodyPartMixup(BaseMiniBatchBlending):
     clips of a batch share what is drawn, from torch's generator.
 
     Args:
+        num_classes: Classes K of the labels.
         layout: Skeleton layout, whose joint names tell the parts.
         parts: Smallest and largest number of exchanged parts, of five.
         frames: Shortest and longest stretch, as shares of the clip.
         step: Stretches begin and end at multiples of this number of frames.
+        linear: Probability of the average.
     """
 
     def __init__(

@@ -200,9 +200,11 @@ class CompositeFolder:
         own = CompositeReport(str(self.path))
         shown = progress and get_rank() == 0
         bar = Progress(len(todo), lambda: len(self.existing()) - report.present, shown)
-        for outcome in run_parallel(_Job(self, source, samples, on_error), mine, jobs):
-            own.made += outcome is None
-            own.failed |= outcome or {}
+        for failure in run_parallel(_Job(self, source, samples, on_error), mine, jobs):
+            if failure is None:
+                own.made += 1
+            else:
+                own.failed |= failure
             bar.update()
         with bar.waiting():
             report.add_reports(all_gather_object(own))
