@@ -6,6 +6,7 @@ from typing import TypeVar
 from urllib.error import URLError
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from torch import nn
@@ -30,6 +31,7 @@ from mmcl_ext.engine.terminal_runner import TerminalRunner
 from mmcl_ext.fileio.atomic_file import name_full_disk
 from mmcl_ext.fileio.checkpoint import require_checkpoint
 from mmcl_ext.parallel.collectives import unwrap_model
+from mmcl_ext.parallel.kept_memory import keep_freed_memory
 from mmcl_ext.registry import RUNNERS
 
 _T = TypeVar('_T')
@@ -88,6 +90,8 @@ def train_model(
     if (warning := describe_emulation(cfg)) and not launched_rank():
         print(warning, file=sys.stderr)
     prepare_launch(cfg)
+    if get_device() == 'cpu':
+        keep_freed_memory()
     try:
         runner = build_runner(cfg)
         if number_format:

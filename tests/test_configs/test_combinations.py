@@ -55,9 +55,8 @@ def resolved_hash(cfg: dict[str, Any]) -> str:
     text = json.dumps({key: cfg.get(key) for key in RUN})
     # where texts lie: named after the output of the extraction since then
     cfg = json.loads(text.replace('text/hidden_states.safetensors', 'text_features.safetensors'))
-    train = cfg['train_cfg']
-    if train['max_epochs'] == 65 and train.get('dynamic_intervals', ()) is None:
-        train['dynamic_intervals'] = [[51, 1]]  # of NW-UCLA, validated less often since then
+    for setting in ('val_begin', 'val_interval', 'dynamic_intervals'):
+        cfg['train_cfg'].pop(setting, None)
     model = cfg['model']
     model.pop('data_preprocessor', None)  # the default of its class everywhere
     if model['backbone']['type'] == 'InfoGCN':

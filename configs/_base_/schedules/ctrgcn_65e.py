@@ -1,12 +1,7 @@
 # CTR-GCN (Chen et al., ICCV 2021) on NTU RGB+D: 65 epochs, 64 samples a step.
 # Warm-up: lr * (epoch + 1) / 5 in epochs 0..4; then x0.1 at epochs 35 and 55.
-train_cfg = dict(
-    type='ResumableTrainLoop',
-    max_epochs=65,
-    val_begin=1,
-    val_interval=5,
-    dynamic_intervals=[(36, 1)],
-)
+# Validated four times, since NTU RGB+D 120 has 0.8 test clips for each training clip.
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=65, val_begin=1, val_interval=20)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 

@@ -1,5 +1,5 @@
 # DG-STGCN, ProtoGCN and ACLNet: 150 epochs, 16 samples a step, a cosine to 0, step by step.
-train_cfg = dict(type='ResumableTrainLoop', max_epochs=150, val_begin=1, val_interval=5)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=150, val_begin=1, val_interval=30)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 

@@ -2,7 +2,7 @@
 # Warm-up: lr * (epoch + 1) / 5 in epochs 0..4; then x0.1 at epochs 110 and 120.
 _base_ = './ctrgcn_65e.py'
 
-train_cfg = dict(max_epochs=140, dynamic_intervals=[(111, 1)])
+train_cfg = dict(max_epochs=140, val_interval=35)
 optim_wrapper = dict(optimizer=dict(lr=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.2, by_epoch=True, begin=0, end=5),

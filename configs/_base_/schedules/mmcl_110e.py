@@ -1,12 +1,6 @@
 # MMCL (Liu et al., ACM MM 2024): 110 epochs, 200 samples a step.
 # Warm-up: lr * (epoch + 1) / 5 in epochs 0..4; then x0.1 at epochs 90 and 100.
-train_cfg = dict(
-    type='ResumableTrainLoop',
-    max_epochs=110,
-    val_begin=1,
-    val_interval=5,
-    dynamic_intervals=[(91, 1)],
-)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=110, val_begin=1, val_interval=30)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
