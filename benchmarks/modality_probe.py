@@ -31,55 +31,11 @@ from torch import nn
 
 from mmcl_ext.checkpoints.load import load_deployed
 from mmcl_ext.datasets.store.feature_file import FeatureFile
+from mmcl_ext.evaluation.feature_scores import log_probability, predict_left_out, standardised
 from mmcl_ext.registry import DATASETS
 
 COMPONENTS = 64
 PARTS = 5
-RIDGES = 10.0 ** np.arange(-3, 4)
-
-
-def standardised(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return x (N, D) with mean 0 and deviation 1, and the mean and deviation (D,) that it had."""
-    mean, std = x.mean(0), x.std(0)
-    std[std == 0] = 1
-    return (x - mean) / std, mean, std
-
-
-def fit_ridge(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, ...]:
-    """Fit y (N, K) by x (N, D), standardised, with a penalty relative to the mean variance."""
-    x, mean, std = standardised(x)
-    centre = y.mean(0)
-    kernel = x @ x.T
-    penalty = ridge * np.trace(kernel) / len(x)
-    weights = x.T @ np.linalg.solve(kernel + penalty * np.eye(len(x)), y - centre)
-    return mean, std, weights, centre
-
-
-def apply_ridge(fitted: tuple[np.ndarray, ...], x: np.ndarray) -> np.ndarray:
-    """Predict (N, K) from x (N, D)."""
-    mean, std, weights, centre = fitted
-    return (x - mean) / std @ weights + centre
-
-
-def left_out(x: np.ndarray, y: np.ndarray, parts: np.ndarray, ridge: float) -> np.ndarray:
-    """Predict y (N, K) from x (N, D), each part (N,) by a fit to the others."""
-    result = np.empty_like(y)
-    for part in np.unique(parts):
-        rest = parts != part
-        result[~rest] = apply_ridge(fit_ridge(x[rest], y[rest], ridge), x[~rest])
-    return result
-
-
-def predicted(x: np.ndarray, y: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """Predict as ``left_out``, each part with the ridge weight that is best among the others."""
-    result = np.empty_like(y)
-    for part in np.unique(parts):
-        rest = parts != part
-        given = x[rest], y[rest], parts[rest]
-        errors = [((left_out(*given, ridge) - y[rest]) ** 2).sum() for ridge in RIDGES]
-        fitted = fit_ridge(x[rest], y[rest], RIDGES[int(np.argmin(errors))])
-        result[~rest] = apply_ridge(fitted, x[~rest])
-    return result
 
 
 def class_means(labels: np.ndarray, y: np.ndarray, parts: np.ndarray) -> np.ndarray:
@@ -105,12 +61,6 @@ def nearest(y: np.ndarray, guess: np.ndarray, labels: np.ndarray) -> tuple[float
     same = labels[:, None] == labels
     in_class = np.where(same, distance, np.inf).argmin(1) == np.arange(len(y))
     return among_all, in_class.mean(), (1 / same.sum(1)).mean()
-
-
-def log_probability(scores: np.ndarray) -> np.ndarray:
-    """Log softmax (N, K) of regressed indicators, at the scale that fits a probability."""
-    scores = scores / scores.std()
-    return scores - np.log(np.exp(scores).sum(1, keepdims=True))
 
 
 def principal(y: np.ndarray, number: int = COMPONENTS) -> np.ndarray:
@@ -171,9 +121,9 @@ def main() -> None:
 
     onehot = np.eye(labels.max() + 1)[labels]
     scores = {
-        'coordinates': predicted(raw.astype(np.float64), onehot, parts),
-        'network': predicted(pooled.astype(np.float64), onehot, parts),
-        'images': predicted(images, onehot, parts),
+        'coordinates': predict_left_out(raw.astype(np.float64), onehot, parts),
+        'network': predict_left_out(pooled.astype(np.float64), onehot, parts),
+        'images': predict_left_out(images, onehot, parts),
     }
     for one in ('coordinates', 'network'):
         both = log_probability(scores[one]) + log_probability(scores['images'])
@@ -185,9 +135,9 @@ def main() -> None:
     for target, source in (('images', 'network'), ('network', 'images')):
         y, x = views[target], views[source]
         by_class = class_means(labels, y, parts)
-        rest = predicted(np.hstack([x, onehot]), y - by_class, parts)
+        rest = predict_left_out(np.hstack([x, onehot]), y - by_class, parts)
         for name, guess in (
-            (source, predicted(x, y, parts)),
+            (source, predict_left_out(x, y, parts)),
             ('class', by_class),
             (f'class and {source}', by_class + rest),
         ):

@@ -9,12 +9,13 @@ from tiny_data import tiny_samples, write_tiny_images
 
 from mmcl_ext.datasets.converters.utdmhad import UTDMHAD_CLASSES
 from mmcl_ext.datasets.store import write_store
+from mmcl_ext.datasets.store.feature_file import write_feature_file
 
 CONFIGS = UTD.parents[1]
 
 
 def write_tool_inputs(root: Path) -> Path:
-    """Write store, pickle, clips, images, scores, checkpoint and configurations."""
+    """Write store, pickle, clips, images, scores, features, checkpoint and configurations."""
     store = root / 'store.safetensors'
     samples = list(tiny_samples(layout='kinect_v1'))
     names = [sample['name'] for sample in samples]
@@ -47,4 +48,6 @@ def write_tool_inputs(root: Path) -> Path:
             for row, s in zip(generator.normal(size=(12, 27)), samples, strict=True)
         ]
         (root / f'{stream}.pkl').write_bytes(pickle.dumps(scores))
+    features = generator.normal(size=(len(names), 5)).astype('f4')
+    write_feature_file(root / 'features.safetensors', features, names)
     return root

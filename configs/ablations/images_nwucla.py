@@ -36,4 +36,13 @@ variants = dict(
         title='(i) all images of the class as positives',
         options={'model.co_learning.loss.contrastive.positives': 'class'},
     ),
+    distilled=dict(
+        title='(j) distilled from image scores',
+        config='./parts/ctrgcn_nwucla_distilled.py',
+    ),
+    distilled_shuffled=dict(
+        title='(j) scores shuffled within the class',
+        config='./parts/ctrgcn_nwucla_distilled.py',
+        options={'model.co_learning.helpers.0.shuffle': True},
+    ),
 )

@@ -12,7 +12,10 @@ from training import GradientsKept, without_gradient
 
 from mmcl_ext.ablation.declaration import load_ablation
 from mmcl_ext.ablation.run import training_config
+from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.datasets.store.feature_file import write_feature_file
+from mmcl_ext.evaluation.score_files import read_scores, write_scores
+from mmcl_ext.evaluation.scores import Scores
 from mmcl_ext.registry import DATASETS, MODELS
 
 REPO = Path(__file__).resolve().parents[2]
@@ -30,6 +33,9 @@ def features(tmp_path, monkeypatch):
     names = write_tiny_store(folder / 'nwucla.safetensors', layout='kinect_v1', num_person=1)
     values = np.random.default_rng(0).normal(2, 1, (11, 30)).astype(np.float32)
     write_feature_file(folder / 'image_features.safetensors', values, names[1:])
+    scores = np.random.default_rng(1).normal(size=(11, 10))
+    labels = SkeletonStore(folder / 'nwucla.safetensors').labels[1:]
+    write_scores(folder / 'image_scores.pkl', Scores(names[1:], scores, labels))
     return dict(zip(names[1:], (values - values.mean(0)) / values.std(0), strict=True))
 
 
@@ -45,7 +51,12 @@ def test_a_step_of_every_arm(name, features):
     cfg, _, items = items_of(name)
     model = MODELS.build(cfg.model)
     logged = model.train_step(pseudo_collate(items), GradientsKept(model))
-    assert ('loss_align' in logged) == (name not in ('skeleton', 'heavier', 'uniformity'))
+    extra = dict(skeleton='', heavier='', uniformity='loss_uniformity')
+    extra |= dict.fromkeys(('distilled', 'distilled_shuffled'), 'loss_distill')
+    assert {key for key in logged if key.startswith('loss_')} == {
+        'loss_cls',
+        extra.get(name, 'loss_align'),
+    } - {''}
     assert all(value.isfinite() for value in logged.values())
     assert without_gradient(model) == []
     assert cfg.train_cfg.max_epochs == 12
@@ -59,6 +70,19 @@ def test_whose_image_a_sample_has(features):
         assert np.isnan(images[0]).all()
         own = [features[dataset.sample_names[i]] for i in range(1, 4)]
         assert np.allclose(images[1:], own, atol=1e-5) == same
+
+
+def test_whose_scores_a_sample_is_taught(features):
+    given = read_scores('data/nwucla/image_scores.pkl')
+    for name, same in (('distilled', True), ('distilled_shuffled', False)):
+        cfg = training_config(ARMS[name], 1, SMALL)
+        torch.manual_seed(1)
+        (helper,) = MODELS.build(cfg.model).co_learning.helpers
+        teacher = helper.teacher.numpy()
+        assert np.array_equal(teacher, given.values.astype(np.float32)) == same
+        for label in np.unique(given.labels):
+            rows = given.labels == label
+            assert sorted(teacher[rows, 0]) == sorted(given.values[rows, 0].astype(np.float32))
 
 
 def test_the_arms_differ_in_nothing_else(features):

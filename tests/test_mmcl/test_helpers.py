@@ -371,6 +371,30 @@ def test_the_table_of_the_documentation(repo: Path, folder: Path) -> None:
         assert f'| {number:,}' in row, (name, number)
 
 
+def test_samples_without_scores_of_a_teacher(folder: Path, tmp_path: Path) -> None:
+    """They are refused, or left out of the loss: that of the others stays as it is."""
+    dump = pickle.loads((folder / 'scores.pkl').read_bytes())
+    (tmp_path / 'scores.pkl').write_bytes(pickle.dumps(dump[1:]))
+    cfg = dict(type='ScoreDistillation', file=str(tmp_path / 'scores.pkl'))
+    with pytest.raises(ValueError, match='no scores of 1 of 8'):
+        model_with([cfg])
+    (helper,) = model_with([dict(cfg, allow_absent=0.2)]).co_learning.helpers
+    (whole,) = model_with([dict(cfg, file=str(folder / 'scores.pkl'))]).co_learning.helpers
+    logits = torch.randn(8, whole.teacher.shape[1], requires_grad=True)
+    samples = named_batch()['data_samples']
+
+    def loss(teacher: Any, chosen: slice) -> Tensor:
+        given = dict(
+            logits=logits[chosen], samples=samples[chosen], labels=logits, embedding=logits
+        )
+        return teacher.loss(Taps(**given))['loss_distill']
+
+    assert loss(helper, slice(8)) == loss(whole, slice(1, 8))
+    nobody = loss(helper, slice(1))
+    nobody.backward()
+    assert nobody == 0
+
+
 def test_a_real_run_saves_and_resumes(tmp_path: Path) -> None:
     """A Runner introduces the training set; a run resumed between or inside epochs ends alike."""
     names = write_data(tmp_path)

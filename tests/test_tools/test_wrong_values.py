@@ -26,6 +26,8 @@ GOOD = {
     'analysis/class_rivals.py': 'j.pkl utdmhad --prompt out/r.txt',
     'analysis/compare.py': 'j.pkl b.pkl --resamples 9 --out-dir out',
     'analysis/confusion_matrix.py': 'j.pkl --out out/c.png',
+    'analysis/feature_scores.py': 'features.safetensors store.safetensors out/s.pkl '
+    '--split xsub_train --subject-pattern s(.*)',
     'analysis/get_complexity.py': 'utd.py',
     'checkpoint/export_official.py': 'epoch_1.pth out/o.pt',
     'checkpoint/import_official.py': 'epoch_1.pth out/i.pth',

@@ -8,6 +8,7 @@ import torch
 
 from mmcl_ext.datasets.store.annotation_pickle import open_annotation
 from mmcl_ext.fileio.printable import bounded_repr
+from mmcl_ext.mmcl.shuffled_pairs import shuffled_pairs
 from mmcl_ext.mmcl.transforms.feature_transform import FeatureTransform
 from mmcl_ext.registry import TRANSFORMS
 
@@ -73,13 +74,9 @@ class LoadImageFeature(FeatureTransform):
     def _partners(self) -> Mapping[str, str]:
         names = self.features.names
         random = np.random.default_rng(self._seed)
-        if self.shuffle_within is None:
-            order = random.permutation(len(names))
-        else:
-            order, classes = np.arange(len(names)), self._classes(self.shuffle_within)
-            for label in np.unique(classes):
-                members = np.flatnonzero(classes == label)
-                order[members] = random.permutation(members)
+        within = self.shuffle_within
+        classes = None if within is None else self._classes(within)
+        order = shuffled_pairs(len(names), random, classes)
         return {name: names[other] for name, other in zip(names, order.tolist(), strict=True)}
 
     def _classes(self, file: str | os.PathLike) -> np.ndarray:
