@@ -13,7 +13,7 @@ import pickle
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -34,6 +34,7 @@ from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.store.feature_file import write_feature_file
 from mmcl_ext.mmcl.helper import TrainingSet
 from mmcl_ext.models.layers.matrix_products import multiply
+from mmcl_ext.parallel.kept_memory import keep_freed_memory
 from mmcl_ext.registry import MODELS
 
 SHAPES = {  # layout, the official graph, frames, person slots, classes
@@ -290,17 +291,50 @@ def timed_children(step: Step, seconds: dict[str, float]) -> Iterator[None]:
             handle.remove()
 
 
-class _Bytes(TorchDispatchMode):
-    """Counts the bytes that operations read and write, views apart."""
+_PRODUCTS = {
+    'aten.bmm',
+    'aten.mm',
+    'aten.addmm',
+    'aten.baddbmm',
+    'aten.convolution',
+    'aten.convolution_backward',
+    'mkldnn._linear_pointwise',
+}
 
-    total = 0
+
+class _Work(TorchDispatchMode):
+    """Counts the bytes that operations read and write, views apart, and lists the products."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = self.bytes_of_products = 0
+        self.products: dict[str, Callable] = {}
+        """One call of each kind."""
+        self.calls: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not func.is_view:
-            tensors = [t for t in (*args, *_listed(result)) if isinstance(t, Tensor)]
-            self.total += sum(t.numel() * t.element_size() for t in tensors)
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if func.is_view:
+            return result
+        given = [t for t in args if isinstance(t, Tensor)]
+        moved = sum(
+            t.numel() * t.element_size()
+            for t in (*given, *_listed(result))
+            if isinstance(t, Tensor)
+        )
+        self.bytes += moved
+        if str(func.overloadpacket) in _PRODUCTS:
+            kind = f'{func} {[(t.shape, t.stride(), t.dtype) for t in given]} {args[len(given) :]}'
+            self.products.setdefault(kind, partial(func, *args, **kwargs))
+            self.calls[kind] += 1
+            self.bytes_of_products += moved
         return result
+
+    @torch.no_grad()
+    def seconds_of_products(self, clock: Clock) -> float:
+        """Add up what the products take, each kind repeated by itself, at best."""
+        return sum(self.calls[kind] * _best(call, clock) for kind, call in self.products.items())
 
 
 def _listed(result: Any) -> tuple[Any, ...]:
@@ -333,14 +367,19 @@ def print_floor(name: str, step: Step, reached: dict[str, float], batch: int) ->
     linear = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
     with FlopCounterMode(display=False, custom_mapping={linear: _linear_flops}) as operations:
         step()
-    with _Bytes() as moved:
+    with _Work() as work:
         step()
     flops = operations.get_total_flops()
     precision = 'bf16' if step.bf16 else 'fp32'
-    products, memory = flops / reached[precision], moved.total / reached['bytes']
+    products, memory = flops / reached[precision], work.bytes / reached['bytes']
     print(f'{name}: {flops / batch / 1e9:.2f} G operations a sample = ', end='')
-    print(f'{1e3 * products / batch:.2f} ms; {moved.total / batch / 1e6:.0f} MB = ', end='')
+    print(f'{1e3 * products / batch:.2f} ms; {work.bytes / batch / 1e6:.0f} MB = ', end='')
     print(f'{1e3 * memory / batch:.2f} ms')
+    products = work.seconds_of_products(step.clock)
+    others = work.bytes - work.bytes_of_products
+    print(f'{name}: products at their own shapes {1e3 * products / batch:.2f} ms; ', end='')
+    print(f'{others / batch / 1e6:.0f} MB of the rest = ', end='')
+    print(f'{1e3 * others / reached["bytes"] / batch:.2f} ms')
 
 
 def _linear_flops(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
@@ -357,7 +396,6 @@ def print_breakdown(name: str, step: Step, rounds: int, batch: int) -> None:
     print(f'{name}, forward, ms a sample: {", ".join(shown)}')
 
 
-@one_line_errors()
 def print_memory(steps: dict[str, Step]) -> None:
     """What a step keeps for its backward pass, and the weights that are trained."""
     print(f'\n{"":36}{"kept, MiB":>12}{"parameters":>14}')
@@ -366,11 +404,13 @@ def print_memory(steps: dict[str, Step]) -> None:
         print(f'{name:36}{kept_bytes(step) / 2**20:>12.1f}{parameters:>14,}')
 
 
+@one_line_errors()
 def main() -> None:
     args = parse_args()
     clock = time.process_time if args.clock == 'cpu' else time.perf_counter
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
+    keep_freed_memory()  # as a training does
     print(f'torch {torch.__version__}, {args.threads} threads, {args.clock} clock, ', end='')
     print(f'{" ".join(cpu_instructions()) or "unknown instructions"}; {args.shape}, ', end='')
     print(f'batch {args.batch}, persons: {args.persons}')

@@ -198,8 +198,8 @@ class _NormalizeWeighted(torch.autograd.Function):
         _reduce(total, group)
         var = total / count
         scale = (var + eps).rsqrt_()
-        ctx.save_for_backward(rows, weight, m, mean, scale, count)
-        ctx.group = group
+        ctx.save_for_backward(rows, weight, m, mean, scale, var, count)
+        ctx.group, ctx.eps = group, eps
         ctx.mark_non_differentiable(mean, var, count)
         gain = scale if weight is None else scale * weight
         shift = None if bias is None else bias[:, None]
@@ -210,19 +210,24 @@ class _NormalizeWeighted(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight, m, mean, scale, count = ctx.saved_tensors
-        g = grads[0]
-        kind = mean.dtype
-        xhat = (rows - mean[:, None]).mul_(scale[:, None])
-        sums = torch.stack((g.sum(2, dtype=kind).sum(0), (g * xhat).sum(2).sum(0)))
-        dbias, dweight = sums.unbind() if weight is not None else (None, None)
-        total = sums.clone() if ctx.group is not False else sums
+        rows, weight, m, mean, scale, var, count = ctx.saved_tensors
+        g = grads[0].contiguous()
+        # PyTorch's backward of a normalisation by given statistics sums in one pass.
+        ones = torch.ones_like(mean) if weight is None else weight
+        _, dweight, dbias = torch.ops.aten.native_batch_norm_backward(
+            g, rows, ones, mean, var, None, None, False, ctx.eps, [False, True, True]
+        )
+        total = torch.stack((dbias, dweight))
         _reduce(total, ctx.group)
         share = total / count  # (2, C)
         gain = scale if weight is None else scale * weight
-        factor = (m[:, None] * -gain).unsqueeze(-1)  # (R, C, 1)
-        dx = xhat.mul_(share[1][:, None]).add_(share[0][:, None]).mul_(factor)
-        dx = dx.addcmul_(g.to(kind), gain[:, None]).to(g.dtype)
+        factor = m[:, None] * -gain  # (R, C)
+        slope = factor * (scale * share[1])
+        offset = factor * share[0] - slope * mean
+        dx = torch.addcmul(offset.unsqueeze(-1), rows, slope.unsqueeze(-1))
+        dx = dx.addcmul_(g, gain[:, None]).to(g.dtype)
+        if weight is None:
+            dweight = dbias = None
         return dx, dweight, dbias, None, None, None
 
 
