@@ -45,4 +45,24 @@ variants = dict(
         config='./parts/ctrgcn_nwucla_distilled.py',
         options={'model.co_learning.helpers.0.shuffle': True},
     ),
+    objects=dict(
+        title='(k) refined by the objects of the same clip',
+        config='./parts/ctrgcn_nwucla_objects.py',
+    ),
+    objects_shuffled=dict(
+        title='(k) objects shuffled over all training clips',
+        config='./parts/ctrgcn_nwucla_objects.py',
+        options=shuffle,
+    ),
+    object_sentences=dict(
+        title='(k) refined by a sentence that names the objects',
+        config='./parts/ctrgcn_nwucla_objects.py',
+        options={'text_file': 'data/nwucla/objects/hidden_states.safetensors'},
+    ),
+    # What lambda_2 = 0.2 adds to the weight of the loss.
+    heavier_refined=dict(
+        title='(k) skeleton only, loss x 1.2',
+        config='./parts/ctrgcn_nwucla_12e.py',
+        options={'model.cls_head.loss_cls': dict(type='CrossEntropyLoss', loss_weight=1.2)},
+    ),
 )

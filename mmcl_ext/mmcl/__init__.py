@@ -27,10 +27,9 @@ from mmcl_ext.mmcl.losses.mmcl_loss import MMCLLoss
 from mmcl_ext.mmcl.mmcl_data_preprocessor import MMCLDataPreprocessor
 from mmcl_ext.mmcl.mmcl_recognizer import MMCLRecognizer
 from mmcl_ext.mmcl.modules import FAM, FRM
-from mmcl_ext.mmcl.transforms.feature_transform import LoadTextFeature
+from mmcl_ext.mmcl.transforms.feature_transform import LoadImageFeature, LoadTextFeature
 from mmcl_ext.mmcl.transforms.jitter_image import JitterImage
 from mmcl_ext.mmcl.transforms.load_composite_image import LoadCompositeImage
-from mmcl_ext.mmcl.transforms.load_image_feature import LoadImageFeature
 
 __all__ = [
     'FAM',

@@ -165,10 +165,19 @@ class FRM(TrainingHelper):
         return {'text': self.text_channels}
 
     def loss(self, taps: Taps) -> dict[str, Tensor]:
-        """Classify by the refined logits: ``loss_refine``, and ``frm_weight_j`` of each entry."""
-        refined, weights = self(taps.logits, taps.inputs['text'])
+        """Classify by the refined logits: ``loss_refine``, and ``frm_weight_j`` of each entry.
+
+        A text feature of NaN stands for no text: the sample is left out.
+        """
+        logits, text, labels = taps.logits, taps.inputs['text'], taps.labels
+        present = ~text.flatten(1)[:, 0].isnan()  # (N,)
+        if not present.all():
+            logits, text, labels = (x[present] for x in (logits, text, labels))
+        refined, weights = self(logits, text)
+        if not len(refined):
+            return {'loss_refine': refined.sum() + weights.sum()}
         monitors = {f'frm_weight_{i}': w for i, w in enumerate(weights.detach().mean(dim=0))}
-        return {'loss_refine': F.cross_entropy(refined, taps.labels), **monitors}
+        return {'loss_refine': F.cross_entropy(refined, labels), **monitors}
 
 
 def feature_width(value: int | str | os.PathLike, name: str) -> int:

@@ -36,6 +36,9 @@ def features(tmp_path, monkeypatch):
     scores = np.random.default_rng(1).normal(size=(11, 10))
     labels = SkeletonStore(folder / 'nwucla.safetensors').labels[1:]
     write_scores(folder / 'image_scores.pkl', Scores(names[1:], scores, labels))
+    for name, width in (('object_probs', 80), ('hidden_states', 384)):
+        texts = np.random.default_rng(2).random((11, width), np.float32)
+        write_feature_file(folder / f'objects/{name}.safetensors', texts, names[1:])
     return dict(zip(names[1:], (values - values.mean(0)) / values.std(0), strict=True))
 
 
@@ -51,7 +54,8 @@ def test_a_step_of_every_arm(name, features):
     cfg, _, items = items_of(name)
     model = MODELS.build(cfg.model)
     logged = model.train_step(pseudo_collate(items), GradientsKept(model))
-    extra = dict(skeleton='', heavier='', uniformity='loss_uniformity')
+    extra = dict(skeleton='', heavier='', heavier_refined='', uniformity='loss_uniformity')
+    extra |= {name: 'loss_refine' for name in ARMS if name.startswith('object')}
     extra |= dict.fromkeys(('distilled', 'distilled_shuffled'), 'loss_distill')
     assert {key for key in logged if key.startswith('loss_')} == {
         'loss_cls',

@@ -1,4 +1,4 @@
-"""Samples without an image, cached features shuffled and standardised, tiles one by one."""
+"""Samples without image or text, cached features shuffled and standardised, tiles one by one."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from torch import nn
 from toy_data import batch, branch_cfg, build, losses, mmcl_cfg
 
 from mmcl_ext.datasets.store.annotation_pickle import open_annotation
-from mmcl_ext.mmcl import LoadImageFeature, TiledEncoder, write_feature_file
+from mmcl_ext.mmcl import LoadImageFeature, LoadTextFeature, TiledEncoder, write_feature_file
 
 WIDTH = 6
 NAMES = [f's{i}' for i in range(40)]
@@ -51,6 +51,32 @@ def test_a_batch_without_any_image():
     assert terms['loss_align'] == terms['retrieval_acc'] == 0
     terms['loss_align'].backward()
     assert all(p.grad.eq(0).all() for p in recognizer.co_learning.fam.parameters())
+
+
+def test_absent_texts_are_left_out_of_the_refinement():
+    parts = dict(image_encoder=None, fam=None, frm=dict(type='FRM', text_channels=WIDTH))
+    recognizer = build({**mmcl_cfg(), 'co_learning': branch_cfg(**parts)}).train(False)
+    data = batch(num=4)
+    data['inputs']['text'] = list(torch.randn(4, WIDTH))
+    whole = losses(recognizer, data)
+    data['inputs']['text'][0] = torch.full((WIDTH,), torch.nan)
+    masked = losses(recognizer, data)
+    part = {key: values[1:] for key, values in data['inputs'].items()}
+    alone = losses(recognizer, dict(inputs=part, data_samples=data['data_samples'][1:]))
+    torch.testing.assert_close(masked['loss_refine'], alone['loss_refine'])
+    assert masked['loss_refine'] != whole['loss_refine']
+    data['inputs']['text'] = [torch.full((WIDTH,), torch.nan)] * 4
+    nobody = losses(recognizer, data)['loss_refine']
+    nobody.backward()
+    assert nobody == 0
+    assert all(p.grad.eq(0).all() for p in recognizer.co_learning.frm.parameters())
+
+
+@pytest.mark.parametrize('kind', [LoadImageFeature, LoadTextFeature])
+def test_texts_are_read_as_images_are(file, kind):
+    loader = kind(file, allow_absent=0.05, standardise=True, shuffle=True)
+    assert list(loader.transform(dict(sample_name='s1'))) == ['sample_name', loader.key]
+    assert np.isnan(loader.transform(dict(sample_name='other'))[loader.key]).all()
 
 
 def test_some_samples_may_lack_a_feature(file):

@@ -317,16 +317,19 @@ def test_prompts_are_configuration(folder, tmp_path):
 
 def test_shipped_configurations_build(folder):
     files = sorted(CONFIGS.glob('text_*.py'))
-    assert len(files) == 4
+    assert len(files) == 5
+    expected = {
+        'text_npy': ['token_ids'],
+        'text_objects': ['object_probs', 'hidden_states'],
+    }
     for file in files:
         cfg = Config.fromfile(file)
         settings = dict(cfg.source, folder=str(folder / 'images'))
         if cfg.get('question'):
             settings['question'] = cfg.prompts[cfg.question]
         source = TEXT_SOURCES.build(settings)
-        expected = ['token_ids'] if 'npy' in file.stem else list(ALL)
-        assert list(source.padding) == expected
-        if 'npy' not in file.stem:
+        assert list(source.padding) == expected.get(file.stem, list(ALL))
+        if file.stem not in expected:
             assert source._hub['trust_remote_code'] is False
 
 
