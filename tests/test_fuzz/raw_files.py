@@ -41,6 +41,7 @@ from mmcl_ext.inference import read_clips
 from mmcl_ext.inference.read_clips import ClipDefaults
 from mmcl_ext.mmcl import LoadCompositeImage
 from mmcl_ext.preparation.composites.composite_folder import CompositeFolder
+from mmcl_ext.preparation.text.nanodet import _read_convolutions
 from mmcl_ext.preparation.text.npy_features import NpyFeatures
 from mmcl_ext.preparation.text.vqa_source import CompositeReader
 from mmcl_ext.preparation.videos.video import count_frames, read_frames
@@ -269,6 +270,30 @@ def read_person_log(path: Path) -> None:
     assert all(isinstance(tiles, int) for tiles in counts.values())
 
 
+_WEIGHTS = RNG.normal(size=40).astype('<f2').tobytes()
+
+
+def detector_seeds(folder: Path) -> list[bytes]:
+    kind = dict(dtype='float32', quantization=dict(dtype='float16'))
+    nodes, entries = [], []
+    for suffix in ('', '_1'):
+        names = f'split{suffix}', f'bias{suffix}'
+        shapes = [1, 3, 2, 2], [2]
+        entries += [dict(name=n, shape=s, **kind) for n, s in zip(names, shapes, strict=True)]
+        nodes += [dict(name=f'P/convolution{suffix}', op='Conv2D', input=['x', names[0]])]
+        nodes += [dict(name=f'P/Add{suffix}', op='Add', input=[nodes[-1]['name'], names[1]])]
+    entries.insert(0, dict(name='axis', shape=[2], dtype='int32'))
+    groups = [dict(paths=['nanodet.bin'], weights=entries)]
+    content = dict(modelTopology=dict(node=nodes), weightsManifest=groups)
+    return [json.dumps(content).encode()]
+
+
+def read_detector(path: Path) -> None:
+    path.with_suffix('.bin').write_bytes(_WEIGHTS)
+    for kernel, bias in _read_convolutions(path).values():
+        assert kernel.dtype == bias.dtype == np.float32
+
+
 def video_seeds(folder: Path) -> list[bytes]:
     path = folder / 'seed.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 5, (32, 16))
@@ -325,5 +350,6 @@ TARGETS = {
         person_log_seeds,
         mutate_json_file,
     ),
+    'detector graph': ('nanodet.json', read_detector, detector_seeds, mutate_json_file),
     'video': ('a.avi', read_video, video_seeds, mutate_bytes),
 }

@@ -65,7 +65,7 @@ class FeatureTransform(SideDataTransform):
         return self._features
 
     def load(self, sample_name: str) -> np.ndarray:
-        """Read the feature (D,), float32, of a sample or its chance partner; NaN where it may lack.
+        """Read the feature (D,), float32, of a sample or its chance partner; NaN for none.
 
         A KeyError names file and sample.
         """

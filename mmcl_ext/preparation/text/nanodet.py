@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmcl_ext.fileio.name_file import DAMAGE, name_file
 from mmcl_ext.fileio.printable import bounded_repr
 from mmcl_ext.fileio.read_json import read_json
 
@@ -127,27 +128,27 @@ def load_nanodet(path: str | os.PathLike) -> NanoDet:
 
 def _read_convolutions(path: Path) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Read kernels (C', C, H, W) and biases (C') by the numbers of the convolutions."""
-    content = read_json(path, dict)
-    try:
-        groups = content['weightsManifest']
+    content, found = read_json(path, dict), {}
+    with name_file(path, DAMAGE):
         nodes = {node['name']: node for node in content['modelTopology']['node']}
-        arrays = dict(_arrays(groups, path.parent))
-        found = {}
+        arrays = dict(_arrays(content['weightsManifest'], path.parent))
         for node in nodes.values():
             source, *_ = node.get('input') or ['']
             if node['op'] in ('Add', 'AddV2') and nodes.get(source, {}).get('op') == 'Conv2D':
                 number = int(source.rpartition('convolution')[2].lstrip('_') or 0)
                 kernel = arrays[nodes[source]['input'][1]].transpose(3, 2, 0, 1)
                 found[number] = np.ascontiguousarray(kernel), arrays[node['input'][1]]
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f'{path}: no graph of TensorFlow.js with convolutions: {error}') from error
     return found
 
 
 def _arrays(groups: Any, folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the floating point weights of a manifest by name."""
     for group in groups:
-        data = b''.join((folder / Path(name).name).read_bytes() for name in group['paths'])
+        files = [folder / Path(name).name for name in group['paths']]
+        absent = [file.name for file in files if not file.is_file()]
+        if absent:
+            raise ValueError(f'the file of weights {bounded_repr(absent[0])} is not beside it')
+        data = b''.join(file.read_bytes() for file in files)
         place = 0
         for entry in group['weights']:
             kind = _stored_type(entry)
