@@ -131,7 +131,8 @@ def _read_convolutions(path: Path) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     content, found = read_json(path, dict), {}
     with name_file(path, DAMAGE):
         nodes = {node['name']: node for node in content['modelTopology']['node']}
-        arrays = dict(_arrays(content['weightsManifest'], path.parent))
+        (group,) = content['weightsManifest']
+        arrays = dict(_arrays(group, path.with_suffix('.bin').read_bytes()))
         for node in nodes.values():
             source, *_ = node.get('input') or ['']
             if node['op'] in ('Add', 'AddV2') and nodes.get(source, {}).get('op') == 'Conv2D':
@@ -141,25 +142,19 @@ def _read_convolutions(path: Path) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _arrays(groups: Any, folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the floating point weights of a manifest by name."""
-    for group in groups:
-        files = [folder / Path(name).name for name in group['paths']]
-        absent = [file.name for file in files if not file.is_file()]
-        if absent:
-            raise ValueError(f'the file of weights {bounded_repr(absent[0])} is not beside it')
-        data = b''.join(file.read_bytes() for file in files)
-        place = 0
-        for entry in group['weights']:
-            kind = _stored_type(entry)
-            size = int(np.prod([int(side) for side in entry['shape']], dtype=object))
-            end = place + size * kind.itemsize
-            if not 0 <= size <= len(data) or end > len(data):
-                raise ValueError(f'{bounded_repr(entry)} lies outside of the file of weights')
-            if kind.kind == 'f':
-                array = np.frombuffer(data[place:end], kind).reshape(entry['shape'])
-                yield entry['name'], array.astype(np.float32)
-            place = end
+def _arrays(group: Any, data: bytes) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the floating point weights of a group of the manifest by name."""
+    place = 0
+    for entry in group['weights']:
+        kind = _stored_type(entry)
+        size = int(np.prod([int(side) for side in entry['shape']], dtype=object))
+        end = place + size * kind.itemsize
+        if not 0 <= size <= len(data) or end > len(data):
+            raise ValueError(f'{bounded_repr(entry)} lies outside of the file of weights')
+        if kind.kind == 'f':
+            array = np.frombuffer(data[place:end], kind).reshape(entry['shape'])
+            yield entry['name'], array.astype(np.float32)
+        place = end
 
 
 def _stored_type(entry: Mapping[str, Any]) -> np.dtype:
