@@ -1,5 +1,5 @@
 # The weight and the temperature of alignment, chosen on the training views: docs/protocol.md.
-# python tools/ablation.py configs/ablations/images_nwucla_pilot.py --seeds 1 2 3
+# python tools/ablation.py configs/ablations/images_nwucla_pilot.py --seeds 1 2
 title = 'Alignment with depth renderings: choice on the training views'
 config = './parts/ctrgcn_nwucla_depth_view1.py'
 reference = 'skeleton'
