@@ -119,6 +119,8 @@ class FRM(TrainingHelper):
         matrix: ``'diagonal'`` for maps that scale each logit (the reference
             implementation), ``'full'`` for K-by-K matrices (the paper's text).
         weight: lambda_2, of the cross entropy of the refined logits.
+        allow_absent: Whether samples may lack a text, as ``LoadTextFeature(allow_absent=...)``
+            leaves them.
     """
 
     required_inputs = ('text',)
@@ -132,9 +134,11 @@ class FRM(TrainingHelper):
         num_entries: int = 2,
         matrix: Literal['diagonal', 'full'] = 'diagonal',
         weight: float = 0.2,
+        allow_absent: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(weight, init_cfg=init_cfg)
+        self.allow_absent = allow_absent
         if matrix not in ('diagonal', 'full'):
             raise ValueError(f"matrix is {matrix!r}, known are 'diagonal' and 'full'")
         self.text_channels = feature_width(text_channels, 'text_channels')
@@ -167,11 +171,11 @@ class FRM(TrainingHelper):
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Classify by the refined logits: ``loss_refine``, and ``frm_weight_j`` of each entry.
 
-        A text feature of NaN stands for no text: the sample is left out.
+        With ``allow_absent``, samples whose text feature is NaN are left out.
         """
         logits, text, labels = taps.logits, taps.inputs['text'], taps.labels
-        present = ~text.flatten(1)[:, 0].isnan()  # (N,)
-        if not present.all():
+        if self.allow_absent:
+            present = ~text[:, 0].isnan()  # (N,)
             logits, text, labels = (x[present] for x in (logits, text, labels))
         refined, weights = self(logits, text)
         if not len(refined):

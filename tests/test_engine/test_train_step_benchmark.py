@@ -1,5 +1,6 @@
 """The benchmark of training steps runs, and says what is wrong with its input."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,10 @@ def test_prints_table_and_floor(repo: Path) -> None:
     assert abs(parts - float(total)) < 0.2
     assert (best, speed) == (total, '1.00x')
     assert any(line.startswith('CTRGCN, plain, fp32') for line in lines)
-    (floor,) = (line for line in lines if line.startswith('CTRGCN, fp32: '))
+    floor, by_shape = (line for line in lines if line.startswith('CTRGCN, fp32: '))
     assert 3 < float(floor.split()[2]) < 4  # 1.7 G multiply-accumulates, forward and backward
+    products, rest = re.findall(r'([\d.]+) ms', by_shape)
+    assert 0 < float(products) + float(rest) < float(total)
 
 
 def test_no_clone_is_no_traceback(repo: Path, tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_a_batch_without_any_image():
 
 
 def test_absent_texts_are_left_out_of_the_refinement():
-    parts = dict(image_encoder=None, fam=None, frm=dict(type='FRM', text_channels=WIDTH))
+    parts = dict(
+        image_encoder=None, fam=None, frm=dict(type='FRM', text_channels=WIDTH, allow_absent=True)
+    )
     recognizer = build({**mmcl_cfg(), 'co_learning': branch_cfg(**parts)}).train(False)
     data = batch(num=4)
     data['inputs']['text'] = list(torch.randn(4, WIDTH))

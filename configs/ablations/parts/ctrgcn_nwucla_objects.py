@@ -3,7 +3,7 @@
 _base_ = ['./ctrgcn_nwucla_12e.py', '../../_base_/mmcl/co_learning.py']
 
 text_file = 'data/nwucla/objects/object_probs.safetensors'
-frm = dict(type='FRM', text_channels=text_file)
+frm = dict(type='FRM', text_channels=text_file, allow_absent=True)
 co_learning = dict(_base_.co_learning, image_encoder=None, fam=None, frm=frm)
 model = dict(type='MMCLRecognizer', co_learning=co_learning)
 load_text = dict(type='LoadTextFeature', file=text_file, allow_absent=0.01, shuffle=False)
