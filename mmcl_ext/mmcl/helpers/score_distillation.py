@@ -71,8 +71,9 @@ class ScoreDistillation(TrainingHelper):
     def loss(self, taps: Taps) -> dict[str, Tensor]:
         """Compare with the teacher: ``loss_distill``, and the share of equal decisions."""
         rows = torch.tensor([self.places.get(name, -1) for name in taps.names])
-        known = rows >= 0
-        logits = taps.logits[known.to(taps.logits.device)]
+        known, logits = rows >= 0, taps.logits
+        if not known.all():
+            logits = logits[known.to(logits.device)]
         if not len(logits):
             return {'loss_distill': taps.logits.sum() * 0.0}
         teacher = self.teacher[rows[known]].to(logits)
