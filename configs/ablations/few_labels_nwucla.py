@@ -5,23 +5,18 @@ config = './parts/ctrgcn_nwucla_few.py'
 reference = 'skeleton25'
 aligned = './parts/ctrgcn_nwucla_depth_few.py'
 distilled = './parts/ctrgcn_nwucla_distilled_few.py'
-# The weight and the temperature that were chosen on the training views.
-chosen = {
-    'model.co_learning.loss.alignment_weight': 0.02,
-    'model.co_learning.loss.contrastive.temperature': 0.1,
-}
 tenth = {
     'train_dataloader.dataset.ann_file': 'data/nwucla/labels_10.safetensors',
     'train_dataloader.sampler.times': 25,
 }
-images_of_tenth = chosen | tenth | {'image_file': 'data/nwucla/image_features_10.safetensors'}
+images_of_tenth = tenth | {'image_file': 'data/nwucla/image_features_10.safetensors'}
 scores_of_tenth = tenth | {'model.co_learning.helpers.0.file': 'data/nwucla/image_scores_10.pkl'}
 shuffle = {'train_dataloader.dataset.pipeline.0.shuffle': True}
 shuffle_scores = {'model.co_learning.helpers.0.shuffle': True}
 variants = dict(
     skeleton25=dict(title='25 %: skeleton only'),
-    images25=dict(title='25 %: images of the same clip', config=aligned, options=chosen),
-    shuffled25=dict(title='25 %: images shuffled', config=aligned, options=chosen | shuffle),
+    images25=dict(title='25 %: images of the same clip', config=aligned),
+    shuffled25=dict(title='25 %: images shuffled', config=aligned, options=shuffle),
     distilled25=dict(title='25 %: distilled from image scores', config=distilled),
     distilled_shuffled25=dict(
         title='25 %: scores shuffled within the class', config=distilled, options=shuffle_scores

@@ -4,20 +4,15 @@
 title = 'Alignment with depth renderings and its controls'
 config = './parts/ctrgcn_nwucla_depth_cached.py'
 reference = 'skeleton'
-# Chosen on the training views.
-chosen = {
-    'model.co_learning.loss.alignment_weight': 0.02,
-    'model.co_learning.loss.contrastive.temperature': 0.1,
-}
 shuffle = {'train_dataloader.dataset.pipeline.0.shuffle': True}
 within = {'train_dataloader.dataset.pipeline.0.shuffle_within': 'data/nwucla/nwucla.safetensors'}
 paper = {'model.co_learning.loss.contrastive.negatives': 'paper'}
 variants = dict(
     skeleton=dict(title='(a) skeleton only', config='./parts/ctrgcn_nwucla_12e.py'),
-    images=dict(title='(b) images of the same clip', options=chosen),
+    images=dict(title='(b) images of the same clip'),
     shuffled=dict(
         title='(c) images shuffled over all training clips',
-        options=chosen | shuffle,
+        options=shuffle,
     ),
     # What lambda_1 = 0.02 adds to the weight of the loss.
     heavier=dict(
@@ -26,22 +21,20 @@ variants = dict(
         options={'model.cls_head.loss_cls': dict(type='CrossEntropyLoss', loss_weight=1.02)},
     ),
     # Exploratory.
-    same_class=dict(
-        title='(d) images shuffled within the class', options=chosen | shuffle | within
-    ),
+    same_class=dict(title='(d) images shuffled within the class', options=shuffle | within),
     uniformity=dict(
         title='(f) no images, negatives within the view alone',
         config='./parts/ctrgcn_nwucla_uniformity.py',
     ),
-    paper=dict(title="(g) negatives='paper', same clip", options=chosen | paper),
-    paper_shuffled=dict(title="(g) negatives='paper', shuffled", options=chosen | paper | shuffle),
+    paper=dict(title="(g) negatives='paper', same clip", options=paper),
+    paper_shuffled=dict(title="(g) negatives='paper', shuffled", options=paper | shuffle),
     projection=dict(
         title='(h) projection head on the skeleton side',
-        options=chosen | {'model.co_learning.fam.project_skeleton': True},
+        options={'model.co_learning.fam.project_skeleton': True},
     ),
     class_positives=dict(
         title='(i) all images of the class as positives',
-        options=chosen | {'model.co_learning.loss.contrastive.positives': 'class'},
+        options={'model.co_learning.loss.contrastive.positives': 'class'},
     ),
     distilled=dict(
         title='(j) distilled from image scores',

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import log_softmax
 
 from mmcl_ext.datasets.metainfo.subjects import subjects_of
 from mmcl_ext.datasets.store.feature_file import FeatureFile
@@ -95,5 +96,4 @@ def predict_left_out(x: np.ndarray, y: np.ndarray, parts: np.ndarray) -> np.ndar
 
 def log_probability(scores: np.ndarray) -> np.ndarray:
     """Log softmax (N, K) of regressed indicators, at the scale that fits a probability."""
-    scores = scores / scores.std()
-    return scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    return log_softmax(scores / scores.std(), axis=1)

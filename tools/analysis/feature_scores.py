@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmcl_ext.config.user_errors import one_line_errors
+from mmcl_ext.datasets.metainfo.subjects import add_subject_pattern
 from mmcl_ext.datasets.store import SkeletonStore
 from mmcl_ext.evaluation.annotation_source import SplitLabels
 from mmcl_ext.evaluation.feature_scores import score_features
@@ -21,27 +22,25 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', help='score file to write (.pkl)')
     parser.add_argument('--split', required=True, help='split to score')
     parser.add_argument('--parts', type=int, default=5, help='parts that subjects are put in (5)')
-    parser.add_argument(
-        '--subject-pattern',
-        help='regular expression for the whole name; its first group is the subject',
-    )
+    add_subject_pattern(parser)
     return parser.parse_args(arguments)
 
 
 @one_line_errors()
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
-    store = SkeletonStore(args.store)
+    split = SplitLabels.read(args.store, args.split)
     scores = score_features(
         args.features,
-        SplitLabels.read(args.store, args.split),
-        store.classes,
+        split,
+        SkeletonStore(args.store).classes,
         subject_pattern=args.subject_pattern,
         parts=args.parts,
     )
     write_scores(args.out, scores)
-    split = len(store.split(args.split))
-    print(f'{args.out}: {len(scores)} of {split} samples, top-1 {scores.hits.mean():.2%}')
+    print(
+        f'{args.out}: {len(scores)} of {len(split.names)} samples, top-1 {scores.hits.mean():.2%}'
+    )
 
 
 if __name__ == '__main__':

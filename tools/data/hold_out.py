@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mmcl_ext.config.command_line import finite_number
 from mmcl_ext.config.user_errors import one_line_errors
 from mmcl_ext.datasets.hold_out import WAYS, hold_out
+from mmcl_ext.datasets.metainfo.subjects import add_subject_pattern
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -23,10 +24,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='hold out whole subjects, or samples by a hash of their names',
     )
     parser.add_argument('--seed', type=int, default=0, help='another one holds out others')
-    parser.add_argument(
-        '--subject-pattern',
-        help='regular expression for the whole name; its first group is the subject',
-    )
+    add_subject_pattern(parser)
     return parser.parse_args(arguments)
 
 

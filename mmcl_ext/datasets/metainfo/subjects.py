@@ -1,5 +1,6 @@
 """The subjects who perform, read from the names of samples, and a choice among them."""
 
+import argparse
 import hashlib
 import re
 from collections.abc import Sequence
@@ -12,6 +13,14 @@ _SUBJECTS = (
     re.compile(r's(\d+)_a\d+'),  # SYSU
     re.compile(r'S(\d{3})A\d{2}R\d{2}'),  # the demo
 )
+
+
+def add_subject_pattern(parser: argparse.ArgumentParser) -> None:
+    """Add the option that tells :func:`subjects_of` where a name holds its subject."""
+    parser.add_argument(
+        '--subject-pattern',
+        help='regular expression for the whole name; its first group is the subject',
+    )
 
 
 def subjects_of(names: Sequence[str], pattern: str | None = None) -> list[str]:

@@ -54,6 +54,7 @@ class DetectedObjects:
     """
 
     has_texts = True
+    """There is a text for the reader, though there is no question."""
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class DetectedObjects:
 
     def read(self, name: str) -> np.ndarray:
         """Read the tiles of a composite: float32 (F, 3, 416, 416), as the network takes them."""
-        image = self.images.read(name)[:, :, ::-1]
+        image = self.images.decode(name)  # blue first, as the network wants it
         width = image.shape[1]
         if width % self.num_tiles:
             raise ValueError(

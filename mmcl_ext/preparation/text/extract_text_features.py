@@ -39,6 +39,6 @@ def extract_text_features(
         source.names if names is None else names,
         batch_size=cfg.get('batch_size', 16),
         chunk_size=cfg.get('chunk_size', 64),
-        texts=out / ANSWERS if source.has_texts else None,
+        texts=out / ANSWERS if getattr(source, 'has_texts', 'question' in settings) else None,
     )
     return extract_features(source, shards, target=out, **options)

@@ -20,9 +20,6 @@ class NpyFeatures:
     agree.
     """
 
-    has_texts = False
-    """Whether samples come with a text for the reader."""
-
     def __init__(self, folder: str | os.PathLike, pad: int = 0, integer: bool = True) -> None:
         self.folder, self.pad, self.integer = Path(folder), pad, integer
 

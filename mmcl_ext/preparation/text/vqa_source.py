@@ -110,7 +110,6 @@ class VQASource(ABC):
     composites, ``options`` are those of :class:`VQAOptions`.
     """
 
-    has_texts = True
     model_class: ClassVar[str]
     default_generation: ClassVar[Mapping[str, Any]] = {}
 
